@@ -342,11 +342,11 @@ class FakeOrderBook:
             raise OrderConflict(f"order {order.token} of {order.path} has SSL ID {there.ssl_id}")
         return self._write(replace(there, status=OrderStatus.ORDERED, ssl_id=ssl_id))
 
-    def record_issued(self, order: Order, chain: Chain) -> Order:
+    def record_issued(self, order: Order, chain: Chain, now: datetime) -> Order:
         there = self._open(order)
         if there.status not in {OrderStatus.ORDERED, OrderStatus.ISSUED}:
             raise OrderConflict(f"order {order.token} of {order.path} is {there.status}")
-        return self._write(replace(there, status=OrderStatus.ISSUED, chain=chain.pem()))
+        return self._write(replace(there, status=OrderStatus.ISSUED, chain=chain.pem(), issued_at=now))
 
     def claim_import(self, order: Order, region: str, now: datetime) -> Order:
         there = self._open(order)
@@ -423,6 +423,7 @@ class FakeOrderBook:
                 failures=before.failures + 1,
                 last_error=error,
                 last_error_text=text,
+                failed_at=now,
             ),
         )
 

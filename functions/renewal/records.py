@@ -69,8 +69,18 @@ def stored_names(kind: type[Any]) -> tuple[str, ...]:
     return tuple(map(_stored_name, fields(kind)))
 
 
+def required_names(kind: type[Any]) -> tuple[str, ...]:
+    """Return those that no stored record lacks."""
+    return tuple(_stored_name(field) for field in fields(kind) if not _has_default(field))
+
+
 def _stored_name(field: Field[Any]) -> str:
     return str(field.metadata.get("stored", field.name))
+
+
+def _has_default(field: Field[Any]) -> bool:
+    is_given = field.default is not MISSING or field.default_factory is not MISSING
+    return is_given and not field.metadata.get("required")
 
 
 def _written(value: Any, map_of: Callable[[Any], Any], scalars: Mapping[type, Callable[[Any], Any]]) -> Any:
@@ -146,8 +156,7 @@ def _members(kind: type[Any]) -> tuple[_Member, ...]:
             field.name,
             _stored_name(field),
             _reader(hints[field.name]),
-            has_default=not field.metadata.get("required")
-            and (field.default is not MISSING or field.default_factory is not MISSING),
+            has_default=_has_default(field),
             is_optional=type(None) in get_args(hints[field.name]),
             is_rewritten=bool(field.metadata.get("rewritten")),
         )

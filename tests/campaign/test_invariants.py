@@ -22,7 +22,7 @@ from campaign.scenarios import DAYS_UNTIL_DUE, DELEGATION, LOGIN, PARIS, credent
 from renewal.domain.delegation import S3
 from renewal.domain.errors import every_error
 from renewal.domain.run.outcome import RESULT_MISSING
-from renewal.steps.drift import STORE_DRIFTED
+from renewal.steps.stores.drift import STORE_DRIFTED
 from scm_simulator import Dials
 
 Falsify = Callable[[Evidence], Evidence]

@@ -36,7 +36,7 @@ def test_show_and_status_have_what_the_endpoints_present(sit: Sit):
     observed(desk, EndpointState.SERVED, desk.served("idp").serial)
     shown, found = desk.run("show", "univ/idp").stdout, desk.document("show", "univ/idp")["service"]
     assert "Endpoints: served" in shown
-    assert "3.2 hours after it was stored" in shown
+    assert "3.2 hours after it was issued" in shown
     assert (found["state"], found["hours_to_served"]) == ("served", 3.25)
 
     observed(desk, EndpointState.OLD, "AB")

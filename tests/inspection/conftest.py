@@ -18,10 +18,10 @@ from renewal.deadline import Deadline
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import CredentialMissing, NeedsAttention
 from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.run.payload import DelegationTask
 from renewal.domain.setup.check_result import CheckResult, CheckStatus
 from renewal.domain.setup.inspection import Inspection
 from renewal.steps.inspect_delegation import InspectDelegation
-from renewal.steps.payload import DelegationTask
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
 from scm_simulator.world.world import Account, Department, Domain, Organisation, Profile, World

@@ -21,8 +21,8 @@ from renewal.domain.run.report import RunOutcome, RunReport
 from renewal.domain.setup.egress import ADDRESS_CHANGED
 from renewal.domain.setup.finding import ORDER_NOT_OURS
 from renewal.steps import verify_served
-from renewal.steps.drift import STORE_DRIFTED
 from renewal.steps.reporting.metrics import run_metrics
+from renewal.steps.stores.drift import STORE_DRIFTED
 from stack.policy import Request, allowed, statements
 from stack.resolved import Resource, Stack
 

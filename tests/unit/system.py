@@ -18,6 +18,7 @@ from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.limits import Limits
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.order_search import SearchControl, SearchResult
+from renewal.domain.run.payload import DelegationTask, Progress, Task
 from renewal.domain.run.report import RunReport
 from renewal.domain.setup.inspection import Inspection
 from renewal.ports.scm import Accounts
@@ -25,12 +26,11 @@ from renewal.steps.check_expiry import CheckExpiry
 from renewal.steps.collect import Collect
 from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
-from renewal.steps.payload import DelegationTask, Progress, Task
 from renewal.steps.plan_collection import PlanCollection
 from renewal.steps.report import Report
 from renewal.steps.reporting.alert_sender import AlertSender
 from renewal.steps.reporting.reader import ReportReader
-from renewal.steps.stores import Stores
+from renewal.steps.stores.storing import Stores
 from tests.fakes import (
     FakeAccounts,
     FakeAcm,
@@ -74,6 +74,7 @@ def served_by(spec: CertificateSpec, *, age: float = 0, days: float = 199, **cha
         stores=spec.stores,
         token=f"earlier-{spec.name}",
         stored_at=not_before,
+        issued_at=not_before,
     )
     return replace(served, **changes)
 

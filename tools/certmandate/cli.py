@@ -27,7 +27,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Certificates": {
         "status": ("status", "Show every certificate, most urgent first."),
         "show": ("status", "Show one certificate and its orders."),
-        "renew": ("renew", "Renew certificates now, or add a replacement rule."),
+        "renew": ("renew", "Renew certificates now."),
         "replace": ("replacement.replace", "Replace many certificates by a deadline."),
         "revoke": ("revoke", "Replace a certificate and print what the RAO must revoke."),
         "close-order": ("close_order", "Close an open order that you have checked in SCM."),

@@ -35,12 +35,12 @@ from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair, PrivateKey, key_type_of
 from renewal.domain.order import Order, OrderStatus, Served, token_in
 from renewal.domain.order_search import SearchedOrder, SearchResult
+from renewal.domain.run.payload import Progress
 from renewal.domain.setup.inspection import Inspection
 from renewal.ports.scm import Accounts
 from renewal.ports.stores import Pair
 from renewal.steps.collect import Collect
-from renewal.steps.payload import Progress
-from renewal.steps.stores import Stores
+from renewal.steps.stores.storing import Stores
 from scm_simulator import Order as ScmOrder
 from scm_simulator import Simulator
 from scm_simulator.backend.order import OPEN

@@ -82,6 +82,9 @@ class Order:
     trouble: str = ""
     """Name of the error because of which the issued certificate was not stored; the order stays open until an operator
     closes it."""
+    issued_at: datetime | None = None
+    """When its certificate was first collected: SCM shows only the day on which it issued. None before, and in orders
+    that an earlier version collected."""
     chain: str = field(default="", repr=False)
     """The verified certificate and its issuers, PEM, leaf first; empty before `issued`."""
     arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), metadata=REQUIRED)
@@ -179,6 +182,8 @@ class Served:
     """SHA-256 of the certificate, upper-case hexadecimal; empty in records of earlier versions."""
     ordered_at: datetime | None = None
     """When its order was opened; None where it was adopted, and in records of earlier versions."""
+    issued_at: datetime | None = None
+    """As of its order; None where it was adopted, and in records of earlier versions."""
 
     @property
     def held_arns(self) -> dict[str, str]:
@@ -206,6 +211,8 @@ class ManagedCertificate:
     """Name of the error that ended the last order; empty when it was stored."""
     last_error_text: str = ""
     """The sentence of that error, shortened; empty in records of earlier versions."""
+    failed_at: datetime | None = None
+    """When that order ended; None when it was stored, and in records of earlier versions."""
     applied_by: str = field(default="", compare=False)
     """ARN of the operator who last wrote the spec; empty in records of earlier versions."""
     service: ServiceRecord | None = field(default=None, compare=False, metadata=REWRITTEN)

@@ -36,4 +36,5 @@ def served_by(order: Order, certificate: ManagedCertificate, stores: Collection[
         key_fingerprint=leaf.key_fingerprint,
         fingerprint=leaf.fingerprint(),
         ordered_at=order.opened_at,
+        issued_at=order.issued_at,
     )

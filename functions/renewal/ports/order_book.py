@@ -147,8 +147,8 @@ class OrderTransitions(Protocol):
     def record_ordered(self, order: Order, ssl_id: int) -> Order:
         """`intent → ordered`. Raises OrderConflict when another SSL ID is recorded."""
 
-    def record_issued(self, order: Order, chain: Chain) -> Order:
-        """`ordered → issued`, with the verified chain."""
+    def record_issued(self, order: Order, chain: Chain, now: datetime) -> Order:
+        """`ordered → issued` at *now*, with the verified chain."""
 
     def claim_import(self, order: Order, region: str, now: datetime) -> Order:
         """Claim the first import into a region's ACM. Raises OrderConflict while another claim may be in use."""

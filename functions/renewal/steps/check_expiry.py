@@ -16,11 +16,11 @@ from renewal.domain.limits import DueCertificate, Limits, allot, plausible_estat
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.outcome import PlanFacts, PlannedCertificate, PlanState
+from renewal.domain.run.payload import DelegationTask, Task
 from renewal.domain.run.request import RunRequest
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import Listing, OrderIndex, RuleEnds
 from renewal.ports.runs import RunArchive, RunsInProgress
-from renewal.steps.payload import DelegationTask, Task
 
 _Listed = Collection[CertificatePath] | None
 """What is listed for a rule; None: nothing is."""

@@ -32,13 +32,13 @@ from renewal.domain.keypair import requested_key
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderDetails, OrderStatus, Served, ended
 from renewal.domain.order_search import SearchControl
 from renewal.domain.run.outcome import ResultStatus
+from renewal.domain.run.payload import Progress
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import OrderReader, Transitions
 from renewal.ports.scm import Accounts
-from renewal.steps.payload import Progress
 from renewal.steps.scm.login import ScmLogin
-from renewal.steps.stores import Stores
+from renewal.steps.stores.storing import Stores
 
 CONFIRM_EVERY = timedelta(minutes=10)
 """How often a pending order's details are requested at most: polls are cheap for SCM, details are not."""
@@ -78,7 +78,7 @@ class Collect:
             pem = None if order.status is OrderStatus.ISSUED else self._collected(order, record(), progress)
             chain, notes = self._chain(order, certificate, pem, record)
             if order.status is not OrderStatus.ISSUED:
-                order = self.transitions.record_issued(order, chain)
+                order = self.transitions.record_issued(order, chain, self.clock())
             chain.leaf.require_begun(self.clock())
             self._require_newest(order)
             served = self.stores.store(order, chain, certificate, "; ".join(notes))

@@ -36,6 +36,7 @@ from renewal.domain.orderable import decide_with, require_orderable
 from renewal.domain.permission import OrderAgain
 from renewal.domain.replacement_rule import LONGEST_ORDERING, ReplacementRule
 from renewal.domain.run.outcome import ResultStatus
+from renewal.domain.run.payload import Progress, Task
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.domain.setup.unrecorded import lost_order, require_none_lost, require_recorded, unrecorded_orders
@@ -44,7 +45,6 @@ from renewal.ports.keys import KeySealer
 from renewal.ports.order_book import OrderReader, Transitions
 from renewal.ports.scm import Accounts, CertificateAuthority
 from renewal.ports.stores import AcmStore
-from renewal.steps.payload import Progress, Task
 from renewal.steps.scm.login import ScmLogin
 
 _DECIDE = (

@@ -18,6 +18,7 @@ from renewal.domain.judgement.reading import is_kept
 from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with, foreseen_refusals
+from renewal.domain.run.payload import DelegationTask, Task
 from renewal.domain.setup.check_result import CheckResult
 from renewal.domain.setup.checks import hidden_sections, refused_login, review, review_again, unreachable
 from renewal.domain.setup.egress import ADDRESS_CHANGED, address_findings
@@ -28,13 +29,12 @@ from renewal.domain.setup.snapshot import Section, Snapshot
 from renewal.domain.setup.undelivered_mail import undelivered_mail
 from renewal.domain.setup.unrecorded import ReportedOrder, adoptable_certificates, unrecorded_orders
 from renewal.domain.setup.withdrawal import revoked_in, withdrawal_findings, withdrawn_in
-from renewal.ports.environment import Clock, EgressAddress, NextRotation
+from renewal.ports.environment import Clock, EgressAddress, NextRotation, TxtRecords
 from renewal.ports.order_book import DelegationTransitions, Listing, OrderReader
 from renewal.ports.scm import Accounts, SetupReader
-from renewal.steps.drift import STORE_CODES, StoreComparison
-from renewal.steps.payload import DelegationTask, Task
 from renewal.steps.scm.login import ScmLogin
-from renewal.steps.scm.snapshot import LONGEST_SECONDS, PersistentRecords, SnapshotReader, TxtRecords
+from renewal.steps.scm.snapshot import LONGEST_SECONDS, PersistentRecords, SnapshotReader
+from renewal.steps.stores.drift import STORE_CODES, StoreComparison
 
 Certificates = Listing[ManagedCertificate]
 _Orders = tuple[tuple[ReportedOrder, ...], ForeignOrders | None]

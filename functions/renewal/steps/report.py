@@ -21,6 +21,7 @@ from renewal.domain.judgement.delegation import problems_of, rule_problems
 from renewal.domain.judgement.problem import Problem, severity_at
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
 from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.run.map_results import failure, read_map_results
 from renewal.domain.run.outcome import PlanFacts, RunResults, notes_of, outcome_of, planned_by_inspection, reason_of
 from renewal.domain.run.report import (
     CertificateRow,
@@ -39,10 +40,9 @@ from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import OrderReader
 from renewal.ports.runs import RunArchive
-from renewal.steps.map_results import failure, read_map_results
-from renewal.steps.preview import preview
 from renewal.steps.reporting.alert_sender import AlertSender
 from renewal.steps.reporting.metrics import run_metrics
+from renewal.steps.reporting.preview import preview
 from renewal.steps.reporting.reader import DelegationRead, Record, ReportReader
 
 Time = TypeVar("Time", date, datetime)

@@ -115,9 +115,18 @@ def test_items_without_custom_fields_are_read():
 def test_an_open_order_of_an_earlier_version_is_read():
     """It was written before stores were recorded one by one: none has the certificate as far as is known."""
     item = golden("order", "all members")
-    del item["stores"], item["scm_status"]
+    del item["stores"], item["scm_status"], item["issued_at"]
 
-    assert (schema.open_order(item).stores, schema.open_order(item).scm_status) == ((), "")
+    order = schema.open_order(item)
+    assert (order.stores, order.scm_status, order.issued_at) == ((), "", None)
+
+
+def test_what_an_earlier_version_leaves_of_an_order_is_no_open_order():
+    """After a rollback it ends orders, and cannot remove the attributes that it does not know."""
+    open_order = golden("order", "all members")
+
+    assert schema.is_open(open_order)
+    assert not schema.is_open({name: open_order[name] for name in ("delegation", "item", "issued_at", "scm_status")})
 
 
 @pytest.mark.parametrize(("kind", "version"), [item for item in ITEMS if item[0] in WRITTEN])

@@ -70,7 +70,7 @@ def test_an_ssl_id_whose_answer_was_lost_is_recorded(book: Book, dynamodb: Any):
     [
         lambda book: book.note(an_order(), searched_at=LATER),
         lambda book: book.note(an_order(), confirmed_at=LATER),
-        lambda book: book.record_issued(book.record_ordered(an_order(), 77), a_pair().chain),
+        lambda book: book.record_issued(book.record_ordered(an_order(), 77), a_pair().chain, NOW),
         lambda book: book.record_inspection("univ", Inspection("run-1", NOW)),
     ],
     ids=["search", "confirmation", "issued", "inspection"],
@@ -94,7 +94,7 @@ def test_a_repetition_that_changes_nothing_is_no_failure(book: Book, dynamodb: A
 def test_an_end_whose_answer_was_lost_has_happened_once(book: Book, dynamodb: Any, end: Any):
     """The order is closed when botocore repeats the request; the audit row shows that this run closed it."""
     book.begin(an_order())
-    order = book.record_issued(book.record_ordered(an_order(), 77), a_pair().chain)
+    order = book.record_issued(book.record_ordered(an_order(), 77), a_pair().chain, NOW)
 
     with lost_answers(dynamodb, "TransactWriteItems"):
         end(book, order)

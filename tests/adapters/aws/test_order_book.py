@@ -27,7 +27,7 @@ def issued(book: Book, **changes: Any) -> Order:
     intent = an_order(**changes)
     book.begin(intent)
     order = book.record_ordered(intent, 77)
-    return book.record_issued(order, a_pair().chain)
+    return book.record_issued(order, a_pair().chain, NOW)
 
 
 # ---- Reading -------------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ def test_an_order_that_a_restored_table_has_open_again_keeps_its_audit_row(
 ):
     """The audit table is not restored: the row would be there twice, and the RAO's report would count two orders."""
     book.begin(an_order())
-    order = book.record_issued(book.record_ordered(an_order(), 77), a_pair().chain)
+    order = book.record_issued(book.record_ordered(an_order(), 77), a_pair().chain, NOW)
     items = dynamodb.scan(TableName=TABLE)["Items"]
     book.finish(order, a_served(token=order.token), None)
     for item in items:

@@ -39,7 +39,7 @@ MOVES: dict[str, Callable[[Any, Order, Any], Any]] = {
         PATH.delegation, SearchControl.of(order, 77, now), SearchResult()
     ),
     "note trouble": lambda book, order, _: book.note(order, trouble="CertificateMismatch"),
-    "record_issued": lambda book, order, _: book.record_issued(order, CHAIN),
+    "record_issued": lambda book, order, now: book.record_issued(order, CHAIN, now),
     "claim_import": lambda book, order, now: book.claim_import(order, REGION, now),
     "claim_import elsewhere": lambda book, order, now: book.claim_import(order, "us-east-1", now),
     "release_import": lambda book, order, _: book.release_import(order, REGION),

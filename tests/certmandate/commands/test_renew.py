@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
-from renewal.adapters.order_book.rule_ends import DynamoDbRuleEnds
 from tests.certmandate.desk import Desk
 
 OTHERS = ("--force", "--order-again", "--dry-run")
@@ -77,24 +74,6 @@ def test_a_forced_renewal_is_withdrawn_before_a_run_has_taken_it(desk: Desk):
 def test_withdraw_is_refused_with_what_starts_a_run(desk: Desk, line: tuple[str, ...]):
     """`renew --withdraw --force` cannot mean both."""
     assert "--withdraw needs certificates and a --reason" in desk.refused("renew", "--withdraw", *line)
-
-
-def test_a_replacement_rule_is_stored_applied_and_deleted(desk: Desk):
-    """Before a mass revocation all certificates of an issuer are replaced; a mistake can be undone."""
-    at = datetime.now(UTC) - timedelta(days=10)
-    order = ("renew", "--issuer", "intermediate", "--issued-before", f"{at:%Y-%m-%d}")
-
-    found = desk.document(*order, "--reason", "mis-issuance", "--yes")
-
-    assert "univ/recent" in found["covers"]
-    assert "univ/young" not in found["covers"]
-    status = {certificate["name"]: certificate for certificate in desk.document("status")["certificates"]}
-    assert status["recent"]["causes"] == ["replacement"]
-    (rule,) = desk.book.replacements()
-    DynamoDbRuleEnds(desk.system.aws.tables).end_replacement(rule, datetime.now(UTC))
-    assert "is in force, or has ended" in desk.refused(*order, "--reason", "second wave", "--yes")
-    assert desk.run(*order, "--cancel").exit_code == 0
-    assert desk.book.replacements() == ()
 
 
 def test_a_request_has_who_made_it_in_the_audit_trail(desk: Desk):

@@ -11,7 +11,6 @@ from tests.certmandate.desk import Desk
 ESTATE = ("idp:20", "www")
 
 PATH = "must be DELEGATION/NAME"
-RULE = ("renew", "--yes", "--issuer", "X", "--issued-before", "2026-01-01")
 REVOKE = ("revoke", "univ/idp", "--reason-code")
 REPORT = ("report", "univ", "--json", "--month")
 WRONG = {
@@ -31,15 +30,6 @@ WRONG = {
     "renew an unknown delegation": (("renew", "--yes", "--delegation", "typo"), "typo"),
     "renew a malformed path": (("renew", "--yes", "idp"), PATH),
     "force without a reason": (("renew", "--yes", "univ/idp", "--force"), "needs a --reason for the audit trail"),
-    "a rule without a reason": (RULE, "--reason"),
-    "a rule without an issuer": (("renew", "--yes", *RULE[4:], "--reason", "x"), "--issuer"),
-    "a rule for the future": ((*RULE[:4], "--issued-before", "2999-01-01", "--reason", "x"), "in the future"),
-    "a rule that covers nothing": (
-        ("renew", "--yes", "--issuer", "Nope", *RULE[4:], "--reason", "x"),
-        "covers no certificate",
-    ),
-    "a rule with names": ((*RULE, "univ/idp"), "without names"),
-    "deletion of an unknown rule": ((*RULE, "--cancel"), "no such replacement rule"),
     "revoke nothing": (("revoke", "univ/www", "--reason-code", "superseded", "--yes"), "no served certificate"),
     "revoke an unknown serial": ((*REVOKE, "superseded", "--serial", "FF", "--yes"), "never had serial"),
     "revoke, unconfirmed": ((*REVOKE, "superseded"), "Nothing was changed"),

@@ -48,6 +48,8 @@ def test_the_rule_is_stored_with_who_asked_and_deleted_by_its_reason(desk: Desk)
     assert (rule.delegations, rule.caps.orders_per_delegation, rule.reason) == (("univ",), 120, "incident 13")
     assert rule.asked_by.startswith("arn:aws:")
     assert rule.deadline is not None
+    causes = {certificate["name"]: certificate["causes"] for certificate in desk.document("status")["certificates"]}
+    assert causes["recent"] == ["replacement"]
     deleted = desk.document("replace", "--cancel", "--reason", "incident 13")
     assert [each["reason"] for each in deleted["deleted"]] == ["incident 13"]
     assert desk.book.replacements() == ()
@@ -119,7 +121,9 @@ def test_a_rule_without_a_list_is_ended_by_the_operator(desk: Desk) -> None:
 
 def test_a_run_ends_the_rule_and_its_status_stays(desk: Desk) -> None:
     """The operator need not remember to delete it; the audit asks when the incident was over."""
-    desk.run("replace", "--delegation", "univ", "--reason", "incident 16", "--yes")
+    rule = ("replace", "--delegation", "univ", "--issued-before", f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}")
+    desk.run(*rule, "--reason", "incident 16", "--yes")
+    assert "is in force, or has ended" in desk.refused(*rule, "--reason", "second wave", "--yes")
     desk.system.end(desk.document("renew", "--all-due", "--no-follow")["arn"])
     desk.system.end(desk.document("renew", "--all-due", "--no-follow")["arn"])
 

@@ -43,7 +43,8 @@ def observed(managed: ManagedCertificate, state: EndpointState, text: str = "") 
     found = Observation(str(managed.spec.served_at[0]), state, since, "192.0.2.7", text)
     unserved = None if state is EndpointState.SERVED else since
     serial = managed.served.serial if managed.served else ""
-    return replace(managed, service=ServiceRecord(serial, NOW, (found,), unserved_since=unserved))
+    hours = None if unserved else 26.25
+    return replace(managed, service=ServiceRecord(serial, NOW, (found,), unserved_since=unserved, hours=hours))
 
 
 def estate(

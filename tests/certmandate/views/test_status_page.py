@@ -83,6 +83,7 @@ def test_both_languages_have_every_certificate_and_order() -> None:
         assert part.count('<details class="certificate">') == 8
         assert part.count("C0FFEE00D15EA5E00C0FFEE00D15EA5E") == 6
         assert "192.0.2.7" in part
+        assert part.count("26 h 15 min") == 1
 
 
 def test_english_text_on_the_french_page_is_marked_as_english() -> None:

@@ -22,8 +22,9 @@ SERVED, OLD, BROKEN = EndpointState.SERVED, EndpointState.OLD, EndpointState.BRO
 
 
 def stored(hours_ago: float = 1, serial: str = "B2") -> ManagedCertificate:
-    """The certificate, stored some hours before NOW."""
-    served = served_by(SPEC, serial=serial, stored_at=NOW - hours_ago * HOUR)
+    """The certificate, stored some hours before NOW, half an hour after it was issued."""
+    stored_at = NOW - hours_ago * HOUR
+    served = served_by(SPEC, serial=serial, issued_at=stored_at - HOUR / 2, stored_at=stored_at)
     return ManagedCertificate(SPEC, served)
 
 
@@ -167,23 +168,35 @@ def test_a_served_certificate_has_the_grace_again_when_it_is_lost() -> None:
     assert not_served(observed(still, SERVED, SERVED)) is None
 
 
-def test_the_hours_until_it_is_served_are_measured_once() -> None:
-    """They show how long a renewal takes to reach the clients."""
+def test_the_hours_from_issued_to_served_are_measured_once() -> None:
+    """They show how long an issued certificate takes to reach the clients, with what a failing store delays."""
     late = observed(observed(stored(6), OLD, SERVED, at=NOW - 2 * HOUR), SERVED, SERVED, at=NOW - HOUR)
 
     assert late.service is not None
-    assert late.service.hours == 5.0
+    assert late.service.hours == 5.5
     again = observed(observed(late, OLD, SERVED), SERVED, SERVED)
     assert again.service is not None
-    assert again.service.hours == 5.0
+    assert again.service.hours == 5.5
 
 
 def test_the_hours_of_what_was_served_before_it_was_declared_are_unknown() -> None:
     """Endpoints that are declared later would otherwise show a renewal of months."""
-    declared = observed(stored(1_000), SERVED, SERVED)
+    declared = observed(stored(1_000), SERVED, SERVED, at=NOW - HOUR)
+    again = observed(declared, SERVED, SERVED)
 
-    assert declared.service is not None
-    assert declared.service.hours is None
+    for found in (declared, again, observed(observed(again, OLD, SERVED), SERVED, SERVED)):
+        assert found.service is not None
+        assert found.service.hours is None
+
+
+def test_the_hours_of_what_no_order_issued_are_unknown() -> None:
+    """An adopted certificate was issued at a time that is not known; so was one that an earlier version stored."""
+    certificate = stored()
+    assert certificate.served is not None
+    adopted = observed(replace(certificate, served=replace(certificate.served, issued_at=None)), SERVED, SERVED)
+
+    assert adopted.service is not None
+    assert adopted.service.hours is None
 
 
 def test_each_change_is_announced_once() -> None:

@@ -35,9 +35,9 @@ from renewal.domain.errors import (
 )
 from renewal.domain.order import IMPORT_LEASE, OrderStatus
 from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
+from renewal.domain.run.payload import Progress
 from renewal.ports.stores import Pair
 from renewal.steps.collect import LONGEST_COLLECTING
-from renewal.steps.payload import Progress
 from tests.assertions import assert_leaf_first, assert_pair, assert_whole_store
 from tests.fakes import FakeAcm, Killed, interrupted, killed
 from tests.throwaway_ca import hierarchy, pem
@@ -466,8 +466,10 @@ def test_a_store_that_refuses_keeps_the_order_and_what_is_done(system: System) -
 
     order = system.book.orders[PATH]
     assert (order.status, list(order.arns)) == (OrderStatus.ISSUED, ["eu-west-3"])
+    system.clock.advance(hours=2)
     system.collect(progress)
     assert_stored_everywhere(system)
+    assert system.served().stored_at - (system.served().issued_at or NOW) == timedelta(hours=2)
     assert set(system.acm.imports.values()) == {1}
 
 

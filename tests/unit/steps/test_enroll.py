@@ -37,11 +37,11 @@ from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair, public_key_bytes, requested_key
 from renewal.domain.order import EnrollRequest, OrderStatus, token_in
 from renewal.domain.replacement_rule import Caps, ReplacementRule
+from renewal.domain.run.payload import Task
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.domain.setup.unrecorded import unrecorded_orders
-from renewal.steps.payload import Task
 from tests.assertions import assert_ordered_once
 from tests.fakes import FakeOrderBook, FakeSeal, Killed, interrupted, killed
 from tests.unit.system import DELEGATION, IDP, NOW, PATH, QUIET, System, served_by

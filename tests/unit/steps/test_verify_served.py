@@ -79,7 +79,8 @@ class Verification:
     def manage(self, spec: CertificateSpec = SPEC, **changes: Any) -> None:
         leaf = Certificate(self.current)
         identity: dict[str, Any] = {"serial": leaf.serial, "key_fingerprint": leaf.key_fingerprint}
-        changes = {**identity, "stored_at": NOW - timedelta(hours=3), **changes}
+        times = {"issued_at": NOW - timedelta(hours=4), "stored_at": NOW - timedelta(hours=3)}
+        changes = {**identity, **times, **changes}
         self.system.add(spec)
         self.system.book.adopt(spec.record_key, served_by(spec, **changes), NOW)
 
@@ -134,7 +135,7 @@ def test_a_certificate_that_every_endpoint_presents_is_served(verification: Veri
     assert service_state(verification.certificate, NOW) is ServiceState.SERVED
     assert (first["verified"], first["late"]) == (1, 0)
     assert first["metrics"] == {
-        "EndpointsNotServed": 0, "CertificatesNotServed": 0, "CertificatesNotVerified": 0, "HoursToServed": 3.0
+        "EndpointsNotServed": 0, "CertificatesNotServed": 0, "CertificatesNotVerified": 0, "HoursToServed": 4.0
     }  # fmt: skip
     assert "HoursToServed" not in second["metrics"]
     assert verification.system.announcer.announced == [("univ/idp", "served")]

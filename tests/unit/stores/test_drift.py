@@ -12,7 +12,7 @@ from renewal.deadline import Deadline
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.errors import RenewalError, StoreRefused, StoreUnavailable
 from renewal.domain.setup.finding import Finding
-from renewal.steps.drift import LONGEST_SECONDS, NOT_COMPARED, StoreComparison
+from renewal.steps.stores.drift import LONGEST_SECONDS, NOT_COMPARED, StoreComparison
 from tests.fakes import ample, interrupted
 from tests.unit.system import IDP, PATH, System
 

@@ -18,8 +18,8 @@ from renewal.domain.errors import (
 )
 from renewal.domain.key_type import KeyType
 from renewal.domain.order import OrderStatus
+from renewal.domain.run.payload import Progress
 from renewal.ports.stores import Pair
-from renewal.steps.payload import Progress
 from tests.fakes import FakeAcm, FakeAnnouncer, FakeObjects, Killed, interrupted, killed
 from tests.throwaway_ca import hierarchy, pem
 from tests.unit.system import IDP, NOW, PATH, System

@@ -1,17 +1,15 @@
-"""`certmandate renew`: a run for the given certificates or for all that are due, or a replacement rule."""
+"""`certmandate renew`: a run for the given certificates or for all that are due."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from certmandate.commands.replacement.replace import require_new
 from certmandate.completion import certificate_names, delegation_names
-from certmandate.deployment import Deployment, read_stored, to_change
+from certmandate.deployment import Deployment, to_change
 from certmandate.execution import Ended, start
 from certmandate.exit import Refused
 from certmandate.options import JsonOption, YesOption, confirm, confirm_logins, split
@@ -19,9 +17,6 @@ from certmandate.views import printing
 from certmandate.views.printing import print_error, printer
 from certmandate.views.run_page import print_page
 from renewal.domain.run.report import Outcome
-
-if TYPE_CHECKING:
-    from renewal.domain.replacement_rule import ReplacementRule
 
 CertificatesArgument = Annotated[
     list[str] | None,
@@ -40,16 +35,6 @@ AllDueIsRightOption = Annotated[
     bool, typer.Option("--all-due-is-right", help="After TooManyDue: confirm that so many are due.")
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Decide and log in; order nothing.")]
-IssuerOption = Annotated[
-    str | None, typer.Option(help="Replacement rule: part of the issuer's name; '' is any issuer.")
-]
-IssuedBeforeOption = Annotated[
-    datetime | None,
-    typer.Option(
-        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S"],
-        help="Replacement rule: replace the certificates that were issued before this time (UTC).",
-    ),
-]
 OrderAgainOption = Annotated[
     bool,
     typer.Option(
@@ -60,7 +45,6 @@ OrderAgainOption = Annotated[
 WithdrawOption = Annotated[
     bool, typer.Option("--withdraw", help="Withdraw a stored --force or --order-again; needs --reason. Starts no run.")
 ]
-CancelOption = Annotated[bool, typer.Option("--cancel", help="Delete this replacement rule.")]
 FollowOption = Annotated[
     bool, typer.Option("--follow/--no-follow", help="Wait for the end of the run and show its report.")
 ]
@@ -77,27 +61,19 @@ def renew_command(
     dry_run: DryRunOption = False,
     order_again: OrderAgainOption = False,
     withdraw: WithdrawOption = False,
-    issuer: IssuerOption = None,
-    issued_before: IssuedBeforeOption = None,
-    cancel: CancelOption = False,
     follow: FollowOption = True,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Renew certificates now, or add a replacement rule.
+    """Renew certificates now.
 
-    Without --force, a certificate that is not due is not renewed. With --issuer and --issued-before, a replacement rule
-    is stored: every later daily or manual run replaces the certificates that the rule covers, within the caps of a run,
-    until all are replaced. No run is started then.
+    Without --force, a certificate that is not due is not renewed. To replace what a CA is about to revoke, use
+    `certmandate replace`.
     """
     given: dict[str, Any] = {"certificates": certificate, "delegations": delegation, "reason": reason}
     given |= {"dry_run": dry_run, "all_due_is_right": all_due_is_right}
     request = {name: value for name, value in given.items() if value}
     with to_change(context) as deployment:
-        if issued_before is not None or issuer is not None or cancel:
-            _require_alone(request, others=all_due or force or order_again or withdraw)
-            replacement = _replacement(issuer, issued_before, reason, cancel=cancel)
-            return _change_rule(deployment, replacement, cancel=cancel, yes=yes, as_json=as_json)
         _require_selection(deployment, request, all_due=all_due or all_due_is_right)
         if withdraw:
             _require_only(request, others=force or order_again)
@@ -228,59 +204,3 @@ def _withdraw(deployment: Deployment, request: Mapping[str, Any], *, yes: bool, 
         text = "placed before; it is collected all the same, or ended with `certmandate close-order`"
         printing.print_line(f"{', '.join(taken)}: an order is open that was {text}.")
     return None
-
-
-def _require_alone(request: Mapping[str, Any], *, others: bool) -> None:
-    if set(request) - {"reason"} or others:
-        msg = "--issuer and --issued-before select what is replaced: pass them without names, with --reason only"
-        raise Refused(msg)
-
-
-def _replacement(
-    issuer: str | None, issued_before: datetime | None, reason: str | None, *, cancel: bool
-) -> ReplacementRule:
-    from renewal.domain.replacement_rule import ReplacementRule
-
-    if issued_before is None or issuer is None:
-        msg = "a replacement rule needs both --issuer (part of its name; '' for any) and --issued-before"
-        raise Refused(msg)
-    if not reason and not cancel:
-        msg = "a replacement rule needs --reason: it is stored in the audit row of every order that the rule causes"
-        raise Refused(msg)
-    before = issued_before.replace(tzinfo=UTC)
-    if before > datetime.now(UTC):
-        msg = (
-            f"--issued-before {printing.minute(before)} is in the future, so the replacements would be replaced again: "
-            "pass a time in the past"
-        )
-        raise Refused(msg)
-    return ReplacementRule(before, issuer.strip(), reason or "")
-
-
-def _change_rule(
-    deployment: Deployment, replacement: ReplacementRule, *, cancel: bool, yes: bool, as_json: bool
-) -> None:
-    stored = read_stored(deployment)
-    printing.print_left_out(stored.unreadable)
-    covered = [path for path, certificate in sorted(stored.certificates.items()) if replacement.covers(certificate)]
-    if cancel:
-        rules = {rule.identity: rule for rule in deployment.book.all_replacements()}
-        if replacement.identity not in rules:
-            msg = "there is no such replacement rule; `certmandate replace status` lists the rules"
-            raise Refused(msg)
-        deployment.editor.remove_replacement(rules[replacement.identity])
-    elif not covered:
-        msg = "the rule covers no certificate that is served: `certmandate show` has each one's issuer and beginning"
-        raise Refused(msg)
-    else:
-        require_new(deployment, replacement)
-        counted = printing.counted(len(covered), "certificate")
-        printing.print_line(f"The rule covers {counted}: {', '.join(covered)}.", to_stderr=True)
-        confirm("Replace them in the next runs?", yes=yes)
-        deployment.editor.add_replacement(replacement, stored.complete)
-    if as_json:
-        document = {"issuer": replacement.issuer, "issued_before": replacement.issued_before}
-        printing.print_json({**document, "covers": covered, "stands": not cancel})
-    else:
-        result = "deleted; open orders are still collected" if cancel else "stored; the next daily run applies it"
-        printing.print_line(f"The replacement rule is {result}.")

@@ -103,7 +103,7 @@ def _endpoints_part(state: Judgement) -> list[RenderableType]:
     if record is None:
         endpoints = ", ".join(map(str, certificate.spec.served_at))
         return [heading, Text(f"  {endpoints}: not verified since this certificate was stored")]
-    hours = "" if record.hours is None else f"{record.hours:.1f} hours after it was stored"
+    hours = "" if record.hours is None else f"{record.hours:.1f} hours after it was issued"
     pairs = [("verified", printing.minute(record.observed_at)), ("first served", hours)]
     return [heading, printing.facts(pairs), *printing.bullets("Addresses", map(_observation_line, record.observations))]
 

@@ -34,6 +34,7 @@ def certificate_document(state: Judgement) -> Document:
         "failures": certificate.failures,
         "last_error": certificate.last_error,
         "last_error_text": certificate.last_error_text,
+        "failed_at": certificate.failed_at,
         "asked": certificate.asked,
         "service": service_document(state),
         "next": state.next_step(),
@@ -99,6 +100,7 @@ def served_document(served: Served) -> Document:
         "stores": list(served.stores),
         "arns": served.held_arns,
         "client_auth": served.client_auth,
+        "issued_at": served.issued_at,
         "stored_at": served.stored_at,
         "adopted": not served.token,
     }

@@ -87,7 +87,8 @@ def _notes(estate: EstateStatus) -> Iterator[str]:
             yield f"{name} has not been inspected: `certmandate check {name}`"
             continue
         last = record.inspection
-        yield f"{name} was last inspected {printing.inspected(last.at, last.full_at, estate.at)}"
+        again = f"; `certmandate check {name}` shows whether its findings last" if last.findings else ""
+        yield f"{name} was last inspected {printing.inspected(last.at, last.full_at, estate.at)}{again}"
         if expires := record.inspection.password_expires:
             days = (expires - estate.at.date()).days
             if days <= _PASSWORD_SOON:

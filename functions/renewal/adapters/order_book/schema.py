@@ -5,8 +5,8 @@
     univ-example   delegation                         spec, inspection, refusal, search_proof, notices,
                                                       revocations
     univ-example   certificate#idp                    spec, applied_by, served, asked, hold_until, failures, last_error,
-                                                      last_error_text, service, revocations, asked_by, order_again,
-                                                      revision
+                                                      last_error_text, failed_at, service, revocations, asked_by,
+                                                      order_again, revision
     univ-example   order#idp                          the certificate's open order, with the sealed private key; and
                                                       ended: run and causes of the last one that has ended
     #estate        replacement#<before>#<issuer>      a replacement rule; then #<scope> where it names any
@@ -51,8 +51,10 @@ T = TypeVar("T")
 
 _KEYS = frozenset({"delegation", "item"})
 ORDER_ATTRIBUTES = (*sorted({*records.stored_names(Order)} - {*_KEYS, "certificate"}), "claim")
-"""Every attribute that an open order may have. An item with none of them is of an order that has ended, also when it
-has an attribute of a newer version."""
+"""Every attribute that an open order may have."""
+_OF_EVERY_ORDER = frozenset(records.required_names(Order)) - _KEYS
+"""An item with none of them is of an order that has ended: after a rollback, an earlier version ends orders and leaves
+the attributes that it does not know."""
 OF_BEGUN_ORDERS = ("run_id", "causes", "ended")
 """What `begun_orders` reads."""
 DELEGATION = "delegation"
@@ -169,7 +171,7 @@ def replacement_item(replacement: ReplacementRule) -> dict[str, Any]:
 
 def status_attributes(certificate: ManagedCertificate) -> dict[str, Any]:
     """Attributes of a certificate's status; None = to be removed."""
-    names = ("served", "asked", "hold_until", "failures", "last_error", "last_error_text")
+    names = ("served", "asked", "hold_until", "failures", "last_error", "last_error_text", "failed_at")
     return dict.fromkeys(names) | records.to_item(certificate, without=_OF_OTHERS)
 
 
@@ -242,7 +244,7 @@ def listed_in(item: Item) -> tuple[CertificatePath, ...]:
 
 def is_open(item: Item) -> bool:
     """Return whether the item of an order has one: it stays, without attributes, when the order ends."""
-    return not item.keys().isdisjoint(ORDER_ATTRIBUTES)
+    return not item.keys().isdisjoint(_OF_EVERY_ORDER)
 
 
 def begun_orders(item: Item) -> tuple[BegunOrder, ...]:

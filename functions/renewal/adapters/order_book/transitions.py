@@ -117,10 +117,10 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
             is_done=lambda found: found.get("ssl_id") == ssl_id,
         )
 
-    def record_issued(self, order: Order, chain: Chain) -> Order:
+    def record_issued(self, order: Order, chain: Chain, now: datetime) -> Order:
         return self._change(
             order,
-            {"status": OrderStatus.ISSUED.value, "chain": chain.pem()},
+            {"status": OrderStatus.ISSUED.value, "chain": chain.pem(), "issued_at": timestamp(now)},
             condition="#status IN (:ordered, :status)",
             values={"ordered": OrderStatus.ORDERED.value},
         )
@@ -217,6 +217,7 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
                 failures=certificate.failures + 1,
                 last_error=error,
                 last_error_text=shortened(text),
+                failed_at=now,
             ),
             read,
         )

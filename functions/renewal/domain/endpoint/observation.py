@@ -124,7 +124,9 @@ class ServiceRecord:
     unserved_since: datetime | None = None
     """Since when not every endpoint has served it; None while they do."""
     hours: float | None = None
-    """From storing the certificate to the first time that every endpoint served it; None before, or when unknown."""
+    """From issuing the certificate to the first time that every endpoint served it; None before, or when unknown.
+
+    In records of earlier versions: from storing it."""
     announced: ServiceState | None = None
     """`served` or `not served`, as the last event about this certificate has it; None before the first."""
 

@@ -50,8 +50,7 @@ def service_after(certificate: ManagedCertificate, observations: Iterable[Observ
     most = _MOST_TEXT // max(len(dated), 1)
     record = ServiceRecord(serial, now, tuple(replace(each, text=each.text[:most]) for each in dated))
     if _is_everywhere(certificate, record):
-        hours = before.hours if before and before.hours is not None else _hours(certificate, now - stored_at)
-        return replace(record, hours=hours, announced=before.announced if before else None)
+        return replace(record, hours=_hours(certificate, now), announced=before.announced if before else None)
     if before is None:
         return replace(record, unserved_since=stored_at)
     return replace(record, unserved_since=before.unserved_since or now, hours=before.hours, announced=before.announced)
@@ -106,10 +105,18 @@ def _is_outdated(certificate: ManagedCertificate, now: datetime) -> bool:
     return now - (record.observed_at if record else served.stored_at) > VERIFICATION_COUNTS
 
 
-def _hours(certificate: ManagedCertificate, took: timedelta) -> float | None:
-    """None when it may have been served long before its endpoints were verified for the first time."""
-    is_known = certificate.service is not None or took < _FIRST
-    return round(took / timedelta(hours=1), 2) if is_known else None
+def _hours(certificate: ManagedCertificate, now: datetime) -> float | None:
+    """Hours from issuing *certificate* until it was served everywhere, which it is *now*.
+
+    None when they are unknown: no order of ours issued it, or it may have been served long before it was verified.
+    """
+    served, before = certificate.served, current_service(certificate)
+    if before and before.hours is not None:
+        return before.hours
+    if served is None or served.issued_at is None:
+        return None
+    is_first = before.unserved_since == served.stored_at if before else now - served.stored_at < _FIRST
+    return round((now - served.issued_at) / timedelta(hours=1), 2) if is_first else None
 
 
 def _grace(certificate: ManagedCertificate) -> timedelta:

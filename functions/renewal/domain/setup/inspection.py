@@ -10,6 +10,7 @@ from types import MappingProxyType
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.delegation import CustomField, Delegation, Profile
 from renewal.domain.due import Cause
+from renewal.domain.errors import SHOWN_BY_A_LOGIN
 from renewal.domain.notices.notice import Notices
 from renewal.domain.order_search import SearchProof
 from renewal.domain.setup.check_result import CheckResult, capped
@@ -59,6 +60,10 @@ class Inspection:
     """What it was read for (`reading_key`); for anything else, it does not hold."""
     seen_address: str = ""
     address_run: str = ""  # the run that observed it: later than run_id when SCM has not answered since
+
+    def supersedes(self, error: str, at: datetime | None) -> bool:
+        """Return whether the *error* of a step at that time is past: this later login shows whether it lasts."""
+        return error in SHOWN_BY_A_LOGIN and bool(self.run_id) and at is not None and self.at > at
 
 
 def reading_key(delegation: Delegation, credential_version: str) -> str:

@@ -17,10 +17,9 @@ from renewal.domain.errors import AddressRefused, CredentialExpired, CredentialR
 from renewal.domain.setup.checks import is_expired
 from renewal.domain.setup.persistent_dcv import PersistentRecord, places, record_in
 from renewal.domain.setup.snapshot import DAILY_SECTIONS, DelegatedName, Section, Snapshot
+from renewal.ports.environment import TxtRecords
 from renewal.ports.scm import SetupReader
 
-TxtRecords = Callable[[str, Deadline], tuple[str, ...] | None]
-"""Returns the TXT records at a DNS name, () when it has none; None when not known before the deadline; never raises."""
 LONGEST_SECONDS = 6.0
 """For all queries of an inspection: nothing depends on them but findings and a renewal's day."""
 

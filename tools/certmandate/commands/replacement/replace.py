@@ -231,14 +231,14 @@ def _plan(deployment: Deployment, stored: Stored, rule: ReplacementRule, assumed
 
 def _store(deployment: Deployment, plan: ReplacementPlan, stored: Stored, *, yes: bool) -> None:
     rule = plan.rule
-    require_new(deployment, rule)
+    _require_new(deployment, rule)
     caps = f", up to {rule.caps.orders_per_delegation} a run and delegation" if rule.caps else ""
     late = f" {printing.counted(len(plan.misses), 'certificate')} will not make the deadline." if plan.misses else ""
     confirm(f"Order {printing.counted(len(plan.paths), 'certificate')}{caps}?{late}", yes=yes)
     deployment.editor.add_replacement(rule, stored.complete)
 
 
-def require_new(deployment: Deployment, rule: ReplacementRule) -> None:
+def _require_new(deployment: Deployment, rule: ReplacementRule) -> None:
     """Raise Refused when a rule for the same certificates is stored."""
     if rule.identity in {each.identity for each in deployment.book.all_replacements()}:
         msg = "a rule for the same certificates is in force, or has ended: delete it with --cancel and its --reason"
