@@ -10,7 +10,7 @@ from types import MappingProxyType
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.delegation import CustomField, Delegation, Profile
 from renewal.domain.due import Cause
-from renewal.domain.errors import SHOWN_BY_A_LOGIN
+from renewal.domain.errors import SHOWN_BY_A_LOGIN, RecordUnreadable
 from renewal.domain.notices.notice import Notices
 from renewal.domain.order_search import SearchProof
 from renewal.domain.setup.check_result import CheckResult, capped
@@ -127,3 +127,9 @@ class DelegationRecord:
     """What the RAO was notified of; None before the first notice."""
     revocations: tuple[RevocationRequest, ...] = ()
     """Requests for certificates that have left the delegation's file since."""
+
+
+def record_missing(delegation: str) -> RecordUnreadable:
+    """Return the error of certificates whose delegation has no record."""
+    text = f"the order book has certificates of '{delegation}' and no item of the delegation: apply its file again"
+    return RecordUnreadable(text, delegation=delegation)
