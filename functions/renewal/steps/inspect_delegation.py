@@ -20,7 +20,14 @@ from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with, foreseen_refusals
 from renewal.domain.run.payload import DelegationTask, Task
 from renewal.domain.setup.check_result import CheckResult
-from renewal.domain.setup.checks import hidden_sections, refused_login, review, review_again, unreachable
+from renewal.domain.setup.checks import (
+    hidden_sections,
+    refused_login,
+    review,
+    review_again,
+    unfound_orders,
+    unreachable,
+)
 from renewal.domain.setup.egress import ADDRESS_CHANGED, address_findings
 from renewal.domain.setup.finding import Finding, finding_from, sorted_and_capped
 from renewal.domain.setup.foreign_orders import ForeignOrders, began_at, compared, foreign_findings, foreign_orders
@@ -251,7 +258,7 @@ def _complete(
         *withdrawal_findings(certificates, snapshot, withdrawn, now),
         *_foreign_findings(foreign, record),
         *hidden_sections(snapshot),
-        *_search_findings(record),
+        *unfound_orders(record),
         *undelivered_mail(record),
         *forecast(record.delegation, certificates, snapshot, now, rotation),
     ]
@@ -337,16 +344,3 @@ def _mandate_findings(record: DelegationRecord, now: datetime) -> Iterable[Findi
         record.delegation.require_mandate(now)
     except MandateEnded as error:
         yield finding_from(error)
-
-
-def _search_findings(record: DelegationRecord) -> tuple[Finding, ...]:
-    """An order that a search misses means that the next lost answer waits for the operator."""
-    proof = record.search_proof
-    if proof is None or not proof.is_refuted:
-        return ()
-    text = (
-        f"a search for an order at SCM does not find it: {proof.unproven(record.delegation.department_id)}. While this "
-        "lasts, an order whose answer is lost waits for the operator. Ask the RAO whether SCM shows the account the "
-        "department's orders and their comments"
-    )
-    return (Finding("SearchUnproven", "warning", "operator", text),)
