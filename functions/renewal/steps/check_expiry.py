@@ -250,6 +250,7 @@ def _item(
         dry_run=request.dry_run,
         whole=not request.open_orders_only and (not request.is_narrowed or name in request.delegations),
         follow_up=request.is_follow_up,
+        full=request.is_narrowed,
         record=request.record,
         capacity=capacity,
         reason=request.reason,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import RenderableType
@@ -52,6 +53,7 @@ def page(record: DelegationRecord, state: Judgement, judged: JudgedEstate, histo
         ("next", state.next_step()),
         ("requested", certificate.asked and f"{certificate.asked} ({certificate.asked_by or 'operator not recorded'})"),
         ("last error", last_error(certificate)),
+        ("inspected", _inspected(record)),
     ]
     title = Text(f"{state.path}  ", style="bold").append(
         printing.state_text(state.state.label, state.severity, normal="green")
@@ -68,6 +70,11 @@ def page(record: DelegationRecord, state: Judgement, judged: JudgedEstate, histo
         *printing.bullets("Operators, newest first", map(_action_line, history.newest_actions()[:SHOWN])),
         *_history_part(history.orders),
     ]
+
+
+def _inspected(record: DelegationRecord) -> str:
+    last = record.inspection
+    return printing.inspected(last.at, last.full_at, datetime.now(UTC)) if last else ""
 
 
 def _served_part(state: Judgement) -> list[RenderableType]:
