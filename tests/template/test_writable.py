@@ -11,7 +11,7 @@ from stack.permissions import DOCUMENT, RECORDS, functions, permitted, rows, wri
 from stack.policy import Statement
 from stack.resolved import Stack
 
-STATUS = {"failures", "hold_until", "last_error", "last_error_text", "next_action_at", "revision"}
+STATUS = {"failures", "hold_until", "last_error", "last_error_text", "failed_at", "next_action_at", "revision"}
 OF_THE_DELEGATION = {
     "inspect_delegation": {"inspection", "refusal", "search_proof"},
     "enroll": {"refusal", "search_proof"},

@@ -100,8 +100,14 @@ def _failures(
     runs = {entry.failed_by: entry.failed_at for entry in failed.values()}
     for run in sorted(runs, key=lambda run: str(runs[run]), reverse=True)[:_MOST_REPORTS]:
         for path, row, at in _rows(deployment, run, certificates, delegations):
-            if (entry := failed.get(f"{path}: {row.error}")) and entry.failed_by == run:
+            entry = failed.get(f"{path}: {row.error}")
+            if entry and entry.failed_by == run and not _is_past(row.error, at, delegations.get(row.delegation)):
                 yield path, Failure(row.error, f"{row.text} (run of {at:%Y-%m-%d %H:%M} UTC, {run})")
+
+
+def _is_past(error: str, at: datetime, record: DelegationRecord | None) -> bool:
+    inspection = record.inspection if record else None
+    return inspection is not None and inspection.supersedes(error, at)
 
 
 def _rows(

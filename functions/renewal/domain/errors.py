@@ -315,6 +315,8 @@ def _names(kinds: Iterable[type[RenewalError]]) -> frozenset[str]:
 CREDENTIAL_REFUSALS = (CredentialRefused, AddressRefused)
 """The errors by which SCM refuses an account: another request would be another refused login."""
 CREDENTIAL_ERRORS = _names(CREDENTIAL_REFUSALS)
+SHOWN_BY_A_LOGIN = CREDENTIAL_ERRORS | _names((CredentialExpired, CredentialMissing))
+"""Names of the errors that end with the next login that succeeds: a later inspection shows whether they last."""
 
 NEEDS_ATTENTION = _names(kind for kind in every_error() if issubclass(kind, NeedsAttention))
 """Names of the errors that the state machine never retries."""

@@ -119,6 +119,26 @@ def test_a_refused_login_is_repeated_only_after_a_question(sit: Sit, arguments: 
     assert desk.run(*arguments).exit_code == 0
 
 
+@pytest.mark.parametrize("where", ["inspection", "order"])
+def test_a_check_that_logs_in_ends_an_earlier_refusal(sit: Sit, where: str):
+    """`check` passed with the new credential, and it and `status` printed for a day that renewals had stopped."""
+    desk = sit("idp:160")
+    right = desk.secret()
+    if where == "order":
+        desk.system.simulator.dials.faults.append(Fault("refused", ENROLL, code=-16))
+    else:
+        desk.store_wrong_password()
+    desk.run("renew", "--all-due")
+    assert {each["code"] for each in desk.document("show", "univ/idp")["findings"]} >= {"CredentialRefused"}
+
+    desk.run("credential", "univ", "--stdin", stdin=json.dumps(right))
+    checked, status = desk.document("check", "univ"), desk.document("status")
+
+    assert (checked["findings"], checked["good"]) == ([], True)
+    assert [each["state"] for each in status["certificates"]] == ["due"]
+    assert not status["needs_person"]
+
+
 def test_status_lists_replacement_rules_and_retired_delegations(sit: Sit):
     """Both explain what happens months later."""
     desk = sit("idp:20")

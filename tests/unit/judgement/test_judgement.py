@@ -16,6 +16,7 @@ from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.run.outcome import notes_of
+from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.throwaway_ca import hierarchy, pem
@@ -132,6 +133,40 @@ def test_an_order_that_failed_without_a_hold_is_judged() -> None:
         "rao",
     )
     assert found.next_step() == "the next run renews it (age); the last attempt failed: DcvLapsed: -9"
+
+
+LOGGED_IN = Inspection("check", NOW - timedelta(hours=1))
+REFUSED = replace(LOGGED_IN, findings=(Finding("CredentialRefused", "error", "operator", "401"),))
+
+
+@pytest.mark.parametrize(
+    ("error", "hours", "inspected", "state", "code"),
+    [
+        ("CredentialRefused", 2, LOGGED_IN, CertificateState.DUE, ""),
+        ("CredentialRefused", 2, REFUSED, CertificateState.BLOCKED, "CredentialRefused"),
+        ("CredentialRefused", 0, LOGGED_IN, CertificateState.FAILING, "CredentialRefused"),
+        ("CredentialRefused", 2, None, CertificateState.FAILING, "CredentialRefused"),
+        ("CredentialRefused", 2, replace(LOGGED_IN, run_id=""), CertificateState.FAILING, "CredentialRefused"),
+        ("PermissionMissing", 2, LOGGED_IN, CertificateState.FAILING, "PermissionMissing"),
+    ],
+    ids=["logged in since", "refused again", "refused since", "not inspected", "SCM never answered", "another error"],
+)
+def test_a_refused_login_is_past_when_a_later_one_succeeded(
+    error: str, hours: int, inspected: Inspection | None, state: CertificateState, code: str
+) -> None:
+    """`check` passed with a new credential, and printed that renewals had stopped, until an order succeeded."""
+    failed = managed(age=140, failures=1, last_error=error, failed_at=NOW - timedelta(hours=hours))
+    found = judged(failed, inspected)
+
+    assert (found.state, found.problem.code if found.problem else "") == (state, code)
+
+
+def test_an_order_that_failed_has_its_time() -> None:
+    """What is shown is as old as the last order: the RAO may have acted since."""
+    found = judged(managed(age=140, failures=1, last_error="DcvLapsed", last_error_text="-9", failed_at=NOW))
+
+    assert found.problem
+    assert found.problem.text == "-9 (failed 2026-11-23 08:00 UTC)"
 
 
 def test_a_first_certificate_that_is_not_valid_until_later_needs_no_one() -> None:

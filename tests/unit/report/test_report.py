@@ -21,10 +21,10 @@ from renewal.domain.errors import (
 )
 from renewal.domain.limits import Limits
 from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.run.map_results import failure, read_map_results
 from renewal.domain.run.report import CertificateRow, RunReport
 from renewal.domain.run.result import CertificateResult, ResultStatus
 from renewal.domain.setup.snapshot import DelegatedName
-from renewal.steps.map_results import failure, read_map_results
 from tests.fakes import ScmOrder
 from tests.throwaway_ca import pem
 from tests.unit.system import DELEGATION, IDP, NOW, PATH, System, caught, child, served_by
@@ -37,7 +37,7 @@ def row_of(report: RunReport, path: str = "univ/idp") -> CertificateRow:
 
 
 def serving(system: System, name: str, **changes: Any) -> None:
-    """Add a certificate that is served already."""
+    """Add a certificate that is stored already."""
     spec = replace(IDP, name=name)
     system.add(spec)
     system.book.adopt(("univ", name), served_by(spec, **changes), NOW)
@@ -88,7 +88,9 @@ def test_a_declined_order_is_held_and_still_needs_attention(system: System) -> N
     assert row_of(first).error == "OrderDeclined"
     row = row_of(second)
     assert (second.outcome, row.outcome, row.error) == ("failed", "held", "OrderDeclined")
-    assert row.text.startswith(f"{row_of(first).text}; no new order before 2026-11-24 08:00 UTC")
+    assert row.text.startswith(
+        f"{row_of(first).text} (failed 2026-11-23 08:00 UTC); no new order before 2026-11-24 08:00 UTC"
+    )
     assert len(system.scm.orders) == 1
 
 

@@ -5,8 +5,8 @@
     univ-example   delegation                         spec, inspection, refusal, search_proof, notices,
                                                       revocations
     univ-example   certificate#idp                    spec, applied_by, served, asked, hold_until, failures, last_error,
-                                                      last_error_text, service, revocations, asked_by, order_again,
-                                                      revision
+                                                      last_error_text, failed_at, service, revocations, asked_by,
+                                                      order_again, revision
     univ-example   order#idp                          the certificate's open order, with the sealed private key; and
                                                       ended: run and causes of the last one that has ended
     #estate        replacement#<before>#<issuer>      a replacement rule; then #<scope> where it names any
@@ -171,7 +171,7 @@ def replacement_item(replacement: ReplacementRule) -> dict[str, Any]:
 
 def status_attributes(certificate: ManagedCertificate) -> dict[str, Any]:
     """Attributes of a certificate's status; None = to be removed."""
-    names = ("served", "asked", "hold_until", "failures", "last_error", "last_error_text")
+    names = ("served", "asked", "hold_until", "failures", "last_error", "last_error_text", "failed_at")
     return dict.fromkeys(names) | records.to_item(certificate, without=_OF_OTHERS)
 
 

@@ -23,7 +23,7 @@ from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.command import command_for
 from renewal.domain.judgement.obstacle import is_shut_out, obstacle
-from renewal.domain.judgement.order_wait import AWAITS_APPROVAL, held_failure, waits_for
+from renewal.domain.judgement.order_wait import AWAITS_APPROVAL, failure_text, held_failure, waits_for
 from renewal.domain.judgement.problem import OUTAGES, Consequence, Problem
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import decide_with
@@ -39,7 +39,7 @@ CLOSED = "ClosedByOperator"
 OVERDUE = "RenewalOverdue"
 """Code: it is due, nothing is known to stop it, and less life is left than acting takes."""
 WITHDRAWN = {Cause.REVOKED: "ServedRevoked", Cause.REPLACED_IN_SCM: "ServedReplaced"}
-"""Codes: SCM reports the served certificate as revoked, or as replaced in its portal."""
+"""Codes: SCM reports the stored certificate as revoked, or as replaced in its portal."""
 _BY_CALENDAR = {Cause.AGE, Cause.DCV_LAPSING}
 
 
@@ -51,7 +51,7 @@ class Judgement:
     decision: Decision
     state: CertificateState
     days_left: int | None
-    """Whole days until the served certificate expires, negative when it has; None: nothing was ever stored."""
+    """Whole days until the stored certificate expires, negative when it has; None: nothing was ever stored."""
     renew_at: datetime | None
     """When the next renewal is due, by age or before a domain validation expires; None: nothing was ever stored."""
     mandate_ends: date | None
@@ -136,7 +136,7 @@ class Judgement:
 
 def last_error(certificate: ManagedCertificate) -> str:
     """Return the error that ended the last order, with its sentence when it is stored; empty: none."""
-    return ": ".join(part for part in (certificate.last_error, certificate.last_error_text) if part)
+    return ": ".join(part for part in (certificate.last_error, failure_text(certificate)) if part)
 
 
 def judge(
@@ -168,7 +168,9 @@ def judge(
     blocked = obstacle(certificate, record, now) if record else _unreadable(certificate)
     withdrawn = inspection.withdrawn.get(served.serial) if inspection and served else None
     unknown = _unless_known(failure, blocked, is_ended=ends is not None)
-    case = _Case(certificate, decision, causes, now, times, unknown, blocked, withdrawn, is_ended=ends is not None)
+    is_past = inspection is not None and inspection.supersedes(certificate.last_error, certificate.failed_at)
+    is_ended = ends is not None
+    case = _Case(certificate, decision, causes, now, times, unknown, blocked, withdrawn, is_ended, is_past)
     return Judgement(
         certificate=certificate,
         decision=decision,
@@ -215,11 +217,13 @@ class _Case:
     withdrawn: Cause | None
     is_ended: bool
     """Whether the mandate ends before the next order."""
+    is_past: bool
+    """Whether a later inspection shows the cause of the failed order, or that it has ended."""
 
     @property
     def has_failed(self) -> bool:
-        """Whether the last order failed, and none has succeeded since."""
-        return bool(self.certificate.failures) and self.certificate.last_error != CLOSED
+        """Whether the last order failed, and nothing newer is known."""
+        return bool(self.certificate.failures) and self.certificate.last_error != CLOSED and not self.is_past
 
     @property
     def is_due(self) -> bool:
@@ -280,7 +284,7 @@ class _Case:
         if self.is_due and self.obstacle:
             return self._now(self.obstacle.code, self.obstacle.text, self.obstacle.actor)
         if self.withdrawn:
-            return self._now(WITHDRAWN[self.withdrawn], f"SCM reports the served certificate as {self.withdrawn}")
+            return self._now(WITHDRAWN[self.withdrawn], f"SCM reports the stored certificate as {self.withdrawn}")
         is_overdue = self.is_due and self._is_late("operator")
         return self._now(OVERDUE, "it is due and was not renewed in time") if is_overdue else None
 
@@ -297,8 +301,8 @@ class _Case:
 
     def _of_failed_order(self) -> Problem:
         certificate = self.certificate
-        code, text = certificate.last_error or OrderRejected.__name__, certificate.last_error_text
-        text = held_failure(certificate).text if self.decision.held else text
+        code = certificate.last_error or OrderRejected.__name__
+        text = held_failure(certificate).text if self.decision.held else failure_text(certificate)
         is_urgent = self.is_due or self._is_late(error_named(code).actor)
         return self._made(code, text, "error" if is_urgent else "warning")
 

@@ -18,8 +18,14 @@ def held_failure(certificate: ManagedCertificate) -> Failure:
         f"no new order before {certificate.hold_until:%Y-%m-%d %H:%M} UTC, "
         f"unless requested with `certmandate renew {certificate.spec.path} --force`"
     )
-    text = f"{certificate.last_error_text}; {until}" if certificate.last_error_text else until
+    text = "; ".join(part for part in (failure_text(certificate), until) if part)
     return Failure(certificate.last_error or OrderRejected.__name__, text)
+
+
+def failure_text(certificate: ManagedCertificate) -> str:
+    """Return the sentence of the error that ended the last order, with its time; empty when neither is stored."""
+    at = f"(failed {certificate.failed_at:%Y-%m-%d %H:%M} UTC)" if certificate.failed_at else ""
+    return " ".join(part for part in (certificate.last_error_text, at) if part)
 
 
 def waits_for(order: Order, now: datetime) -> str:
