@@ -194,7 +194,7 @@ class _Book:
         self._serials = {record.serial for records in (served, ended_orders) for record in records if record.serial}
         # Of each order whose SSL ID is not known, by its token.
         self._names = {each.token: each.names for each in (*orders, *ended_orders) if each.ssl_id is None}
-        # What is served is compared by `renewal.domain.setup.withdrawal`; what is open has no serial yet.
+        # What is stored is compared by `renewal.domain.setup.withdrawal`; what is open has no serial yet.
         self._current = known_ids(certificates, ())
         self._ended = known_ids((), history)
         self._unanswered = [order for order in orders if order.ssl_id is None]
