@@ -193,7 +193,8 @@ class _Book:
         ended_orders = list(history)
         self._serials = {record.serial for records in (served, ended_orders) for record in records if record.serial}
         # Of each order whose SSL ID is not known, by its token.
-        self._names = {each.token: each.names for each in (*orders, *ended_orders) if each.ssl_id is None}
+        without_id: list[Order | FinishedOrder] = [each for each in (*orders, *ended_orders) if each.ssl_id is None]
+        self._names = {each.token: each.names for each in without_id}
         # What is stored is compared by `renewal.domain.setup.withdrawal`; what is open has no serial yet.
         self._current = known_ids(certificates, ())
         self._ended = known_ids((), history)
