@@ -30,7 +30,7 @@ from renewal.domain.errors import (
     error_of,
 )
 from renewal.domain.keypair import KeyPair
-from renewal.domain.order import EnrollRequest, FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
+from renewal.domain.order import EnrollRequest, FinishedOrder, ManagedCertificate, Order, OrderStatus, StoredCertificate
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult, known_ids
 from renewal.domain.orderable import decide_with, require_orderable
 from renewal.domain.permission import OrderAgain
@@ -346,5 +346,5 @@ def _ended_by(error: str, text: str, path: str) -> RenewalError:
     return OrderConflict(f"the open order of {path} was closed meanwhile; this run places no new order")
 
 
-def _stored(task: Task, served: Served) -> Progress:
+def _stored(task: Task, served: StoredCertificate) -> Progress:
     return Progress(task.run_id, task.delegation, task.certificate, served.token, served.ssl_id, OrderStatus.STORED)

@@ -19,7 +19,7 @@ from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.delegation import problems_of, rule_problems
 from renewal.domain.judgement.problem import Problem, severity_at
-from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
+from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, StoredCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.map_results import failure, read_map_results
 from renewal.domain.run.outcome import PlanFacts, RunResults, notes_of, outcome_of, planned_by_inspection, reason_of
@@ -221,7 +221,7 @@ class _Run:
         return self.facts.narrowed or is_named or not is_idle
 
     def ssl_id_of(self, certificate: ManagedCertificate) -> int | None:
-        """The SSL ID of this run's order, else of what is served."""
+        """The SSL ID of this run's order, else of what is stored."""
         result, served = self.results.certificates.get(certificate.spec.path), certificate.served
         return (result.ssl_id if result else None) or (served.ssl_id if served else None)
 
@@ -306,14 +306,14 @@ def _failure_members(failed: Failure | None) -> dict[str, Any]:
     return {"error": failed.error, "text": failed.text} if failed else {}
 
 
-def _served_members(served: Served | None) -> dict[str, Any]:
+def _served_members(served: StoredCertificate | None) -> dict[str, Any]:
     if served is None:
         return {}
     return {"not_before": served.not_before, "not_after": served.not_after, "arns": served.held_arns}
 
 
 def _old_serial(certificate: ManagedCertificate, finished: FinishedOrder | None) -> str:
-    """The serial of what this run replaced, else of what is served."""
+    """The serial of what this run replaced, else of what is stored."""
     if finished:
         return finished.previous_serial
     return certificate.served.serial if certificate.served else ""

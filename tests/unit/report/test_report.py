@@ -37,7 +37,7 @@ def row_of(report: RunReport, path: str = "univ/idp") -> CertificateRow:
 
 
 def serving(system: System, name: str, **changes: Any) -> None:
-    """Add a certificate that is served already."""
+    """Add a certificate that is stored already."""
     spec = replace(IDP, name=name)
     system.add(spec)
     system.book.adopt(("univ", name), served_by(spec, **changes), NOW)

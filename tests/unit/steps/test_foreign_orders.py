@@ -53,7 +53,7 @@ def new(system: System) -> int:
 
 
 def show(system: System, *rows: ReportedCertificate) -> None:
-    """SCM's report has *rows* besides the served certificate."""
+    """SCM's report has *rows* besides the stored certificate."""
     system.scm.rows = (system.scm.rows[0], *rows)
 
 

@@ -4,7 +4,7 @@ The only other text is the operator's reason, which is part of the execution's i
 
 A plan item (one for each delegation, written by check_expiry, read by the Distributed Map):
 
-    {"run_id", "started_at", "delegation", "dry_run", "whole", "follow_up", "record",
+    {"run_id", "started_at", "delegation", "dry_run", "whole", "follow_up", "full", "record",
      "capacity", "reason", "certificates": [{"certificate", "causes"}], "issued": [task…]}
 
 A task (one for each due certificate, input of enroll):
@@ -69,6 +69,8 @@ class DelegationTask:
     certificates: tuple[Task, ...]
     follow_up: bool = False
     """Whether the schedule started it to follow up on open orders: then a login that was refused last is not tried."""
+    full: bool = False
+    """Whether all of SCM is read, whatever the last inspection read: the operator has named the delegation."""
     record: bool = False
     """Whether the answers of SCM are recorded."""
     capacity: int = 0

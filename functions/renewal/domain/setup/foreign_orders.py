@@ -191,7 +191,7 @@ class _Book:
         ended_orders = list(history)
         self._serials = {record.serial for records in (served, ended_orders) for record in records if record.serial}
         self._tokens = {record.token for records in (served, orders, ended_orders) for record in records}
-        # What is served is compared by `renewal.domain.setup.withdrawal`; what is open has no serial yet.
+        # What is stored is compared by `renewal.domain.setup.withdrawal`; what is open has no serial yet.
         self._current = known_ids(certificates, ())
         self._ended = known_ids((), history)
         self._unanswered = [order for order in orders if order.ssl_id is None]
