@@ -190,11 +190,10 @@ class _Book:
     def __init__(self, certificates: Collection[ManagedCertificate], history: Collection[FinishedOrder]) -> None:
         served = [managed.served for managed in certificates if managed.served]
         orders = [managed.order for managed in certificates if managed.order]
-        ended_orders = list(history)
-        self._serials = {record.serial for records in (served, ended_orders) for record in records if record.serial}
+        records: list[Order | FinishedOrder] = [*orders, *history]
+        self._serials = {record.serial for found in (served, history) for record in found} - {""}
         # Of each order whose SSL ID is not known, by its token.
-        without_id: list[Order | FinishedOrder] = [each for each in (*orders, *ended_orders) if each.ssl_id is None]
-        self._names = {each.token: each.names for each in without_id}
+        self._names = {record.token: record.names for record in records if record.ssl_id is None}
         # What is stored is compared by `renewal.domain.setup.withdrawal`; what is open has no serial yet.
         self._current = known_ids(certificates, ())
         self._ended = known_ids((), history)
