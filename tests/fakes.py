@@ -71,7 +71,7 @@ from renewal.domain.order import (
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult
 from renewal.domain.permission import OrderAgain
 from renewal.domain.replacement_rule import ReplacementRule
-from renewal.domain.run.outcome import PlanFacts
+from renewal.domain.run.plan import PlanFacts
 from renewal.domain.run.report import RunReport
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import CredentialRefusal, DelegationRecord, Inspection
@@ -927,9 +927,8 @@ class FakeArchive:
     def write_report(self, run_id: str, report: RunReport) -> str:
         return self._write(run_id, "report", report.document())
 
-    def read_notified(self) -> NotifiedProblems:
-        kept = self.documents.get(("", "notified"))
-        return records.read(NotifiedProblems, json.loads(kept)) if kept else NotifiedProblems()
+    def read_notified(self) -> object:
+        return json.loads(self.documents.get(("", "notified"), "null"))
 
     def write_notified(self, notified: NotifiedProblems) -> None:
         self._write("", "notified", records.to_json(notified))

@@ -35,7 +35,7 @@ from renewal.adapters.runs import RunningExecutions, S3RunArchive
 from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.domain.credential import Credential
 from renewal.domain.errors import RenewalError
-from renewal.domain.run.outcome import PlanFacts
+from renewal.domain.run.plan import PlanFacts
 from tests.adapters.aws.conftest import client
 from tests.adapters.aws.records import NOW, a_pair, a_served, an_order
 from tests.adapters.aws.wire import hooked

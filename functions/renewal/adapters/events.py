@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from renewal import records
 from renewal.adapters.aws import translated
-from renewal.domain.alerts.alert import Alert
 from renewal.domain.endpoint.observation import ServiceRecord, ServiceState
 from renewal.domain.errors import StoreUnavailable
 from renewal.domain.notices.notice import Notice
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events.client import EventBridgeClient
     from mypy_boto3_sns.client import SNSClient
 
+    from renewal.domain.alerts.alert import Alert
     from renewal.domain.audit.seal import Seal
 
 SOURCE = "certmandate"

@@ -39,8 +39,8 @@ from renewal.domain.order import (
     ended,
 )
 from renewal.domain.order_search import SearchControl
-from renewal.domain.run.outcome import ResultStatus
 from renewal.domain.run.payload import Progress
+from renewal.domain.run.result import ResultStatus
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import OrderReader, Transitions

@@ -35,8 +35,8 @@ from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProo
 from renewal.domain.orderable import decide_with, require_orderable
 from renewal.domain.permission import OrderAgain
 from renewal.domain.replacement_rule import LONGEST_ORDERING, ReplacementRule
-from renewal.domain.run.outcome import ResultStatus
 from renewal.domain.run.payload import Progress, Task
+from renewal.domain.run.result import ResultStatus
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.domain.setup.unrecorded import lost_order, require_none_lost, require_recorded, unrecorded_orders

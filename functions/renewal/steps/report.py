@@ -11,6 +11,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.errors import Failure, RecordUnreadable, ScmUnavailable, UnknownDelegation
@@ -22,7 +23,8 @@ from renewal.domain.judgement.problem import Problem, severity_at
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, StoredCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.map_results import failure, read_map_results
-from renewal.domain.run.outcome import PlanFacts, RunResults, notes_of, outcome_of, planned_by_inspection, reason_of
+from renewal.domain.run.outcome import RunResults, notes_of, outcome_of, planned_by_inspection, reason_of
+from renewal.domain.run.plan import PlanFacts
 from renewal.domain.run.report import (
     CertificateRow,
     DelegationOutcome,
@@ -70,7 +72,8 @@ class Report:
         written, and the execution must fail; so it must when the operator could not be notified.
         """
         facts = self.archive.read_facts(run_id)
-        report, notified = self._report(run_id, facts, verification), self.archive.read_notified()
+        report = self._report(run_id, facts, verification)
+        notified = NotifiedProblems.parse(self.archive.read_notified())
         if facts.follow_up and report.needs_attention and notified.cover(report):
             report = replace(report, outcome=RunOutcome.REPORTED_BEFORE)
         key = self.archive.write_report(run_id, report)

@@ -22,8 +22,8 @@ from renewal.domain.errors import (
 from renewal.domain.limits import Limits
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.map_results import failure, read_map_results
-from renewal.domain.run.outcome import CertificateResult, ResultStatus
 from renewal.domain.run.report import CertificateRow, RunReport
+from renewal.domain.run.result import CertificateResult, ResultStatus
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.fakes import ScmOrder
 from tests.throwaway_ca import pem

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from renewal.domain.run.outcome import CertificateResult, PlanFacts, ResultStatus, RunResults
+from renewal.domain.run.outcome import RunResults
+from renewal.domain.run.plan import PlanFacts
+from renewal.domain.run.result import CertificateResult, ResultStatus
 from renewal.steps.plan_collection import PlanCollection
 from tests.fakes import FakeArchive
 from tests.unit.system import NOW, child

@@ -27,7 +27,7 @@ from renewal.domain.key_type import KeyType
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderStatus, StoredCertificate
 from renewal.domain.orderable import decide_with
 from renewal.domain.replacement_rule import ReplacementRule
-from renewal.domain.run.outcome import PlanFacts, PlannedCertificate, PlanState
+from renewal.domain.run.plan import PlanFacts, PlannedCertificate, PlanState
 from renewal.domain.run.report import RunReport
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
