@@ -238,7 +238,8 @@ def test_what_a_failing_store_keeps_from_the_record_is_served(verification: Veri
 
     A record without a public key is of an earlier version.
     """
-    verification.manage(**({} if is_known else {"key_fingerprint": ""}))
+    fingerprint = Certificate(verification.current).key_fingerprint
+    verification.manage(key_fingerprint=fingerprint if is_known else "")
     key = KeyPair.generate(KeyType.P_256)
     csr = key.signing_request(SPEC.names)
     verification.system.book.orders[PATH] = an_order(status=OrderStatus.ISSUED, csr=csr, stores=("s3",))
