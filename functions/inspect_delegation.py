@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 
 from renewal import wiring
 from renewal.adapters.cause import BoundedCause
-from renewal.steps.payload import DelegationTask
+from renewal.domain.run.payload import DelegationTask
 
 logger = Logger()
 

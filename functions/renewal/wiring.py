@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from renewal.adapters.scm.accounts import ScmAccounts
     from renewal.domain.certificate.chain import TrustedRoots
     from renewal.domain.judgement.acting_times import ActingTimes
-    from renewal.ports.environment import EgressAddress
+    from renewal.ports.environment import EgressAddress, TxtRecords
     from renewal.ports.runs import RunsInProgress
     from renewal.steps.check_expiry import CheckExpiry
     from renewal.steps.collect import Collect
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from renewal.steps.plan_collection import PlanCollection
     from renewal.steps.report import Report
     from renewal.steps.rotate_password import RotatePassword
-    from renewal.steps.scm.snapshot import TxtRecords
     from renewal.steps.seal_audit import SealAudit
     from renewal.steps.verify_served import VerifyServed
 
@@ -196,8 +195,8 @@ def inspect_delegation(context: LambdaContext) -> InspectDelegation:
     """The step of `inspect_delegation.py`."""
     from renewal.adapters.objects import S3Certificates
     from renewal.adapters.rotation import ScheduledRotations
-    from renewal.steps.drift import StoreComparison
     from renewal.steps.inspect_delegation import InspectDelegation
+    from renewal.steps.stores.drift import StoreComparison
 
     objects = S3Certificates(aws.client("s3"), settings().store_bucket)
     deadline = _deadline(context, INSPECTION_RECORD_SECONDS)
@@ -234,7 +233,7 @@ def collect(context: LambdaContext) -> Collect:
     from renewal.adapters.keys import KmsOpener
     from renewal.adapters.objects import S3Certificates
     from renewal.steps.collect import Collect
-    from renewal.steps.stores import Stores
+    from renewal.steps.stores.storing import Stores
 
     stores = Stores(
         _transitions("collect"),

@@ -22,7 +22,7 @@ from campaign.scenarios import DAYS_UNTIL_DUE, DELEGATION, LOGIN, PARIS, credent
 from renewal.domain.delegation import S3
 from renewal.domain.errors import every_error
 from renewal.domain.run.outcome import RESULT_MISSING
-from renewal.steps.drift import STORE_DRIFTED
+from renewal.steps.stores.drift import STORE_DRIFTED
 from scm_simulator import Dials
 
 Falsify = Callable[[Evidence], Evidence]
@@ -138,7 +138,7 @@ FALSIFIED: Mapping[str, tuple[Invariant, Falsify]] = {
         audit.nothing_stored_is_half_a_pair,
         lambda found: acm(found, chain=(found.acm[0].certificate,)),
     ),
-    "a sealed key of what is served": (
+    "a sealed key of what is stored": (
         audit.only_open_orders_have_a_sealed_key,
         lambda found: replace(found, sealed=("certificate#portal",)),
     ),

@@ -18,10 +18,10 @@ from renewal.deadline import Deadline
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import CredentialMissing, NeedsAttention
 from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.run.payload import DelegationTask
 from renewal.domain.setup.check_result import CheckResult, CheckStatus
 from renewal.domain.setup.inspection import Inspection
 from renewal.steps.inspect_delegation import InspectDelegation
-from renewal.steps.payload import DelegationTask
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
 from scm_simulator.world.world import Account, Department, Domain, Organisation, Profile, World
@@ -69,7 +69,7 @@ class Mandate:
     error: NeedsAttention | None = None
     """What the inspection ended with."""
 
-    def inspect(self, *, whole: bool = True) -> Inspection:
+    def inspect(self, *, whole: bool = True, full: bool = False) -> Inspection:
         """Inspect it as a run does; return the inspection in the order book."""
         self.simulator = Simulator(self._world(), clock=self.clock)
         for dial, value in self.dials.items():
@@ -92,10 +92,10 @@ class Mandate:
             UnchangedStores(),  # type: ignore[arg-type]  # it only answers
             ActingTimes(),
         )
+        name = self.delegation.name
+        task = DelegationTask("run", self.clock(), name, dry_run=True, whole=whole, certificates=(), capacity=30)
         try:
-            self.tasks = step(
-                DelegationTask("run", self.clock(), "univ", dry_run=True, whole=whole, certificates=(), capacity=30)
-            )
+            self.tasks = step(replace(task, full=full))
         except NeedsAttention as error:
             self.error = error
         return self.inspection
@@ -103,7 +103,7 @@ class Mandate:
     @property
     def inspection(self) -> Inspection:
         """What the order book has of the last inspection."""
-        found = self.book.delegation("univ").inspection
+        found = self.book.delegation(self.delegation.name).inspection
         assert found is not None
         return found
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from renewal.domain.due import DCV_MARGIN
 from renewal.domain.orderable import decide_with
-from renewal.steps.payload import Task
+from renewal.domain.run.payload import Task
 from scm_simulator.world.world import Domain
 from tests.unit.system import NOW, System
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,13 +102,19 @@ def lines(shape: Shape, above: tuple[str, ...] = ()) -> Iterator[str]:
         yield from lines(inner[name], (*above, shape.name))
 
 
+@cache
 def session(data: Path) -> Session:
-    """A session that reads the descriptions below *data*."""
+    """The session that reads the descriptions below *data*, each once."""
     made = Session()
     loader = Loader(extra_search_paths=[str(data)], include_default_search_paths=False)
     made.register_component("data_loader", loader)
     made.set_credentials("none", "none")
     return made
+
+
+@cache
+def client_of(data: Path, service: str, region: str) -> Any:
+    return session(data).create_client(service, region)
 
 
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))
@@ -117,7 +124,7 @@ def test_an_operation_is_requested_as_before(trimmed: Path, operation: str) -> N
     shape = service_model(service).operation_model(name).input_shape
 
     def requested(data: Path) -> list[tuple[str, str]]:
-        client, sent = session(data).create_client(service, "eu-west-3"), []
+        client, sent = client_of(data, service, "eu-west-3"), []
 
         def send(request: Any, **_: object) -> Any:
             sent.append((request.method, request.url))
@@ -126,6 +133,7 @@ def test_an_operation_is_requested_as_before(trimmed: Path, operation: str) -> N
         client.meta.events.register("before-send", send)
         with pytest.raises((ClientError, ResponseParserError)):
             getattr(client, xform_name(name))(**(sample(shape) if shape else {}))
+        client.meta.events.unregister("before-send", send)
         return sent
 
     assert requested(trimmed) == requested(DATA)
@@ -155,7 +163,7 @@ def test_a_client_is_made_as_before(trimmed: Path, region: str) -> None:
     """With the same endpoint, also in another partition, and the same paginators."""
 
     def made(data: Path) -> dict[str, Any]:
-        clients = {name: session(data).create_client(name, region) for name in sorted(SERVICES)}
+        clients = {name: client_of(data, name, region) for name in sorted(SERVICES)}
         operations = [operation.split(":") for operation in sorted(OPERATIONS)]
         paginators = {name for service, name in operations if clients[service].can_paginate(xform_name(name))}
         return {"paginators": paginators} | {name: client.meta.endpoint_url for name, client in clients.items()}

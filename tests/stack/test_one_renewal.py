@@ -55,4 +55,5 @@ def test_the_cost_model_counts_what_a_run_does(at_once: Renewal, later: Renewal)
     )
     assert len(later.scm) == MOST_SCM_REQUESTS + PENDING + cost.SCM_OF_A_STATUS
     assert at_once.inspection_scm == cost.SCM_OF_AN_INSPECTION
+    assert at_once.daily_scm == cost.SCM_OF_A_QUIET_DAY
     assert at_once.inspection_aws == cost.CALLS_OF_AN_INSPECTION + cost.CALLS_OF_A_COMPARISON

@@ -54,7 +54,9 @@ def expected(stack: Stack) -> dict[str, Watch]:
     """Every alarm by its logical id."""
     machine = {"StateMachineArn": stack.arn("Renewal")}
     group = {"ScheduleGroup": STACK_NAME}
-    sealer = {"FunctionName": stack.name("SealAuditFunction")}
+    planner, sealer, rotator = (
+        {"FunctionName": stack.name(f"{name}Function")} for name in ("CheckExpiry", "SealAudit", "RotatePassword")
+    )
     logs = [{"LogGroupName": stack.name(name)} for name in ("FunctionLogs", "StateMachineLogs")]
     audited = [dimensions for group in logs for dimensions in ({"DataProtectionOperation": "Audit", **group}, group)]
     starts, notices = ({"QueueName": stack.name(name)} for name in ("ScheduleDeadLetters", "UndeliveredNotices"))
@@ -66,6 +68,8 @@ def expected(stack: Stack) -> dict[str, Watch]:
         ),
         "AuditNotSealed": counted("AWS/Lambda", ("Errors", sealer), ("Throttles", sealer)),
         "SealMissing": Watch("AWS/Lambda", (("Invocations", sealer),), "Sum", DAY, BELOW, 1),
+        "HourlyRunMissing": Watch("AWS/Lambda", (("Invocations", planner),), "Sum", HOUR, BELOW, 1, periods=3),
+        "KeepAwakeMissing": Watch("AWS/Lambda", (("Invocations", rotator),), "Sum", DAY, BELOW, 1),
         "BacklogRemains": ours("CertificatesDeferred", "Maximum", DAY, AT_LEAST, 1, periods=3),
         "ReplacementLate": ours("ReplacementsLate", "Maximum", HOUR, AT_LEAST, 1),
         "ScheduleFailed": counted(

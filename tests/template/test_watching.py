@@ -21,8 +21,8 @@ from renewal.domain.run.report import RunOutcome, RunReport
 from renewal.domain.setup.egress import ADDRESS_CHANGED
 from renewal.domain.setup.finding import ORDER_NOT_OURS
 from renewal.steps import verify_served
-from renewal.steps.drift import STORE_DRIFTED
 from renewal.steps.reporting.metrics import run_metrics
+from renewal.steps.stores.drift import STORE_DRIFTED
 from stack.policy import Request, allowed, statements
 from stack.resolved import Resource, Stack
 
@@ -43,7 +43,9 @@ AWS_METRICS = {
 }
 """AWS's own metrics that may be used, and the dimensions under which AWS publishes them."""
 
-BY_SILENCE = ("RunMissing", "SealMissing")
+BY_SILENCE = {"DailyRun": "RunMissing", "FollowUp": "HourlyRunMissing", "DailySeal": "SealMissing",
+              "KeepAwake": "KeepAwakeMissing"}  # fmt: skip
+"""The alarm of each schedule."""
 Metric = tuple[str, str, dict[str, str]]
 NOTIFIED = {"ResultMissing", STORE_DRIFTED, NEAR_EXPIRY, PASSWORD_EXPIRING, ADDRESS_CHANGED, ORDER_NOT_OURS}
 """Names that are no error and have a section; ResultMissing is the report's name of a missing result."""
@@ -126,19 +128,21 @@ def test_aws_publishes_the_other_metrics_under_these_dimensions(stack: Stack, al
             assert all(dimensions.values()), name
 
 
-def test_only_what_a_schedule_does_each_day_is_an_alarm_by_silence(alarms: dict[str, Resource]) -> None:
-    """The dead man's switches go off when nothing is measured; the others must not: each day counts anew."""
+def test_every_schedule_has_an_alarm_that_goes_off_by_silence(stack: Stack, alarms: dict[str, Resource]) -> None:
+    """A schedule that was disabled or deleted fails nowhere: only what does not happen shows it."""
+    assert {schedule.logical_id for schedule in stack.resources("AWS::Scheduler::Schedule")} == set(BY_SILENCE)
     missing = {name: alarm.properties["TreatMissingData"] for name, alarm in alarms.items()}
-    assert {missing.pop(name) for name in BY_SILENCE} == {"breaching"}
-    assert set(missing.values()) == {"notBreaching"}
+    assert {missing.pop(name) for name in BY_SILENCE.values()} == {"breaching"}
+    assert set(missing.values()) == {"notBreaching"}, "for the others each day counts again"
 
 
-@pytest.mark.parametrize("name", BY_SILENCE)
-def test_an_alarm_by_silence_evaluates_whole_days(alarms: dict[str, Resource], name: str) -> None:
+@pytest.mark.parametrize("name", BY_SILENCE.values())
+def test_an_alarm_by_silence_evaluates_whole_periods(alarms: dict[str, Resource], name: str) -> None:
     """A sliding day takes two runs slightly more than a day apart for a gap, and old data hide a real one."""
     alarm = alarms[name].properties
     assert alarm["EvaluationWindow"] == {"WallClockWindow": {"Timezone": "UTC"}}
-    assert alarm["WarmUpConfiguration"]["WarmUpPeriodDurationInMinutes"] >= 2 * 24 * 60
+    minutes = alarm["Period"] * alarm["EvaluationPeriods"] / 60
+    assert alarm["WarmUpConfiguration"]["WarmUpPeriodDurationInMinutes"] > minutes, "a new stack has no whole period"
 
 
 def test_a_sum_of_metrics_counts_what_is_not_measured_as_nothing(alarms: dict[str, Resource]) -> None:
@@ -250,7 +254,7 @@ def _finding_codes() -> set[str]:
     renewal = ROOT / "functions" / "renewal"
     modules = [*(renewal / "domain" / "setup").glob("*.py"), renewal / "domain" / "forecast.py"]
     modules += [renewal / "domain" / "service" / "state.py"]
-    modules += [renewal / "steps" / name for name in ("inspect_delegation.py", "drift.py")]
+    modules += [renewal / "steps" / name for name in ("inspect_delegation.py", "stores/drift.py")]
     literals = {
         node.value
         for module in modules

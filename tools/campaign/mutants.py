@@ -14,10 +14,10 @@ from renewal.adapters.objects import S3Certificates, _files, _folder, _pointer_t
 from renewal.domain.due import Cause
 from renewal.domain.errors import AcmRefused, OrderConflict
 from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderStatus
+from renewal.domain.run.payload import Progress, Task
 from renewal.ports.scm import CertificateAuthority
 from renewal.ports.stores import Pair
 from renewal.steps.enroll import Enroll
-from renewal.steps.payload import Progress, Task
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from certmandate.replacement_planning.capacity import INSPECTION_CALLS
+from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.judgement.reading import NEAR, WEEK
 from stack.resolved import IN_A_VPC, Stack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,8 +39,10 @@ CALLS_OF_A_POLL, CALLS_OF_A_STATUS = 2, 2
 """More of them for each poll that finds the order pending; once more for what the first one notes of it."""
 CALLS_OF_AN_INSPECTION, CALLS_OF_A_COMPARISON = 9, 2
 """Calls of AWS of an inspection, and of its comparison of one certificate with what S3 has."""
+SCM_OF_A_QUIET_DAY = 2
+"""Requests to SCM of an inspection on a day on which nothing is due or wrong, and not everything is read."""
 SCM_OF_AN_INSPECTION, SCM_OF_A_RENEWAL, SCM_OF_A_STATUS = INSPECTION_CALLS, 4, 1
-"""Requests to SCM: of an inspection with one domain; of a renewal issued at once; once more while it is pending."""
+"""Requests to SCM: of a full inspection with one domain; of a renewal issued at once; once more while it is pending."""
 
 Prices = Mapping[str, Any]
 
@@ -101,9 +105,21 @@ class Load:
         return runs + INSPECTION_TRANSITIONS * self.inspections + self.renewals * (1 + calls + POLL_TRANSITIONS * calls)
 
     @property
+    def full_inspections(self) -> float:
+        """Share of the inspections that read everything, if nothing is wrong and no two renewals are on near days.
+
+        One a week; those of the days before a renewal, and of its day; and those while the RAO, informed a week later,
+        could not act before the certificate expires.
+        """
+        acting = ActingTimes().rao_days * 7 / 5 + WEEK.days
+        days = max(NEAR.days, acting - self.life_days / 3) + 1
+        return min(1.0, 1 / WEEK.days + self._renewals_a_day * days)
+
+    @property
     def scm_requests(self) -> float:
         """Requests to SCM a day and delegation: an inspection, and its share of the renewals."""
-        return SCM_OF_AN_INSPECTION + self._renewals_a_day * (SCM_OF_A_RENEWAL + SCM_OF_A_STATUS + self.polls)
+        more = (SCM_OF_AN_INSPECTION - SCM_OF_A_QUIET_DAY) * self.full_inspections
+        return SCM_OF_A_QUIET_DAY + more + self._renewals_a_day * (SCM_OF_A_RENEWAL + SCM_OF_A_STATUS + self.polls)
 
     @property
     def aws_calls(self) -> float:

@@ -12,7 +12,7 @@ LONGEST_SECONDS = 2.0
 
 
 class DnsTxtRecords:
-    """Implements `renewal.steps.scm.snapshot.TxtRecords`. *resolver*: None = the system's."""
+    """Implements `TxtRecords`. *resolver*: None = the system's."""
 
     def __init__(self, resolver: dns.resolver.Resolver | None = None) -> None:
         self._resolver = resolver

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from renewal.domain.calendar import phase_at
 from renewal.domain.delegation import CustomField, profile_of
 from renewal.domain.due import Cause, Decision, decide
-from renewal.domain.errors import FieldRefused
+from renewal.domain.errors import FieldRefused, NeedsAttention
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.setup.finding import Finding, finding_from
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import dcv_of
+from renewal.domain.setup.unrecorded import require_recorded
 
 FOUND_BY_INSPECTION = (Cause.REVOKED, Cause.REPLACED_IN_SCM, Cause.DCV_LAPSING)
 """Causes that only SCM's answers show, so that the plan of a run cannot have them."""
@@ -48,6 +50,18 @@ def require_orderable(
     profile = profile_of(spec, inspection.profiles)
     profile.require_key_type(spec.key_type)
     return profile.term_for(spec.term_days, phase_at(now).term_days)
+
+
+def foreseen_refusals(
+    certificates: Iterable[ManagedCertificate], record: DelegationRecord, inspection: Inspection
+) -> Iterator[Finding]:
+    """Yield what would refuse the next order of each certificate, found before one is spent."""
+    for certificate in certificates:
+        try:
+            require_recorded(certificate, inspection.unrecorded)
+            require_orderable(certificate, record, inspection, inspection.at)
+        except NeedsAttention as error:
+            yield finding_from(error, certificate.spec.name)
 
 
 def require_custom_fields(given: Mapping[str, str], defined: Sequence[CustomField] | None) -> None:

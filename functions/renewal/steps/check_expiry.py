@@ -15,12 +15,12 @@ from renewal.domain.judgement.replacement_progress import ReplacementProgress, R
 from renewal.domain.limits import DueCertificate, Limits, allot, plausible_estate, require_plausible, select
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
-from renewal.domain.run.outcome import PlanFacts, PlannedCertificate, PlanState
+from renewal.domain.run.payload import DelegationTask, Task
+from renewal.domain.run.plan import PlanFacts, PlannedCertificate, PlanState
 from renewal.domain.run.request import RunRequest
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import Listing, OrderIndex, RuleEnds
 from renewal.ports.runs import RunArchive, RunsInProgress
-from renewal.steps.payload import DelegationTask, Task
 
 _Listed = Collection[CertificatePath] | None
 """What is listed for a rule; None: nothing is."""
@@ -123,7 +123,7 @@ class CheckExpiry:
     def _delegations(self, request: RunRequest) -> list[str]:
         """The delegations that the run was asked for; none when it inspects only those of what it takes."""
         if not request.is_narrowed:
-            return [] if request.open_orders_only else sorted(self.book.delegations())
+            return [] if request.open_orders_only else self._every_delegation()
         wanted = {*request.delegations, *(path.delegation for path in _paths(request))}
         if unknown := sorted(name for name in wanted if not self._is_known(name)):
             known = ", ".join(sorted(self.book.delegations())) or "none"
@@ -133,6 +133,11 @@ class CheckExpiry:
             )
             raise UnknownDelegation(msg)
         return sorted(wanted)
+
+    def _every_delegation(self) -> list[str]:
+        """Those in the index, and those of its certificates: what the index has lost is inspected, hence reported."""
+        owners = (path.delegation for path in self.book.every_certificate())
+        return sorted({*self.book.delegations(), *owners})
 
     def _is_known(self, delegation: str) -> bool:
         try:
@@ -217,7 +222,7 @@ def _inspected(
         return sorted(taken)
     if request.is_narrowed:
         return delegations
-    # The index lacks a delegation whose item is damaged; its certificates name it, so that it is reported.
+    # A replacement rule may list certificates that the index has lost, with all of their delegation.
     return sorted({*delegations, *(candidate.delegation for candidate in due)})
 
 
@@ -245,6 +250,7 @@ def _item(
         dry_run=request.dry_run,
         whole=not request.open_orders_only and (not request.is_narrowed or name in request.delegations),
         follow_up=request.is_follow_up,
+        full=request.is_narrowed,
         record=request.record,
         capacity=capacity,
         reason=request.reason,

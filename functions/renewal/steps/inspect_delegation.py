@@ -14,26 +14,34 @@ from renewal.domain.due import Cause
 from renewal.domain.errors import CredentialRefused, MandateEnded, NeedsAttention, RenewalError, ScmUnavailable
 from renewal.domain.forecast import forecast
 from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.judgement.reading import is_kept
 from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with, require_orderable
+from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with, foreseen_refusals
+from renewal.domain.run.payload import DelegationTask, Task
 from renewal.domain.setup.check_result import CheckResult
-from renewal.domain.setup.checks import hidden_sections, refused_login, review, unreachable
+from renewal.domain.setup.checks import (
+    hidden_sections,
+    refused_login,
+    review,
+    review_again,
+    unfound_orders,
+    unreachable,
+)
 from renewal.domain.setup.egress import ADDRESS_CHANGED, address_findings
 from renewal.domain.setup.finding import Finding, finding_from, sorted_and_capped
 from renewal.domain.setup.foreign_orders import ForeignOrders, began_at, compared, foreign_findings, foreign_orders
-from renewal.domain.setup.inspection import DelegationRecord, Inspection, bounded
+from renewal.domain.setup.inspection import DelegationRecord, Inspection, bounded, reading_key, with_kept
 from renewal.domain.setup.snapshot import Section, Snapshot
 from renewal.domain.setup.undelivered_mail import undelivered_mail
-from renewal.domain.setup.unrecorded import ReportedOrder, adoptable_certificates, require_recorded, unrecorded_orders
+from renewal.domain.setup.unrecorded import ReportedOrder, adoptable_certificates, unrecorded_orders
 from renewal.domain.setup.withdrawal import revoked_in, withdrawal_findings, withdrawn_in
-from renewal.ports.environment import Clock, EgressAddress, NextRotation
+from renewal.ports.environment import Clock, EgressAddress, NextRotation, TxtRecords
 from renewal.ports.order_book import DelegationTransitions, Listing, OrderReader
 from renewal.ports.scm import Accounts, SetupReader
-from renewal.steps.drift import STORE_CODES, StoreComparison
-from renewal.steps.payload import DelegationTask, Task
 from renewal.steps.scm.login import ScmLogin
-from renewal.steps.scm.snapshot import LONGEST_SECONDS, PersistentRecords, SnapshotReader, TxtRecords
+from renewal.steps.scm.snapshot import LONGEST_SECONDS, PersistentRecords, SnapshotReader
+from renewal.steps.stores.drift import STORE_CODES, StoreComparison
 
 Certificates = Listing[ManagedCertificate]
 _Orders = tuple[tuple[ReportedOrder, ...], ForeignOrders | None]
@@ -71,7 +79,7 @@ class InspectDelegation:
         """
         record = self.book.delegation(task.delegation)
         certificates = self.book.certificates(task.delegation)
-        now, reader = self.clock(), None
+        now, reader, kept = self.clock(), None, None
         before = record.inspection.findings if record.inspection else ()
         drift = self.stores.findings(certificates, before)
         try:
@@ -86,7 +94,7 @@ class InspectDelegation:
                     *(managed.spec.names for managed in certificates)
                 )
                 reader = SnapshotReader(scm, record.delegation.department_id, names, now, self.deadline)
-                reader.read()
+                kept = self._read(reader, task, record, certificates, now)
                 record = record if reader.snapshot.late else self._controlled(record, scm)
         except NeedsAttention as error:
             snapshot = self._with_records(reader.snapshot, record, now) if reader else Snapshot()
@@ -100,8 +108,46 @@ class InspectDelegation:
         # An OAuth2 client has no password that could be replaced.
         rotation = self.next_rotation(task.delegation) if snapshot.password else None
         orders = self._compared(task, record, certificates, snapshot, now)
-        complete = _complete(task.run_id, record, certificates, snapshot, orders, now, rotation)
+        checked = self._checked(task, record, certificates, snapshot, now, kept)
+        complete = _complete(checked, record, certificates, snapshot, orders, rotation)
         return self._payload(task, certificates, record, self._record(record, complete, drift))
+
+    def _read(
+        self,
+        reader: SnapshotReader,
+        task: DelegationTask,
+        record: DelegationRecord,
+        certificates: Certificates,
+        now: datetime,
+    ) -> Inspection | None:
+        """Read what this day demands; return the last inspection where what it has read is kept."""
+        last, is_due = record.inspection, bool(task.certificates)
+        is_full = task.full or is_due or not is_kept(record, certificates, now, self.times, self._reading_key(record))
+        # A certificate that is withdrawn is renewed in this run, for which everything is read.
+        if is_full or not reader.read_daily() or withdrawn_in(certificates, reader.snapshot, {}) or last is None:
+            reader.read()
+            return None
+        reader.snapshot = with_kept(reader.snapshot, last)
+        return last
+
+    def _reading_key(self, record: DelegationRecord) -> str:
+        return reading_key(record.delegation, self.accounts.credential_version(record.delegation.name))
+
+    def _checked(
+        self,
+        task: DelegationTask,
+        record: DelegationRecord,
+        certificates: Certificates,
+        snapshot: Snapshot,
+        now: datetime,
+        kept: Inspection | None,
+    ) -> Inspection:
+        """Check the setup steps. *kept*: what has all but the daily sections of *snapshot*; None if they are of now."""
+        judged = (record.delegation, [managed.spec for managed in certificates], snapshot, now)
+        checks = review_again(kept.remarks, *judged) if kept else review(*judged)
+        full_at = kept.full_at if kept else None if snapshot.unanswered else now
+        found = _inspection(task.run_id, now, snapshot, checks)
+        return replace(found, full_at=full_at, read_for=self._reading_key(record))
 
     def _with_records(self, snapshot: Snapshot, record: DelegationRecord, now: datetime) -> Snapshot:
         before = record.inspection.delegated if record.inspection else ()
@@ -190,31 +236,29 @@ class InspectDelegation:
 
 
 def _complete(
-    run_id: str,
+    found: Inspection,
     record: DelegationRecord,
     certificates: Certificates,
     snapshot: Snapshot,
     orders: _Orders,
-    now: datetime,
     rotation: date | None,
 ) -> Inspection:
-    checks = review(record.delegation, [managed.spec for managed in certificates], snapshot, now)
-    before, (unrecorded, foreign) = record.inspection, orders
+    """Add to *found*, which has the checks, what the certificates and the orders show, and all findings."""
+    now, before, (unrecorded, foreign) = found.at, record.inspection, orders
     withdrawn = withdrawn_in(certificates, snapshot, before.withdrawn if before else {})
     revoked = revoked_in(record, certificates, snapshot)
-    found = _inspection(run_id, now, snapshot, checks)
     adoptable = adoptable_certificates(certificates, snapshot.reported, now)
     found = replace(found, withdrawn=withdrawn, revoked=revoked)
     found = replace(found, unrecorded=unrecorded, adoptable=adoptable, foreign=foreign)
     findings = [
-        *(finding for check in checks for finding in check.findings()),
+        *(finding for check in found.remarks for finding in check.findings()),
         *_mandate_findings(record, now),
-        *_certificate_findings(certificates, record, found, now),
+        *foreseen_refusals(certificates, record, found),
         *(finding_from(error, error.certificate) for error in certificates.unreadable),
         *withdrawal_findings(certificates, snapshot, withdrawn, now),
         *_foreign_findings(foreign, record),
         *hidden_sections(snapshot),
-        *_search_findings(record),
+        *unfound_orders(record),
         *undelivered_mail(record),
         *forecast(record.delegation, certificates, snapshot, now, rotation),
     ]
@@ -300,30 +344,3 @@ def _mandate_findings(record: DelegationRecord, now: datetime) -> Iterable[Findi
         record.delegation.require_mandate(now)
     except MandateEnded as error:
         yield finding_from(error)
-
-
-def _search_findings(record: DelegationRecord) -> tuple[Finding, ...]:
-    """An order that a search misses means that the next lost answer waits for the operator."""
-    proof = record.search_proof
-    if proof is None or not proof.is_refuted:
-        return ()
-    text = (
-        f"a search for an order at SCM does not find it: {proof.unproven(record.delegation.department_id)}. While this "
-        "lasts, an order whose answer is lost waits for the operator. Ask the RAO whether SCM shows the account the "
-        "department's orders and their comments"
-    )
-    return (Finding("SearchUnproven", "warning", "operator", text),)
-
-
-def _certificate_findings(
-    certificates: Iterable[ManagedCertificate], record: DelegationRecord, inspection: Inspection, now: datetime
-) -> list[Finding]:
-    """What would refuse the next order of each certificate, found before one is spent."""
-    findings = []
-    for certificate in certificates:
-        try:
-            require_recorded(certificate, inspection.unrecorded)
-            require_orderable(certificate, record, inspection, now)
-        except NeedsAttention as error:
-            findings.append(finding_from(error, certificate.spec.name))
-    return findings

@@ -23,9 +23,11 @@ from renewal.domain.judgement.certificate import judge
 from renewal.domain.judgement.delegation import problems_of
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.notices.escalation import Topic, claimed
+from renewal.domain.notices.mail_event import MailEvent
 from renewal.domain.notices.notice import MailOutcome, Notice, NoticeKind
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.run.turns import in_turn
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.mail.asks import Ask, asks_of, listed
 from renewal.mail.findings_mail import findings_mail
@@ -36,8 +38,6 @@ from renewal.mail.report_mail import report_mail
 from renewal.ports.environment import Clock
 from renewal.ports.notices import Mailer, NoticeAnnouncer, NoticeBook
 from renewal.ports.order_book import OrderIndex
-from renewal.steps.payload import MailEvent
-from renewal.steps.turns import in_turn
 
 LEAST_SECONDS = 80.0
 """Before a delegation is begun: with less, a notice could be claimed and not sent. A mail takes 22 s at most."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from renewal.domain.run.outcome import PlanFacts
+from renewal.domain.run.map_results import read_map_results
+from renewal.domain.run.payload import Progress
+from renewal.domain.run.plan import PlanFacts
 from renewal.ports.runs import RunArchive
-from renewal.steps.map_results import read_map_results
-from renewal.steps.payload import Progress
 
 
 @dataclass(frozen=True, slots=True)

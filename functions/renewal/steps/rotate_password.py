@@ -42,7 +42,7 @@ from renewal.ports.order_book import DelegationTransitions, OrderReader
 from renewal.ports.rotation import CredentialVault, PinnedAccounts
 
 KEEP_AWAKE = "keepAwake"
-"""Not a step of a rotation: the weekly call that keeps the function's network interface. It changes nothing."""
+"""Not a step of a rotation: the daily call that keeps the function's network interface. It changes nothing."""
 NOTHING_TO_DO = "no password: an OAuth2 client needs no rotation"
 REFUSED = (
     "SCM refuses both the current and the pending password of {delegation}, and no login is tried again today, because "

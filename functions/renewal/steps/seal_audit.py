@@ -8,9 +8,9 @@ from renewal.deadline import Deadline
 from renewal.domain.audit.hash_chain import ChainHead, beginning, number_of
 from renewal.domain.audit.seal import Seal, SealStatement
 from renewal.domain.errors import AuditTrailTampered, RenewalError, StoreUnavailable, error_of
+from renewal.domain.run.turns import in_turn
 from renewal.ports.audit import AuditTrails, SealAnnouncer, Seals, Signer
 from renewal.ports.environment import Clock
-from renewal.steps.turns import in_turn
 
 LEAST_SECONDS = 60.0
 """Before a trail is begun. It takes seconds, unless AWS is slow; if it is interrupted, the trail is sealed again."""

@@ -96,6 +96,19 @@ def test_undo_restores_a_delegation_within_the_grace_days(sit: Sit):
     assert desk.run("retire", "univ", "--undo").exit_code == 2
 
 
+def test_an_interrupted_undo_is_completed_by_the_next(sit: Sit):
+    """Its first write lifts the retirement; refused after that, the credential would be deleted within days."""
+    desk = sit("idp:20")
+    desk.run("retire", "univ", "--yes")
+    assert desk.document("retire", "univ", "--undo")["credential_restored"]
+    secrets = desk.system.aws.client("secretsmanager")
+    secrets.delete_secret(SecretId="certmandate/univ", RecoveryWindowInDays=7)  # as if it had not been restored
+
+    assert desk.document("retire", "univ", "--undo")["credential_restored"]
+    assert desk.run("apply", desk.folder, "--yes").exit_code == 0
+    assert desk.run("retire", "univ", "--undo").exit_code == 2
+
+
 def test_undo_schedules_the_rotation_of_a_password_again(sit: Sit):
     """Without rotation a password would expire and stop every renewal; an OAuth2 client has none."""
     desk = sit("idp:20")

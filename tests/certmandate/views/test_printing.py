@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from rich.console import Console, Group, RenderableType
@@ -14,6 +15,7 @@ from certmandate.views import printing
 from certmandate.views.printing import RowListing, VisibleConsole, show
 from renewal.domain.certificate.serial import normalised_serial, printed_serial
 from tests.certmandate.conftest import Sit
+from tests.unit.system import NOW
 
 WIDTHS = (30, 40, 60, 72, 80, 100, 120, 200)
 ARN = "arn:aws:acm:eu-central-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"
@@ -117,3 +119,18 @@ def test_a_pipe_has_no_colours_and_no_trailing_blanks(capsys: pytest.CaptureFixt
 def test_a_serial_is_printed_in_whole_bytes(text: str, printed: str) -> None:
     """OpenSSL, browsers and ACM print them so: a serial without its zero is not found by a search."""
     assert printed_serial(normalised_serial(text)) == printed
+
+
+@pytest.mark.parametrize(
+    ("full_days_ago", "printed"),
+    [
+        (0, "2026-11-23 08:00Z, in full"),
+        (3, "2026-11-23 08:00Z (password, SSL report); all else in SCM was read 5 days ago, 2026-11-20 08:00Z"),
+        (None, "2026-11-23 08:00Z; SCM did not answer everything, and the next inspection asks again"),
+    ],
+)
+def test_what_an_inspection_did_not_read_is_printed_with_its_age(full_days_ago: int | None, printed: str) -> None:
+    """A week's old facts beside today's date would be taken for today's."""
+    full_at = None if full_days_ago is None else NOW - timedelta(days=full_days_ago)
+
+    assert printing.inspected(NOW, full_at, NOW + timedelta(days=2)) == printed

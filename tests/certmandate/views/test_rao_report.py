@@ -13,6 +13,7 @@ import pytest
 from certmandate.commands.revoke import ReasonCode
 from certmandate.views.rao_report import REVOCATION, document, page
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
+from renewal.domain.setup.inspection import Inspection
 from renewal.mail.rao_report import Proof, RaoReport, month_before, month_named, rao_report
 from tests.certmandate.rao_samples import DELEGATION, HEAD, HOSTILE, IDP, SEAL, month, record, row
 from tests.unit.orders import an_order
@@ -99,6 +100,16 @@ def test_the_page_begins_with_what_the_rao_must_do() -> None:
     assert asks.count("Sinon\u00a0: le certificat cesse de fonctionner le 8 décembre 2026.") == len(report.asks) > 1
     assert "Établi le 23 novembre 2026 par Réseau Exemple" in asks
     assert "prévenez immédiatement Réseau Exemple" in " ".join(rest.split())
+
+
+def test_the_page_has_the_day_on_which_everything_was_read_in_scm() -> None:
+    """The asks depend on it, and an inspection does not read everything each day."""
+    inspection = Inspection("run", NOW, full_at=NOW - timedelta(days=3))
+    report = of()
+    report = replace(report, record=replace(report.record, inspection=inspection))
+
+    assert "the password and the orders as of 23 November 2026, all else as of 20 November 2026" in page(report)
+    assert document(report)["inspected_in_full_at"] == (NOW - timedelta(days=3)).isoformat()
 
 
 def test_a_serial_is_printed_in_whole_bytes() -> None:

@@ -37,11 +37,11 @@ from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair, public_key_bytes, requested_key
 from renewal.domain.order import EnrollRequest, OrderStatus, token_in
 from renewal.domain.replacement_rule import Caps, ReplacementRule
+from renewal.domain.run.payload import Task
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.domain.setup.unrecorded import unrecorded_orders
-from renewal.steps.payload import Task
 from tests.assertions import assert_ordered_once
 from tests.fakes import FakeOrderBook, FakeSeal, Killed, interrupted, killed
 from tests.unit.system import DELEGATION, IDP, NOW, PATH, QUIET, System, served_by
@@ -835,7 +835,7 @@ def test_a_permission_is_void_once_the_record_has_changed(system: System) -> Non
 
 
 def test_a_newer_certificate_with_the_wrong_names_is_still_due(system: System) -> None:
-    """The other run's order was older than the file: force or not, what is served is not what is wanted."""
+    """The other run's order was older than the file: force or not, what is stored is not what is wanted."""
     task = system.asked_task()
     system.renew()
     system.add(replace(IDP, names=("idp.univ.example", "a.apps.univ.example")))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from renewal.domain.errors import PlanUnreadable
-from renewal.steps.payload import DelegationTask, Progress, Task
+from renewal.domain.run.payload import DelegationTask, Progress, Task
 from tests.unit.system import NOW, System
 
 TASK = Task("run", NOW, "univ", "idp", ("age", "asked"), follow_up=True, reason="laptop stolen")

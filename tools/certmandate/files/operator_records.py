@@ -18,11 +18,10 @@ from renewal.adapters.order_book.table import Item, Key
 from renewal.domain.audit.hash_chain import number_of
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import Delegation
-from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
-from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.setup.inspection import DelegationRecord, record_missing
 from renewal.ports.order_book import Listing
 from renewal.records import REWRITTEN
 
@@ -84,11 +83,6 @@ def retired_from(item: Item) -> Retired:
     return schema.read(Retired, item, item.get("retired", {}), delegation=delegation)
 
 
-def _without_item(delegation: str) -> RecordUnreadable:
-    text = f"the order book has certificates of '{delegation}' and no item of the delegation: apply its file again"
-    return RecordUnreadable(text, delegation=delegation)
-
-
 def _action_from(item: Item) -> OperatorAction:
     if item["item"].startswith(schema.ACKNOWLEDGED_PREFIX):
         return OperatorAction.acknowledged(schema.read(Acknowledgement, item, item))
@@ -110,7 +104,7 @@ class OperatorReader(DynamoDbOrderReader):
         certificates = [item for item in in_order if item["item"].startswith(schema.CERTIFICATE_PREFIX)]
         records = Listing.of(delegations, schema.delegation_record)
         lost = dict.fromkeys(item["delegation"] for item in certificates if item["delegation"] not in names)
-        records.unreadable += tuple(map(_without_item, lost))
+        records.unreadable += tuple(map(record_missing, lost))
         return (
             records,
             Listing.of(

@@ -15,6 +15,7 @@ from renewal import records
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
 from renewal.adapters.order_book.table import ConditionFailed, Item, OrderTables, Request, assigned, deleted, updated
+from renewal.domain.audit.hash_chain import number_of
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
 from renewal.domain.due import next_action
 from renewal.domain.errors import OrderConflict, StoreUnavailable, UnknownDelegation
@@ -24,6 +25,7 @@ from renewal.records import timestamp
 MOST_ACTIONS = 100  # in a transaction (AWS: amazondynamodb/latest/developerguide/transaction-apis.html)
 _TRIES = 5  # of transactions that follow from what was read, while functions write status
 _EXISTS = "attribute_exists(#item)"
+_LIFE = frozenset({ActionKind.APPLIED, ActionKind.RETIRED, ActionKind.REINSTATED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +79,27 @@ class SpecWriter:
         raise OrderConflict(msg)
 
     def forget_retirement(self, delegation: str, now: datetime, reason: str = "") -> None:
-        """Permit a retired delegation to be applied again. Raises UnknownDelegation."""
-        row = self._row(OperatorAction(delegation, ActionKind.REINSTATED, now, reason=reason))
-        try:
-            self._table.transact(*row, deleted(retired_key(delegation), condition=_EXISTS))
-        except ConditionFailed:
-            msg = f"'{delegation}' is not retired"
-            raise UnknownDelegation(msg) from None
+        """Permit a retired delegation to be applied again. Harmless when repeated before that.
+
+        Raises UnknownDelegation when it is not retired, OrderConflict.
+        """
+        action, key = OperatorAction(delegation, ActionKind.REINSTATED, now, reason=reason), retired_key(delegation)
+        for _ in range(_TRIES):
+            mark = [deleted(key, condition=_EXISTS)] if self._table.read([key]) else []
+            if not mark and not self._is_reinstated(delegation):
+                msg = f"'{delegation}' is not retired"
+                raise UnknownDelegation(msg)
+            try:
+                return self._table.transact(*self._row(action), *mark)
+            except ConditionFailed:
+                continue  # another operator was faster: read again
+        msg = f"{delegation}: the audit trail keeps changing; try again"
+        raise OrderConflict(msg)
+
+    def _is_reinstated(self, delegation: str) -> bool:
+        """Whether the last retirement was undone, and nothing was applied since."""
+        rows = [row for row in self._trails.rows(delegation) if row.get("action") in _LIFE]
+        return bool(rows) and max(rows, key=number_of)["action"] == ActionKind.REINSTATED
 
     def _require_idle(self, removed: Iterable[CertificatePath]) -> None:
         stored = self._reader.load(removed).complete()

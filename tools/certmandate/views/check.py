@@ -129,6 +129,8 @@ def page(checked: Checked) -> list[RenderableType]:
         until = inspection.organisation_validated_until
         known = f"valid until {until}" if until else "SCM shows no end date"
         parts.append(Text(f"  organisation validation (OV): {known}"))
+    read = printing.inspected(inspection.at, inspection.full_at, inspection.at)
+    parts += printing.bullets("Read from SCM", [read])
     parts += printing.bullets("Certificate profiles of the department", _profiles(inspection))
     parts += printing.bullets("Custom fields of orders", map(_custom_field, inspection.custom_fields or ()))
     parts += printing.bullets("Search for orders at SCM", [_search(record)])
@@ -210,6 +212,7 @@ def document(checked: Checked) -> dict[str, Any]:
         "delegation": record.delegation.name,
         "run_id": checked.run_id,
         "at": inspection.at,
+        "inspected_in_full_at": inspection.full_at,
         "good": checked.is_good,
         "steps": [_result_document(result) for result in inspection.remarks],
         "search": _search_document(record),

@@ -249,6 +249,16 @@ def day(at: datetime | None) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d}" if at else ""
 
 
+def inspected(at: datetime, full_at: datetime | None, now: datetime) -> str:
+    """Return when SCM was inspected, and how old what was not read then is; *full_at*: None when SCM left some out."""
+    if full_at is None:
+        return f"{minute(at)}; SCM did not answer everything, and the next inspection asks again"
+    if full_at == at:
+        return f"{minute(at)}, in full"
+    age = counted((now.date() - full_at.date()).days, "day")
+    return f"{minute(at)} (password, SSL report); all else in SCM was read {age} ago, {minute(full_at)}"
+
+
 def minute(at: datetime | None) -> str:
     """Return day and time in UTC, or nothing."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z" if at else ""

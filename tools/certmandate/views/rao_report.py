@@ -25,7 +25,7 @@ REVOCATION = "revoke: "
 
 def document(report: RaoReport) -> dict[str, Any]:
     """Return the report as JSON has it; times as RFC 3339 in UTC, days as `2026-11-23`."""
-    delegation = report.record.delegation
+    delegation, inspection = report.record.delegation, report.record.inspection
     return {
         "delegation": delegation.name,
         "organisation": delegation.organisation,
@@ -33,6 +33,8 @@ def document(report: RaoReport) -> dict[str, Any]:
         "month": str(report.month),
         "month_is_over": report.is_over,
         "made_at": report.made_at.isoformat(),
+        "inspected_at": _iso(inspection.at if inspection else None),
+        "inspected_in_full_at": _iso(inspection.full_at if inspection else None),
         "orders": [_order(row) for row in report.orders],
         "refusals": [_refusal(row) for row in report.refusals],
         "under_way": [_under_way(certificate) for certificate in report.under_way],
@@ -158,13 +160,16 @@ def _reason_in(language: Language, reason: str) -> str:
 
 
 def _values(report: RaoReport, language: Language, third_party: str) -> Mapping[str, object]:
-    delegation = report.record.delegation
+    delegation, inspection = report.record.delegation, report.record.inspection
+    full_at = inspection.full_at if inspection else None
     return {
         "organisation": delegation.organisation,
         "delegation": delegation.name,
         "department": delegation.department_id,
         "month": language.month(report.month.first),
         "day": language.day(report.made_at.date()),
+        "inspected": language.day(inspection.at.date()) if inspection else "",
+        "inspected_in_full": language.day(full_at.date()) if full_at else "",
         "prefix": COMMENT_PREFIX.strip(),
         "contact": third_party or language.text("report.proof.contact"),
         "third_party": third_party or language.text("mail.operators", delegation=delegation.name),

@@ -88,8 +88,9 @@ def _notes(estate: EstateStatus) -> Iterator[str]:
         if record.inspection is None:
             yield f"{name} has not been inspected: `certmandate check {name}`"
             continue
-        again = f"; `certmandate check {name}` shows whether its findings last" if record.inspection.findings else ""
-        yield f"{name} was last inspected {printing.minute(record.inspection.at)}{again}"
+        last = record.inspection
+        again = f"; `certmandate check {name}` shows whether its findings last" if last.findings else ""
+        yield f"{name} was last inspected {printing.inspected(last.at, last.full_at, estate.at)}{again}"
         if expires := record.inspection.password_expires:
             days = (expires - estate.at.date()).days
             if days <= _PASSWORD_SOON:
@@ -137,7 +138,7 @@ CSV_COLUMNS = (
 
 
 def csv_rows(estate: EstateStatus) -> Iterator[dict[str, object]]:
-    """Yield each certificate as JSON has it, and of what is served the members that a list needs."""
+    """Yield each certificate as JSON has it, and of what is stored the members that a list needs."""
     for state in estate.judged.certificates:
         served, names = state.certificate.served, " ".join(state.certificate.spec.names)
         row = {**dict.fromkeys(CSV_COLUMNS), **certificate_document(state), "names": names}
@@ -176,6 +177,7 @@ def _delegation_document(name: str, record: DelegationRecord, problems: Iterable
         "organisation": record.delegation.organisation,
         "mandate_ends": record.delegation.mandate_ends,
         "inspected_at": record.inspection.at if record.inspection else None,
+        "inspected_in_full_at": record.inspection.full_at if record.inspection else None,
         "password_expires": record.inspection.password_expires if record.inspection else None,
         "findings": [problem_document(problem) for problem in problems],
     }

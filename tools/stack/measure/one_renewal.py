@@ -62,9 +62,11 @@ class Renewal:
     shared_transitions: int
     """Of the run and of the delegation's child executions."""
     inspection_scm: int
-    """Requests to SCM of the delegation's inspection."""
+    """Requests to SCM of the delegation's inspection, which reads everything."""
     inspection_aws: int
     """Calls of AWS of the delegation's inspection."""
+    daily_scm: int
+    """Requests to SCM of the next run, in which nothing is due or wrong."""
 
     @property
     def polls(self) -> int:
@@ -84,6 +86,8 @@ def measure(store: str, pending_polls: int = 0) -> Renewal:
             finished = system.execute({}, lambda _: None)
             operations = [call.operation for call in system.simulator.calls]
             calls = [(call.who.rpartition("-")[2], call.service, call.operation) for call in system.aws.calls]
+            system.execute({}, lambda _: None)
+            daily = len(system.simulator.calls) - len(operations)
     if not finished.report or finished.report.counts != {Outcome.RENEWED: 1}:
         msg = f"the run ended {finished.status} and has not renewed the certificate"
         raise NotRenewed(msg)
@@ -97,6 +101,7 @@ def measure(store: str, pending_polls: int = 0) -> Renewal:
         entered.total() - own,
         began,
         sum(who == "InspectDelegationFunction" for who, _, _ in calls),
+        daily,
     )
 
 
@@ -136,6 +141,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{store}, pending at {pending} polls")
         print(f"  renewal: {len(found.scm)} requests to SCM, {sum(found.aws.values())} calls of AWS")
         print(f"  inspection: {found.inspection_scm} requests to SCM, {found.inspection_aws} calls of AWS")
+        print(f"  inspection when nothing is due: {found.daily_scm} requests to SCM")
         print(f"  transitions: {found.transitions}; {found.shared_transitions} more of the run and its delegation")
         for name, number in [*Counter(found.scm).items(), *sorted(found.aws.items())]:
             print(f"  {number:3}  {name}")

@@ -99,7 +99,8 @@ def _by_aws(deployed: Deployed) -> Iterator[Metric]:
     yield "AWS/Scheduler", "TargetErrorCount", {"ScheduleGroup": STACK}, 1.0
     for function in ("SealAuditFunction", "NotifyFunction"):
         yield "AWS/Lambda", "Errors", {"FunctionName": deployed.physical(function)}, 1.0
-    yield "AWS/Lambda", "Invocations", {"FunctionName": deployed.physical("SealAuditFunction")}, 0.0
+    for function in ("SealAuditFunction", "CheckExpiryFunction", "RotatePasswordFunction"):
+        yield "AWS/Lambda", "Invocations", {"FunctionName": deployed.physical(function)}, 0.0
     for name in queues:
         yield "AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": name}, 1.0
     yield "AWS/Logs", "LogEventsWithFindings", found, 1.0

@@ -16,6 +16,7 @@ from renewal.domain.errors import (
 from renewal.domain.setup.check_result import CheckResult, SetupStep, failed, manual, passed, suspected, warning
 from renewal.domain.setup.domain_checks import domain_results
 from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.scm_menu import screen_of
 from renewal.domain.setup.snapshot import Account, Department, Section, Snapshot, is_for_ssl
 
@@ -57,6 +58,23 @@ def review(
     return tuple(sorted(results, key=lambda result: result.step))
 
 
+def review_again(
+    before: Iterable[CheckResult],
+    delegation: Delegation,
+    certificates: Iterable[CertificateSpec],
+    snapshot: Snapshot,
+    now: datetime,
+) -> tuple[CheckResult, ...]:
+    """Return the results of all steps when *snapshot* has only the daily sections anew.
+
+    The password, and validations that end, are judged again; the results of the other steps stay as they were *before*.
+    """
+    steps = {SetupStep.FIRST_LOGIN, *({SetupStep.DOMAINS} if snapshot.delegated else ())}
+    again = (each for each in review(delegation, certificates, snapshot, now) if each.step in steps)
+    kept = (each for each in before if each.step not in steps)
+    return tuple(sorted((*kept, *again), key=lambda result: result.step))
+
+
 def hidden_sections(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield the findings about what SCM did not show: it stops nothing, but no one would notice a fault there."""
     if Section.REPORT in snapshot.unavailable - snapshot.late:
@@ -72,6 +90,19 @@ def hidden_sections(snapshot: Snapshot) -> Iterator[Finding]:
             "go on. If it happens every day, ask Sectigo's support why these requests are slow"
         )
         yield Finding("InspectionIncomplete", "warning", "operator", text)
+
+
+def unfound_orders(record: DelegationRecord) -> tuple[Finding, ...]:
+    """Return a finding when a search misses an order: the next one whose answer is lost waits for the operator."""
+    proof = record.search_proof
+    if proof is None or not proof.is_refuted:
+        return ()
+    text = (
+        f"a search for an order at SCM does not find it: {proof.unproven(record.delegation.department_id)}. While this "
+        "lasts, an order whose answer is lost waits for the operator. Ask the RAO whether SCM shows the account the "
+        "department's orders and their comments"
+    )
+    return (Finding("SearchUnproven", "warning", "operator", text),)
 
 
 def _observed(step: SetupStep, delegation: Delegation, snapshot: Snapshot) -> str:

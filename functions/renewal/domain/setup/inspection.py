@@ -10,13 +10,20 @@ from types import MappingProxyType
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.delegation import CustomField, Delegation, Profile
 from renewal.domain.due import Cause
-from renewal.domain.errors import SHOWN_BY_A_LOGIN
+from renewal.domain.errors import SHOWN_BY_A_LOGIN, RecordUnreadable
 from renewal.domain.notices.notice import Notices
 from renewal.domain.order_search import SearchProof
 from renewal.domain.setup.check_result import CheckResult, capped
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.foreign_orders import ForeignOrders
-from renewal.domain.setup.snapshot import DelegatedName
+from renewal.domain.setup.snapshot import (
+    DAILY_SECTIONS,
+    DelegatedName,
+    Domains,
+    OrganisationValidation,
+    Section,
+    Snapshot,
+)
 from renewal.domain.setup.unrecorded import AdoptableCertificate, ReportedOrder
 from renewal.records import REWRITTEN
 
@@ -33,11 +40,11 @@ class Inspection:
     unrecorded: tuple[ReportedOrder, ...] = ()
     """Orders at SCM that the order book does not have, and that a new order would duplicate."""
     adoptable: tuple[AdoptableCertificate, ...] = ()
-    """Valid certificates at SCM for the names of certificates of which the order book serves none."""
+    """Valid certificates at SCM for the names of certificates of which the order book has none as stored."""
     foreign: ForeignOrders | None = None
     """All orders at SCM that the order book does not have; None before the first comparison."""
     withdrawn: Mapping[str, Cause] = field(default_factory=lambda: MappingProxyType({}))
-    """Serials of served certificates that SCM reports as revoked or replaced, and which of these."""
+    """Serials of stored certificates that SCM reports as revoked or replaced, and which of these."""
     revoked: tuple[str, ...] = ()
     """Serials of requested revocations that SCM's report has shown as revoked."""
     remarks: tuple[CheckResult, ...] = ()
@@ -47,12 +54,35 @@ class Inspection:
     custom_fields: tuple[CustomField, ...] | None = None
     """The custom fields that SCM defines; None when it did not show them."""
     organisation_validated_until: date | None = None
+    full_at: datetime | None = None
+    """When an inspection last read everything; None when SCM did not answer all of it: the next one does."""
+    read_for: str = ""
+    """What it was read for (`reading_key`); for anything else, it does not hold."""
     seen_address: str = ""
     address_run: str = ""  # the run that observed it: later than run_id when SCM has not answered since
 
     def supersedes(self, error: str, at: datetime | None) -> bool:
         """Return whether the *error* of a step at that time is past: this later login shows whether it lasts."""
         return error in SHOWN_BY_A_LOGIN and bool(self.run_id) and at is not None and self.at > at
+
+
+def reading_key(delegation: Delegation, credential_version: str) -> str:
+    """Return what the sections of an inspection depend on, besides SCM: another department, or login, shows others."""
+    return f"{delegation.department_id} {credential_version}"
+
+
+def with_kept(daily: Snapshot, before: Inspection) -> Snapshot:
+    """Return *daily*, which has the daily sections, with what *before* kept of the others."""
+    until = before.organisation_validated_until
+    shown = {*DAILY_SECTIONS, *({Section.DOMAINS} if before.delegated else ())}
+    return replace(
+        daily,
+        profiles=before.profiles,
+        domains=Domains(before.delegated),
+        validations=(OrganisationValidation("OV_SSL", "VALIDATED", until),) if until else (),
+        custom_fields=before.custom_fields,
+        unavailable=frozenset(Section) - shown,
+    )
 
 
 MOST_ENTRIES, MOST_PROFILES, MOST_FIELDS = 200, 100, 50
@@ -97,3 +127,9 @@ class DelegationRecord:
     """What the RAO was notified of; None before the first notice."""
     revocations: tuple[RevocationRequest, ...] = ()
     """Requests for certificates that have left the delegation's file since."""
+
+
+def record_missing(delegation: str) -> RecordUnreadable:
+    """Return the error of certificates whose delegation has no record."""
+    text = f"the order book has certificates of '{delegation}' and no item of the delegation: apply its file again"
+    return RecordUnreadable(text, delegation=delegation)

@@ -158,6 +158,10 @@ class Section(StrEnum):
         return "reported" if self is Section.REPORT else self.name.lower()
 
 
+DAILY_SECTIONS = frozenset({Section.PASSWORD, Section.REPORT})
+"""What every inspection reads: what may change on any day without the RAO's doing, and stops or causes a renewal."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What one inspection read from SCM; None or empty where there is nothing, or where SCM does not show it."""
@@ -172,8 +176,10 @@ class Snapshot:
     reported: tuple[ReportedCertificate, ...] = ()
     unavailable: frozenset[Section] = frozenset(Section)
     """The sections that SCM refused or did not answer, or that were not requested: nothing is known of these."""
+    unanswered: frozenset[Section] = frozenset()
+    """Those of them that SCM did not answer: the next inspection requests them again."""
     late: frozenset[Section] = frozenset()
-    """Those of them that the time did not suffice for."""
+    """Those of these that the time did not suffice for."""
 
     @property
     def delegated(self) -> tuple[DelegatedName, ...]:

@@ -10,8 +10,9 @@ from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import RecordUnreadable, UnknownDelegation
 from renewal.domain.judgement.summary import NO_SUMMARY, DelegationSummary
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.run.outcome import PlanFacts, RunResults
-from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.run.outcome import RunResults
+from renewal.domain.run.plan import PlanFacts
+from renewal.domain.setup.inspection import DelegationRecord, record_missing
 from renewal.ports.order_book import Listing, OrderIndex
 
 _BATCH = 100
@@ -86,13 +87,20 @@ class ReportReader:
                 read = worked_on.get(name, Listing())
                 yield DelegationRead(name, records.get(name), read, quiet[name])
             else:
-                yield DelegationRead(name, records[name], self.book.certificates(name))
+                yield _whole(name, records[name], self.book.certificates(name))
 
     def _records(self, names: Sequence[str]) -> Mapping[str, Record]:
         found = self.book.load_delegations(names)
         missing: dict[str, Record] = {name: UnknownDelegation(name) for name in names}
         unreadable = {error.delegation: error for error in found.unreadable}
         return missing | {record.delegation.name: record for record in found} | unreadable
+
+
+def _whole(name: str, record: Record, certificates: Listing[ManagedCertificate]) -> DelegationRead:
+    """A delegation that was retired has no certificates: with one, its item was lost."""
+    if isinstance(record, UnknownDelegation) and (certificates or certificates.unreadable):
+        record = record_missing(name)
+    return DelegationRead(name, record, certificates)
 
 
 def _by_delegation(found: Listing[ManagedCertificate]) -> Mapping[str, Listing[ManagedCertificate]]:

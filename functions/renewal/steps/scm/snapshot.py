@@ -16,11 +16,10 @@ from renewal.deadline import Deadline
 from renewal.domain.errors import AddressRefused, CredentialExpired, CredentialRefused, NeedsAttention, ScmUnavailable
 from renewal.domain.setup.checks import is_expired
 from renewal.domain.setup.persistent_dcv import PersistentRecord, places, record_in
-from renewal.domain.setup.snapshot import DelegatedName, Section, Snapshot
+from renewal.domain.setup.snapshot import DAILY_SECTIONS, DelegatedName, Section, Snapshot
+from renewal.ports.environment import TxtRecords
 from renewal.ports.scm import SetupReader
 
-TxtRecords = Callable[[str, Deadline], tuple[str, ...] | None]
-"""Returns the TXT records at a DNS name, () when it has none; None when not known before the deadline; never raises."""
 LONGEST_SECONDS = 6.0
 """For all queries of an inspection: nothing depends on them but findings and a renewal's day."""
 
@@ -30,9 +29,9 @@ class SnapshotReader:
     """Reads one snapshot of a delegation's set-up before *deadline*; `snapshot` grows while it reads.
 
     The requests: password state, profiles, account (2), department, custom fields, report, validations (1 or 2),
-    domains (1 + one for each entry that concerns *names*, + 1 where such an entry lacks its validation). Nothing is
-    kept from one run to the next. When the time is over, the remaining sections are late: the domains, which may take
-    longest, come last.
+    domains (1 + one for each entry that concerns *names*, + 1 where such an entry lacks its validation). What
+    `read_daily` has read, `read` does not request again. When the time is over, the remaining sections are late: the
+    domains, which may take longest, come last.
     """
 
     scm: SetupReader
@@ -43,17 +42,23 @@ class SnapshotReader:
     deadline: Deadline
     snapshot: Snapshot = field(default_factory=Snapshot)
 
+    def read_daily(self) -> bool:
+        """Request the state of the password and the report; return whether SCM showed both.
+
+        Raises what `read` raises for the password.
+        """
+        self._read_password()
+        with self._optional(Section.REPORT):
+            self._take(Section.REPORT, self.scm.reported(self.department_id))
+        return not self.snapshot.unavailable & DAILY_SECTIONS
+
     def read(self) -> None:
         """Request the profiles, without which nothing can be ordered, and every section that SCM shows in time.
 
         Raises CredentialExpired when the password has expired, because the next request would be a failed attempt, and
         SCM's errors: a refusal of the profiles alone after everything else, because that explains it.
         """
-        with self._optional(Section.PASSWORD):
-            self._take(Section.PASSWORD, self.scm.password_state())
-        if is_expired(self.snapshot):
-            msg = "the account's password has expired; set a new one in SCM and store it with `certmandate credential`"
-            raise CredentialExpired(msg)
+        self._read_password()
         refusal: NeedsAttention | None = None
         try:
             self.snapshot = replace(self.snapshot, profiles=self.scm.profiles(self.department_id))
@@ -62,10 +67,20 @@ class SnapshotReader:
         except NeedsAttention as error:
             refusal = error
         for section, request in self._other_sections():
-            with self._optional(section):
-                self._take(section, request())
+            if section in self.snapshot.unavailable:
+                with self._optional(section):
+                    self._take(section, request())
         if refusal:
             raise refusal
+
+    def _read_password(self) -> None:
+        if Section.PASSWORD not in self.snapshot.unavailable:
+            return
+        with self._optional(Section.PASSWORD):
+            self._take(Section.PASSWORD, self.scm.password_state())
+        if is_expired(self.snapshot):
+            msg = "the account's password has expired; set a new one in SCM and store it with `certmandate credential`"
+            raise CredentialExpired(msg)
 
     def _other_sections(self) -> Iterator[tuple[Section, Callable[[], Any]]]:
         yield Section.ACCOUNT, self.scm.account
@@ -84,12 +99,14 @@ class SnapshotReader:
         except NeedsAttention:
             pass  # the login is accepted, or the profiles will be refused too: this is about the section alone
         except ScmUnavailable:
-            if not self.deadline.seconds():
-                self.snapshot = replace(self.snapshot, late=self.snapshot.late | {section})
+            late = frozenset() if self.deadline.seconds() else frozenset({section})
+            before = self.snapshot
+            self.snapshot = replace(before, unanswered=before.unanswered | {section}, late=before.late | late)
 
     def _take(self, section: Section, answer: object) -> None:
-        changes: dict[str, Any] = {section.member: answer, "unavailable": self.snapshot.unavailable - {section}}
-        self.snapshot = replace(self.snapshot, **changes)
+        before, known = self.snapshot, {section}
+        changes: dict[str, Any] = {section.member: answer, "unavailable": before.unavailable - known}
+        self.snapshot = replace(before, **changes, unanswered=before.unanswered - known, late=before.late - known)
 
     def _organisations(self) -> list[int]:
         """The organisation first; a department's officer may see its validations only through the department."""

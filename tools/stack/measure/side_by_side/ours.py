@@ -32,12 +32,12 @@ from renewal.domain.certificate.chain import TrustedRoots
 from renewal.domain.certificate.facts import Certificate
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.judgement.acting_times import ActingTimes
-from renewal.domain.run.outcome import ResultStatus
+from renewal.domain.run.payload import DelegationTask, Progress, Task
+from renewal.domain.run.result import ResultStatus
 from renewal.steps.collect import Collect
 from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
-from renewal.steps.payload import DelegationTask, Progress, Task
-from renewal.steps.stores import Stores
+from renewal.steps.stores.storing import Stores
 from renewal.wiring import new_token, utc_now
 from stack.measure.side_by_side.rounds import RoundFailed, serve_rounds
 from stack.measure.side_by_side.scm import CUSTOMER, LOGIN, PASSWORD, PROFILE

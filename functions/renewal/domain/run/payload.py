@@ -4,7 +4,7 @@ The only other text is the operator's reason, which is part of the execution's i
 
 A plan item (one for each delegation, written by check_expiry, read by the Distributed Map):
 
-    {"run_id", "started_at", "delegation", "dry_run", "whole", "follow_up", "record",
+    {"run_id", "started_at", "delegation", "dry_run", "whole", "follow_up", "full", "record",
      "capacity", "reason", "certificates": [{"certificate", "causes"}], "issued": [task…]}
 
 A task (one for each due certificate, input of enroll):
@@ -27,7 +27,7 @@ from datetime import datetime
 from typing import Any, Self, TypeVar
 
 from renewal import records
-from renewal.domain.errors import InvalidRequest, PlanUnreadable
+from renewal.domain.errors import PlanUnreadable
 
 T = TypeVar("T")
 
@@ -69,6 +69,8 @@ class DelegationTask:
     certificates: tuple[Task, ...]
     follow_up: bool = False
     """Whether the schedule started it to follow up on open orders: then a login that was refused last is not tried."""
+    full: bool = False
+    """Whether all of SCM is read, whatever the last inspection read: the operator has named the delegation."""
     record: bool = False
     """Whether the answers of SCM are recorded."""
     capacity: int = 0
@@ -116,43 +118,6 @@ class Progress:
     def payload(self) -> dict[str, Any]:
         """Return it as JSON."""
         return records.to_json(self)
-
-
-AUTOMATIC_REPLY = ("Transient", "General")
-"""Type and subtype of a bounce that SES makes of an absence notice: the mail has arrived (AWS:
-ses/latest/dg/notification-contents.html)."""
-
-
-@dataclass(frozen=True, slots=True)
-class MailEvent:
-    """An event of Amazon SES about a mail that was sent: a bounce, a complaint, or a rejection."""
-
-    delegation: str
-    notice: str
-    """Its id; empty if an earlier version sent it."""
-    message_id: str
-    text: str
-    is_lost: bool
-
-    @classmethod
-    def parse(cls, event: dict[str, Any]) -> Self | None:
-        """Return None for an event of another source. Raises InvalidRequest when it is not as AWS documents it."""
-        if event.get("source") != "aws.ses":
-            return None
-        try:
-            detail, mail = event["detail"], event["detail"]["mail"]
-            (delegation,) = mail["tags"]["delegation"]
-            (notice,) = mail["tags"].get("notice", [""])
-            bounce = detail.get("bounce", {})
-            kind = (str(bounce.get("bounceType", "")), str(bounce.get("bounceSubType", "")))
-            reasons = (str(each.get("diagnosticCode", "")) for each in bounce.get("bouncedRecipients", ()))
-            parts = (str(detail["eventType"]), *kind, *reasons)
-            message_id = str(mail["messageId"])
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            msg = f"the event of Amazon SES is not as AWS documents it ({type(error).__name__})"
-            raise InvalidRequest(msg) from None
-        text = " ".join(part for part in parts if part)
-        return cls(str(delegation), str(notice), message_id, text, kind != AUTOMATIC_REPLY)
 
 
 def _read(kind: type[T], event: object, **given: Any) -> T:
