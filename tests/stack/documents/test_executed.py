@@ -25,7 +25,7 @@ EXECUTED = {
     "make client": ("tests/fetch/test_recipes.py", '"--silent", "client"'),
     "make deploy": ("tests/stack/test_deploy.py", '["deploy", "deploy-network"]'),
     "make deploy-network": ("tools/stack/rehearsal/deployed.py", '"--silent", "deploy-network"'),
-    "make help": ("tests/stack/test_executed_documents.py", '["make"]'),
+    "make help": ("tests/stack/documents/test_executed.py", '["make"]'),
     "make pdf": (".ci/run", "step pdf"),
     "make rehearse": (".ci/run", "test test-long run rehearse"),
     "make run": (".ci/run", "test test-long run rehearse"),
@@ -64,9 +64,9 @@ def table(document: Path) -> set[str]:
 def commands(document: Path, folder: Path) -> set[str]:
     """The commands in a document; of `make`, each target."""
     found = set()
-    for program, *words in typed(document, folder):
-        targets = [word for word in words if re.fullmatch(r"[a-z-]+", word)] or ["help"]
-        found |= {f"make {target}" for target in targets} if program == "make" else {" ".join((program, *words))}
+    for program, *rest in typed(document, folder):
+        targets = [text for text in rest if re.fullmatch(r"[a-z-]+", text)] or ["help"]
+        found |= {f"make {target}" for target in targets} if program == "make" else {" ".join((program, *rest))}
     return {command for command in found if command.split()[0] not in OWN}
 
 
