@@ -66,12 +66,12 @@ from renewal.domain.order import (
     Order,
     OrderDetails,
     OrderStatus,
-    Served,
+    StoredCertificate,
 )
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult
 from renewal.domain.permission import OrderAgain
 from renewal.domain.replacement_rule import ReplacementRule
-from renewal.domain.run.outcome import PlanFacts
+from renewal.domain.run.plan import PlanFacts
 from renewal.domain.run.report import RunReport
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import CredentialRefusal, DelegationRecord, Inspection
@@ -227,7 +227,7 @@ class FakeOrderBook:
         permission = OrderAgain(reason, "arn:aws:iam::1:role/operator", now, self.kept[path].revision, posts)
         self.kept[path] = replace(self.kept[path], order_again=permission)
 
-    def adopt(self, path: Path, served: Served, now: datetime) -> None:
+    def adopt(self, path: Path, served: StoredCertificate, now: datetime) -> None:
         """Take over a certificate that the stores hold."""
         self._keep(path, replace(self.kept[path], served=served), now)
         self.adoptions.append((path, Adoption(now, f"serial {served.serial}, SSL ID {served.ssl_id}")))
@@ -392,8 +392,8 @@ class FakeOrderBook:
     def finish(
         self,
         order: Order,
-        served: Served,
-        previous: Served | None,
+        served: StoredCertificate,
+        previous: StoredCertificate | None,
         text: str = "",
         *,
         read: ManagedCertificate | None = None,
@@ -760,7 +760,7 @@ class FakeAcm:
                 refusals[f"acm:{region}"] = error
         return refusals
 
-    def served(self, region: str, arn: str) -> str:
+    def stored_serial(self, region: str, arn: str) -> str:
         return self.held[arn].chain.leaf.serial if f":{region}:" in arn and arn in self.held else ""
 
     def put(self, pair: Pair, region: str, arn: str | None) -> str:
@@ -830,7 +830,7 @@ class FakeObjects:
         self.files[f"{folder}/privkey.pem"] = pair.key.pem().decode()
         self.current[path], self.begins[path] = serial, not_before
 
-    def served(self, delegation: str, certificate: str) -> str:
+    def stored_serial(self, delegation: str, certificate: str) -> str:
         return self.current.get((delegation, certificate), "")
 
     def erase_replaced_keys(self, delegation: str, certificate: str, serial: str) -> None:
@@ -854,11 +854,11 @@ class FakeAnnouncer:
     """Keeps what was announced."""
 
     announced: list[tuple[str, str]] = field(default_factory=list)
-    """(path, serial) of what was renewed, (path, state) of what is served or not."""
+    """(path, serial) of what was renewed, (path, state) of what is stored or not."""
     notices: list[tuple[str, Notice]] = field(default_factory=list)
     """(delegation, notice)."""
 
-    def renewed(self, order: Order, served: Served, previous: Served | None) -> None:  # noqa: ARG002
+    def renewed(self, order: Order, served: StoredCertificate, previous: StoredCertificate | None) -> None:  # noqa: ARG002
         self.announced.append((order.path, served.serial))
 
     def serviced(self, certificate: ManagedCertificate, record: ServiceRecord, state: ServiceState) -> None:  # noqa: ARG002
@@ -927,9 +927,8 @@ class FakeArchive:
     def write_report(self, run_id: str, report: RunReport) -> str:
         return self._write(run_id, "report", report.document())
 
-    def read_notified(self) -> NotifiedProblems:
-        kept = self.documents.get(("", "notified"))
-        return records.read(NotifiedProblems, json.loads(kept)) if kept else NotifiedProblems()
+    def read_notified(self) -> object:
+        return json.loads(self.documents.get(("", "notified"), "null"))
 
     def write_notified(self, notified: NotifiedProblems) -> None:
         self._write("", "notified", records.to_json(notified))

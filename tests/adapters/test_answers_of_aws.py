@@ -35,7 +35,7 @@ from renewal.adapters.runs import RunningExecutions, S3RunArchive
 from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.domain.credential import Credential
 from renewal.domain.errors import RenewalError
-from renewal.domain.run.outcome import PlanFacts
+from renewal.domain.run.plan import PlanFacts
 from tests.adapters.aws.conftest import client
 from tests.adapters.aws.records import NOW, a_pair, a_served, an_order
 from tests.adapters.aws.wire import hooked
@@ -131,12 +131,12 @@ CONTEXT = {"delegation": "univ", "certificate": "idp", "token": "token-1"}
 UPDATE = updated(("univ", "delegation"), "SET #spec = :spec", {"spec": "x"})
 CALLS: Mapping[str, tuple[str, Answers, Callable[[], object]]] = {
     "acm find": ("acm", ACM, lambda: Acm(acm).find(pair(), "eu-west-3")),
-    "acm served": ("acm", ACM, lambda: Acm(acm).served("eu-west-3", ARN)),
+    "acm served": ("acm", ACM, lambda: Acm(acm).stored_serial("eu-west-3", ARN)),
     "acm import": ("acm", ACM, lambda: Acm(acm).put(pair(), "eu-west-3", None)),
     "acm re-import": ("acm", ACM, lambda: Acm(acm).put(pair(), "eu-west-3", ARN)),
     "s3 put": ("s3", OBJECTS, lambda: objects().put(pair())),
     "s3 erase": ("s3", OBJECTS, lambda: objects().erase_replaced_keys("univ", "idp", "AB")),
-    "s3 served": ("s3", OBJECTS, lambda: objects().served("univ", "idp")),
+    "s3 served": ("s3", OBJECTS, lambda: objects().stored_serial("univ", "idp")),
     "run results": ("s3", LISTED, lambda: archive().read_results("r")),
     "run facts": ("s3", LISTED, lambda: archive().read_facts("r")),
     "run plan": ("s3", OBJECTS, lambda: archive().write_facts("r", PlanFacts(NOW))),

@@ -16,6 +16,7 @@ from queue import SimpleQueue
 
 import pytest
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from local.tls_server import STARTTLS, Dialog, TlsServer, conversation
 from renewal.adapters.endpoints.prober import TlsProber
@@ -154,6 +155,14 @@ def old_and_expired(farm: Farm) -> None:
     farm.serve(farm.former)
 
 
+def for_clients(farm: Farm) -> None:
+    """Another certificate for our key, as an administrator may order it elsewhere."""
+    key = farm.expected.key.private_key.public_key()
+    issuer, clients = hierarchy().issuer_for(key), (ExtendedKeyUsageOID.CLIENT_AUTH,)
+    leaf = issuer.issue(key, (HOST,), not_before=NOW - timedelta(days=1), days=90, usages=clients)
+    farm.serve(Pair(farm.expected.key, leaf, (issuer.certificate,)))
+
+
 def other_name(farm: Farm) -> None:
     farm.expected = a_pair("www.univ.example")
     farm.serve()
@@ -222,6 +231,7 @@ FAULTS = [
     (wrong_intermediate, BROKEN, "clients refuse its chain: 1 issuers were sent"),
     (expired, BROKEN, "the certificate expired on "),
     (not_begun, BROKEN, "the certificate begins on "),
+    (for_clients, BROKEN, "the certificate is not for servers"),
     (other_name, BROKEN, "the certificate is not for idp.univ.example, only for www.univ.example"),
     (slow, BROKEN, "no answer in time"),
     (dripping, BROKEN, "no answer in time"),
@@ -252,6 +262,17 @@ def test_every_address_of_a_host_is_contacted(farm: Farm) -> None:
         farm.serve(pair)
 
     assert [state for state, _ in farm.observed()] == [SERVED, OLD, SERVED]
+
+
+def test_addresses_that_are_too_many_to_contact_are_not_served(farm: Farm) -> None:
+    """A name with more is never served: the one that was not reloaded may be the last."""
+    farm.addresses = [farm.serve().address] * 16
+    assert {state for state, _ in farm.observed()} == {SERVED}
+
+    farm.addresses.append(farm.serve(farm.former).address)
+
+    *_, (state, text) = farm.observed()
+    assert (state, text) == (UNREACHABLE, "idp.univ.example has 18 addresses, and 16 are contacted: declare the others")
 
 
 def test_what_the_deadline_cuts_is_late_and_not_broken(farm: Farm) -> None:

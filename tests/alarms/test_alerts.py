@@ -302,7 +302,7 @@ def test_a_notice_has_all_that_is_needed_to_act() -> None:
         "OrderDeclined",
         "- univ/idp: the RAO must act now, on 2026-12-01 at the latest",
         "  an administrator declined the order",
-        "  Otherwise the served certificate expires on 2026-12-13.",
+        "  Otherwise the stored certificate expires on 2026-12-13.",
         "  In SCM: Certificates → SSL Certificates",
         "",
         "What each name means, and what to do: docs/runbook.md.",

@@ -138,7 +138,7 @@ FALSIFIED: Mapping[str, tuple[Invariant, Falsify]] = {
         audit.nothing_stored_is_half_a_pair,
         lambda found: acm(found, chain=(found.acm[0].certificate,)),
     ),
-    "a sealed key of what is served": (
+    "a sealed key of what is stored": (
         audit.only_open_orders_have_a_sealed_key,
         lambda found: replace(found, sealed=("certificate#portal",)),
     ),

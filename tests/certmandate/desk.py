@@ -22,7 +22,7 @@ from certmandate.cli import app
 from certmandate.files.operator_records import OperatorReader
 from local.run import parameters
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
-from renewal.domain.order import ManagedCertificate, Served
+from renewal.domain.order import ManagedCertificate, StoredCertificate
 from renewal.domain.setup.inspection import Inspection
 from tests.certmandate.audit.operations import Operation, operations, session, unrecorded
 from tests.workflow.conftest import write_estate
@@ -111,21 +111,21 @@ class Desk:
     def certificate(self, name: str) -> ManagedCertificate:
         return self.book.certificate("univ", name)
 
-    def served(self, name: str) -> Served:
-        """Return the certificate that is served."""
+    def served(self, name: str) -> StoredCertificate:
+        """Return the certificate that is stored."""
         served = self.certificate(name).served
         assert served
         return served
 
     def stored(self, name: str, file: str = "fullchain") -> bytes:
-        """Return a file of the served certificate in S3."""
+        """Return a file of the stored certificate in S3."""
         key = f"certificates/univ/{name}/{self.served(name).serial}/{file}.pem"
         s3 = self.system.aws.client("s3")
         content: bytes = s3.get_object(Bucket=self.system.aws.outputs["StoreBucket"], Key=key)["Body"].read()
         return content
 
-    def forget(self, name: str) -> Served:
-        """Delete the served certificate from the record, as if another program had stored it; the stores keep it."""
+    def forget(self, name: str) -> StoredCertificate:
+        """Delete the stored certificate from the record, as if another program had stored it; the stores keep it."""
         served = self.served(name)
         self.system.aws.client("dynamodb").update_item(
             TableName=self.system.aws.outputs["OrdersTable"],

@@ -27,7 +27,7 @@ def test_an_arn_of_the_order_book_has_an_owner(owner: ManagedCertificate) -> Non
     """S1: most ARNs are in no file, because the first import made them; files alone were compared."""
     owners = arn_owners([owner], [SEEBERG])
 
-    assert arn_fault(ARN, "seeberg/evil", owners, ACCOUNT).startswith("univ/idp serves from this ARN")
+    assert arn_fault(ARN, "seeberg/evil", owners, ACCOUNT).startswith("univ/idp has its certificate under this ARN")
     assert arn_fault(ARN, "univ/idp", owners, ACCOUNT) == ""
 
 
@@ -35,7 +35,9 @@ def test_of_two_files_the_later_one_is_refused() -> None:
     """Neither is served yet."""
     owners = arn_owners([], [replace(IDP, arns={REGION: ARN}), SEEBERG])
 
-    assert arn_fault(ARN, "seeberg/evil", owners, ACCOUNT).startswith("univ/idp serves from this ARN, or imports")
+    assert arn_fault(ARN, "seeberg/evil", owners, ACCOUNT).startswith(
+        "univ/idp has its certificate under this ARN, or imports"
+    )
 
 
 def test_a_file_that_gives_up_an_arn_frees_it_once_nothing_is_served_from_it() -> None:

@@ -89,7 +89,7 @@ def test_a_good_certificate_is_described_as_acm_describes_it(acm: Acm) -> None:
 
 
 def test_the_chain_comes_back_as_it_was_given(acm: Acm) -> None:
-    """What is served must be what was imported."""
+    """What is stored must be what was imported."""
     intermediate, root = hierarchy("P-256")
 
     answer = acm.client.get_certificate(CertificateArn=acm.put(a_leaf(), [intermediate, root]))

@@ -142,7 +142,7 @@ def test_an_outage_of_scm_before_a_first_certificate_fails_the_run(
 
 
 def test_an_outage_of_scm_before_a_renewal_is_reported_and_alerted(harness: Harness) -> None:
-    """N10: the served certificate has a quarter of its lifetime left, so that no alarm must wake the operator."""
+    """N10: the stored certificate has a quarter of its lifetime left, so that no alarm must wake the operator."""
     renewal = SCENARIOS[1]
     place = next(found for found in record(harness, renewal) if found.service == "scm")
     renewal.prepare(harness)

@@ -71,12 +71,12 @@ ATTACKS: Mapping[str, tuple[Callable[[Stack], Request], frozenset[str]]] = {
         frozenset(),
     ),
     "S1: write into its folder": (stored("PutObject", f"{FOLDER}/current.json"), frozenset({"collect"})),
-    "S2: read its served key": (stored("GetObject", f"{FOLDER}/00AB/privkey.pem"), frozenset()),
+    "S2: read its stored key": (stored("GetObject", f"{FOLDER}/00AB/privkey.pem"), frozenset()),
     "S3: use its credential": (on("secretsmanager:GetSecretValue", SECRET), BY_LOGIN),
     "S3: replace its credential": (on("secretsmanager:PutSecretValue", SECRET), frozenset({"rotate_password"})),
     "S3: let others read its credential": (on("secretsmanager:PutResourcePolicy", SECRET), frozenset()),
     "S3: delete its credential": (on("secretsmanager:DeleteSecret", SECRET), frozenset()),
-    "S8: delete its served key": (
+    "S8: delete its stored key": (
         stored("DeleteObjectVersion", f"{FOLDER}/00AB/privkey.pem"),
         frozenset({"collect"}),
     ),
@@ -87,7 +87,7 @@ ATTACKS: Mapping[str, tuple[Callable[[Stack], Request], frozenset[str]]] = {
     "S4: permit a second order": (status("order_again", "revision"), frozenset()),
     "S4: make it due": (status("asked", "next_action_at", "revision"), frozenset({"collect"})),
     "S4: put it off": (status("hold_until", "next_action_at", "revision"), frozenset({"enroll", "collect"})),
-    "S4: change what is served": (status("served", "revision"), frozenset({"collect"})),
+    "S4: change what is stored": (status("served", "revision"), frozenset({"collect"})),
     "S4: replace its open order": (status("csr", "names", "sealed_key"), frozenset({"enroll", "collect"})),
     "S4: hide findings": (status("inspection"), frozenset({"inspect_delegation"})),
     "S4: forge the proof of a search": (

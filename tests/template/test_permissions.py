@@ -166,7 +166,7 @@ RUN_FOLDER = "{StoreBucket}/runs/daily"
         ("acm:ImportCertificate", ACM_CERTIFICATE, {"CollectRole"}),
         # S1: whose an ARN is, is read before anything is ordered for it or imported into it.
         ("acm:ListTagsForCertificate", ACM_CERTIFICATE, {"EnrollRole", "CollectRole"}),
-        # S1: what the stores serve is compared every day, by the role that reads no key and writes to no store.
+        # S1: what the stores have is compared every day, by the role that reads no key and writes to no store.
         ("acm:DescribeCertificate", ACM_CERTIFICATE, {"InspectDelegationRole", "EnrollRole", "CollectRole"}),
         ("s3:GetObject", PRIVATE_KEY.replace("00AB/privkey.pem", "current.json"), POINTER_READERS),
         ("s3:GetObject", PRIVATE_KEY.replace("privkey", "cert"), {"InspectDelegationRole"}),

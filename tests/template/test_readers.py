@@ -1,4 +1,4 @@
-"""Who reads a served key, and who reads a credential."""
+"""Who reads a stored key, and who reads a credential."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ from gate.asl.state_machine import State, every_state, scopes
 from local.cloudformation.parameters import STACK_NAME
 from renewal import wiring
 from renewal.domain.order import IMPORT_LEASE
-from renewal.domain.run.outcome import NO_ANSWER
 from renewal.domain.run.request import RunRequest
+from renewal.domain.run.result import NO_ANSWER
 from renewal.settings import Settings
 from renewal.steps.collect import LONGEST_COLLECTING
 from renewal.steps.rotate_password import KEEP_AWAKE

@@ -12,7 +12,7 @@ from renewal.domain.due import Cause
 from renewal.domain.errors import CredentialRefused, NeedsAttention, OrderUnknown
 from renewal.domain.key_type import KeyType
 from renewal.domain.order import FinishedOrder, OrderStatus
-from renewal.domain.run.outcome import PlanFacts
+from renewal.domain.run.plan import PlanFacts
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import DelegatedName

@@ -16,7 +16,7 @@ from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import NeedsAttention, RenewalError, Retryable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.limits import Limits
-from renewal.domain.order import ManagedCertificate, Served
+from renewal.domain.order import ManagedCertificate, StoredCertificate
 from renewal.domain.order_search import SearchControl, SearchResult
 from renewal.domain.run.payload import DelegationTask, Progress, Task
 from renewal.domain.run.report import RunReport
@@ -59,10 +59,10 @@ MOST_POLLS = 5  # infra/renewal.asl.yaml
 MACHINE = "arn:aws:states:eu-west-3:123456789012:stateMachine:certmandate-renewal"
 
 
-def served_by(spec: CertificateSpec, *, age: float = 0, days: float = 199, **changes: Any) -> Served:
+def served_by(spec: CertificateSpec, *, age: float = 0, days: float = 199, **changes: Any) -> StoredCertificate:
     """What *spec* asks for, stored *age* days before NOW for *days* days."""
     not_before = NOW - timedelta(days=age)
-    served = Served(
+    served = StoredCertificate(
         ssl_id=4000,
         serial="ABC",
         not_before=not_before,
@@ -217,13 +217,13 @@ class System:
         assert found is not None
         return found
 
-    def renew(self, spec: CertificateSpec = IDP) -> Served:
-        """Order and collect without any trouble; return what is served now."""
+    def renew(self, spec: CertificateSpec = IDP) -> StoredCertificate:
+        """Order and collect without any trouble; return what is stored now."""
         self.collect(self.enroll(self.task(spec)))
         return self.served(spec)
 
-    def served(self, spec: CertificateSpec = IDP) -> Served:
-        """What is served now."""
+    def served(self, spec: CertificateSpec = IDP) -> StoredCertificate:
+        """What is stored now."""
         served = self.book.certificate(spec.delegation, spec.name).served
         assert served is not None, f"{spec.path} serves nothing"
         return served

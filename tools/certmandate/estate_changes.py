@@ -158,9 +158,9 @@ def faults(
 
 
 def arn_owners(certificates: Iterable[ManagedCertificate], specs: Iterable[CertificateSpec] = ()) -> Mapping[str, str]:
-    """Return who serves from, or imports into, each ARN: ARN to `delegation/certificate`.
+    """Return who has a certificate under, or imports into, each ARN: ARN to `delegation/certificate`.
 
-    What is served, or being imported, comes before what is only named. *specs*: of files, in place of the stored ones.
+    What is stored, or being imported, comes before what is only named. *specs*: of files, in place of the stored ones.
     """
     certificates = tuple(certificates)
     named = {spec.path: spec for spec in (*(each.spec for each in certificates), *specs)}
@@ -179,7 +179,7 @@ def arn_fault(arn: str, path: str, owners: Mapping[str, str], account: str) -> s
     if (other := arn.split(":")[4]) != account:
         return f"{arn} is of account {other}, and the stack is in {account}: it can import only there"
     if (owner := owners.get(arn, path)) != path:
-        return f"{owner} serves from this ARN, or imports into it: use one ARN for each certificate"
+        return f"{owner} has its certificate under this ARN, or imports into it: use one ARN for each certificate"
     return ""
 
 

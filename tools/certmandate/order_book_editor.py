@@ -31,7 +31,7 @@ from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.due import EVERY_RUN, next_action
 from renewal.domain.errors import InvalidDelegation, OrderConflict
-from renewal.domain.order import ManagedCertificate, Served
+from renewal.domain.order import ManagedCertificate, StoredCertificate
 from renewal.domain.permission import OrderAgain
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
@@ -125,7 +125,7 @@ class OrderBookEditor:
         reason = f"serial {printed_serial(request.serial)}: {request.reason_code}"
         self._change(delegation, ActionKind.REVOCATION_REQUESTED, (certificate,), keep, reason=reason)
 
-    def adopt(self, delegation: str, certificate: str, served: Served, reason: str = "") -> None:
+    def adopt(self, delegation: str, certificate: str, served: StoredCertificate, reason: str = "") -> None:
         """Take over a certificate that the stores hold already. Harmless when repeated.
 
         It replaces only an older certificate, which a restored table has. Raises UnknownDelegation, and
@@ -138,8 +138,8 @@ class OrderBookEditor:
                 return None
             if before.served is not None and served.not_before <= before.served.not_before:
                 msg = (
-                    f"{before.spec.path} serves serial {printed_serial(before.served.serial)} already; "
-                    "a certificate can be adopted only where none is served, or where an older one is served"
+                    f"{before.spec.path} has serial {printed_serial(before.served.serial)} stored already; "
+                    "a certificate can be adopted only where none is stored, or where an older one is"
                 )
                 raise InvalidDelegation(msg)
             self._list_with_rules(adopted := replace(before, served=served))  # also when this stops after the change

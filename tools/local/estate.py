@@ -154,7 +154,7 @@ def _label_faults(loaded: Loaded, world: World, written: YamlDocument, now: date
         kind = (past.label, past.status in OPEN)
         if kind in labelled:
             text = (
-                f"'{past.label}' has another certificate like this one; label the one that is served, or the open order"
+                f"'{past.label}' has another certificate like this one; label the one that is stored, or the open order"
             )
             yield written.fault((*place, "label"), text)
         labelled.add(kind)

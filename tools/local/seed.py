@@ -33,7 +33,7 @@ from renewal.domain.due import Cause
 from renewal.domain.errors import RenewalError
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair, PrivateKey, key_type_of
-from renewal.domain.order import Order, OrderStatus, Served, token_in
+from renewal.domain.order import Order, OrderStatus, StoredCertificate, token_in
 from renewal.domain.order_search import SearchedOrder, SearchResult
 from renewal.domain.run.payload import Progress
 from renewal.domain.setup.inspection import Inspection
@@ -204,7 +204,7 @@ class _PastAccounts:
 class _Silence:
     """No event is published now of a renewal in the past."""
 
-    def renewed(self, order: Order, served: Served, previous: Served | None) -> None:
+    def renewed(self, order: Order, served: StoredCertificate, previous: StoredCertificate | None) -> None:
         """Publish nothing."""
 
 

@@ -78,7 +78,7 @@ class Acm:
     def __init__(self, client_for: Callable[[str], ACMClient]) -> None:
         self._client_for = client_for
 
-    def served(self, region: str, arn: str) -> str:
+    def stored_serial(self, region: str, arn: str) -> str:
         try:
             return self._held(region, arn).serial if arn else ""
         except AcmCertificateMissing:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from renewal import records
 from renewal.adapters.aws import translated
-from renewal.domain.alerts.alert import Alert
 from renewal.domain.endpoint.observation import ServiceRecord, ServiceState
 from renewal.domain.errors import StoreUnavailable
 from renewal.domain.notices.notice import Notice
-from renewal.domain.order import ManagedCertificate, Order, Served
+from renewal.domain.order import ManagedCertificate, Order, StoredCertificate
 
 if TYPE_CHECKING:
     from mypy_boto3_events.client import EventBridgeClient
     from mypy_boto3_sns.client import SNSClient
 
+    from renewal.domain.alerts.alert import Alert
     from renewal.domain.audit.seal import Seal
 
 SOURCE = "certmandate"
@@ -35,7 +35,7 @@ class EventBridgeAnnouncer:
         self._client = client
         self._bus = bus
 
-    def renewed(self, order: Order, served: Served, previous: Served | None) -> None:
+    def renewed(self, order: Order, served: StoredCertificate, previous: StoredCertificate | None) -> None:
         self._publish(RENEWED, _renewed(order, served, previous), order.path, served.held_arns.values())
 
     def serviced(self, certificate: ManagedCertificate, record: ServiceRecord, state: ServiceState) -> None:
@@ -80,7 +80,7 @@ class SnsAlerts:
         self._client.publish(TopicArn=self._topic, Subject=alert.subject, Message=alert.text)
 
 
-def _renewed(order: Order, served: Served, previous: Served | None) -> dict[str, Any]:
+def _renewed(order: Order, served: StoredCertificate, previous: StoredCertificate | None) -> dict[str, Any]:
     return {
         "delegation": order.delegation,
         "certificate": order.certificate,

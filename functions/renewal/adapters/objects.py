@@ -91,7 +91,7 @@ class S3Certificates:
             if name == _KEY and of != current.serial and written_at <= current.written_at:
                 self._delete(key, version)
 
-    def served(self, delegation: str, certificate: str) -> str:
+    def stored_serial(self, delegation: str, certificate: str) -> str:
         """S3 reports an absent object as forbidden to a role that may not list the bucket: both count as absent."""
         folder = _folder(delegation, certificate)
         try:

@@ -22,15 +22,15 @@ from botocore.exceptions import ClientError
 
 from renewal import records
 from renewal.adapters.aws import error_code, translated
-from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.errors import PlanUnreadable
-from renewal.domain.run.outcome import PlanFacts
-from renewal.domain.run.report import RunReport
+from renewal.domain.run.plan import PlanFacts
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_stepfunctions import SFNClient
 
+    from renewal.domain.alerts.memory import NotifiedProblems
+    from renewal.domain.run.report import RunReport
 
 NOTIFIED = "runs/notified.json"
 MOST_BYTES = 50_000_000
@@ -55,11 +55,8 @@ class S3RunArchive:
     def write_facts(self, run_id: str, facts: PlanFacts) -> None:
         self._write(run_id, "facts", records.to_json(facts))
 
-    def read_notified(self) -> NotifiedProblems:
-        try:
-            return records.read(NotifiedProblems, _parsed(self._read(NOTIFIED) or b""))
-        except records.Unreadable:
-            return NotifiedProblems()
+    def read_notified(self) -> object:
+        return _parsed(self._read(NOTIFIED) or b"")
 
     def write_notified(self, notified: NotifiedProblems) -> None:
         self._put(NOTIFIED, records.to_json(notified))

@@ -1,4 +1,4 @@
-"""Which certificates are due, and why: a pure function of what is wanted, what is served, and the time."""
+"""Which certificates are due, and why: a pure function of what is wanted, what is stored, and the time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from renewal.domain.delegation import RenewalPolicy
-from renewal.domain.order import ManagedCertificate, Order, Served
+from renewal.domain.order import ManagedCertificate, Order, StoredCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 
 SHORT_LIFETIME = timedelta(days=10)
@@ -52,7 +52,7 @@ class Decision:
 
     causes: tuple[Cause, ...]
     renew_at: datetime | None
-    """When it becomes due by age; None without a served certificate."""
+    """When it becomes due by age; None without a stored certificate."""
     held: bool = False
     """Due, but not ordered until `ManagedCertificate.hold_until`, because an order failed."""
 
@@ -78,7 +78,7 @@ def renewal_point(path: str, not_before: datetime, not_after: datetime, policy: 
     return begins + spread * _fraction(path)
 
 
-def is_due_by_age(served: Served, certificate: ManagedCertificate) -> bool:
+def is_due_by_age(served: StoredCertificate, certificate: ManagedCertificate) -> bool:
     """Return whether *served* was due for renewal when it was stored."""
     spec = certificate.spec
     return served.stored_at >= renewal_point(spec.path, served.not_before, served.not_after, spec.policy)
@@ -121,7 +121,7 @@ def decide(
     return Decision(tuple(causes), renew_at, held=bool(causes) and on_hold and not urgent)
 
 
-def stored(certificate: ManagedCertificate, order: Order, served: Served) -> ManagedCertificate:
+def stored(certificate: ManagedCertificate, order: Order, served: StoredCertificate) -> ManagedCertificate:
     """Return the record of *certificate* once *order* has become *served*.
 
     A request of the operator that came after the order was opened stays: the order's key was made before it.
@@ -137,7 +137,7 @@ def _renew_at(certificate: ManagedCertificate) -> datetime | None:
     return renewal_point(spec.path, served.not_before, served.not_after, spec.policy)
 
 
-def _by_age(served: Served, renew_at: datetime | None, now: datetime) -> list[Cause]:
+def _by_age(served: StoredCertificate, renew_at: datetime | None, now: datetime) -> list[Cause]:
     if now >= served.not_after:
         return [Cause.EXPIRED, Cause.LAST_RESORT]
     if now >= last_resort(served.not_before, served.not_after):
@@ -147,7 +147,7 @@ def _by_age(served: Served, renew_at: datetime | None, now: datetime) -> list[Ca
 
 def _by_change(
     certificate: ManagedCertificate,
-    served: Served,
+    served: StoredCertificate,
     withdrawn: Cause | None,
     replacements: Iterable[ReplacementRule],
 ) -> list[Cause]:

@@ -66,7 +66,7 @@ def next_renewal(certificate: ManagedCertificate, dcv_expires: date | None, now:
 
 
 def renewal_due_at(certificate: ManagedCertificate, dcv_expires: date | None, now: datetime) -> datetime | None:
-    """Return the same, but for a certificate that is due since when it is; None while nothing is served."""
+    """Return the same, but for a certificate that is due since when it is; None while nothing is stored."""
     served = certificate.served
     if served is None:
         return None
@@ -79,7 +79,7 @@ class NextRenewal:
     """The next renewal of a certificate, as a run will decide it on that day."""
 
     at: datetime | None
-    """None while nothing is served."""
+    """None while nothing is stored."""
     mandate_ends: date | None
 
     @classmethod
@@ -96,7 +96,7 @@ class NextRenewal:
 
     @property
     def renew_at(self) -> datetime | None:
-        """When it is renewed; None while nothing is served, and when the mandate has ended by then."""
+        """When it is renewed; None while nothing is stored, and when the mandate has ended by then."""
         return None if self.is_after_the_mandate else self.at
 
 

@@ -44,7 +44,7 @@ class DueCertificate:
     name: str
     decision: Decision
     expires: datetime
-    """When the served certificate expires; FAR_FUTURE while nothing is served."""
+    """When the stored certificate expires; FAR_FUTURE while nothing is stored."""
     failures: int
     is_issued: bool
     """Whether its certificate is in the order book and only has to be stored."""
@@ -73,7 +73,7 @@ class DueCertificate:
 
     @property
     def needed_by(self) -> datetime:
-        """When the served certificate stops being valid: it expires, or a rule's deadline is over."""
+        """When the stored certificate stops being valid: it expires, or a rule's deadline is over."""
         return min(self.expires, *(rule.deadline or FAR_FUTURE for rule in self.rules), FAR_FUTURE)
 
     @property

@@ -90,7 +90,7 @@ class Order:
     arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), metadata=REQUIRED)
     """Region to ARN, for the regions in which ACM already has the new certificate."""
     stores: tuple[str, ...] = ()
-    """The stores that have the new certificate, as was announced; the others still serve the previous one."""
+    """The stores that have the new certificate, as was announced; the others still have the previous one."""
     custom_fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     external_requester: str = ""
     importing: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}), metadata=REQUIRED)
@@ -122,7 +122,7 @@ class Order:
         searched_before = self.searched_at is not None and self.posted_at < self.searched_at < now
         return searched_before and now >= self.posted_at + quiet
 
-    def stored(self, served: Served, previous: Served | None, text: str) -> FinishedOrder:
+    def stored(self, served: StoredCertificate, previous: StoredCertificate | None, text: str) -> FinishedOrder:
         """Return the audit row of this order when *served* is stored in place of *previous*; *text*: warnings."""
         row = self._finished(OrderStatus.STORED, served.stored_at)
         return replace(
@@ -157,7 +157,7 @@ def token_in(comment: str | None) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class StoredCertificate:
     """The certificate that the stores hold now, as the last successful order left it. Its key is in the stores only."""
 
     ssl_id: int
@@ -196,7 +196,7 @@ class ManagedCertificate:
     """A certificate's record: spec and status."""
 
     spec: CertificateSpec
-    served: Served | None = None
+    served: StoredCertificate | None = None
     order: Order | None = None
     """The open order, if there is one."""
     asked: str = ""

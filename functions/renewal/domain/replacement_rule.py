@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from renewal.domain.order import ManagedCertificate, Served
+from renewal.domain.order import ManagedCertificate, StoredCertificate
 
 MOST_SERIALS = 8_000
 """Of one rule: an item of DynamoDB has at most 400 KB, and a serial 43 bytes (AWS: ServiceQuotas.html)."""
@@ -59,7 +59,7 @@ class ReplacementRule:
     """When a run found everything replaced and served; None while it is in force."""
 
     def may_cover(self, certificate: ManagedCertificate) -> bool:
-        """Return whether it covers what is served, or may cover what the order leads to that is open now.
+        """Return whether it covers what is stored, or may cover what the order leads to that is open now.
 
         What is ordered after the rule was asked for is issued later.
         """
@@ -67,7 +67,7 @@ class ReplacementRule:
         return self.covers(certificate) or (in_scope and certificate.order is not None)
 
     def covers(self, certificate: ManagedCertificate) -> bool:
-        """Return whether what is served of *certificate* is to be replaced: never what was issued for the rule."""
+        """Return whether what is stored of *certificate* is to be replaced: never what was issued for the rule."""
         served = certificate.served
         if served is None or (self.delegations and certificate.spec.delegation not in self.delegations):
             return False
@@ -75,7 +75,7 @@ class ReplacementRule:
             return served.serial in self.serials
         return self._is_earlier(served) and self.issuer.casefold() in served.issuer.casefold()
 
-    def _is_earlier(self, served: Served) -> bool:
+    def _is_earlier(self, served: StoredCertificate) -> bool:
         """Return whether *served* was issued before the rule's time.
 
         CAs backdate certificates, some to the midnight before. Where `not_before` is less than a day before

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from renewal.domain.alerts.alert import Alert
-from renewal.domain.alerts.memory import NotifiedProblems
-from renewal.domain.errors import PlanUnreadable
-from renewal.domain.run.outcome import PlanFacts
-from renewal.domain.run.report import RunReport
+if TYPE_CHECKING:
+    from renewal.domain.alerts.alert import Alert
+    from renewal.domain.alerts.memory import NotifiedProblems
+    from renewal.domain.errors import PlanUnreadable
+    from renewal.domain.run.plan import PlanFacts
+    from renewal.domain.run.report import RunReport
 
 
 class RunsInProgress(Protocol):
@@ -40,8 +41,8 @@ class RunArchive(Protocol):
     def write_report(self, run_id: str, report: RunReport) -> str:
         """Write the report; return its key."""
 
-    def read_notified(self) -> NotifiedProblems:
-        """Return what the operator has been notified of; nothing when it is missing or cannot be read."""
+    def read_notified(self) -> object:
+        """Return what `write_notified` wrote last, as JSON; None when it is missing or no JSON."""
 
     def write_notified(self, notified: NotifiedProblems) -> None:
         """Replace what the operator has been notified of."""

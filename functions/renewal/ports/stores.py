@@ -10,12 +10,12 @@ from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import RenewalError
 from renewal.domain.keypair import KeyPair
-from renewal.domain.order import ManagedCertificate, Order, Served
+from renewal.domain.order import ManagedCertificate, Order, StoredCertificate
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A verified certificate with its key, on its way into the stores; *replaces*: serial of what is served now."""
+    """A verified certificate with its key, on its way into the stores; *replaces*: serial of what is stored now."""
 
     spec: CertificateSpec
     chain: Chain
@@ -36,17 +36,17 @@ class AcmStore(Protocol):
         """Import into *arn* (None = a new one) and return the ARN."""
 
 
-class ServedAcm(Protocol):
-    """What ACM serves, in any region."""
+class StoredInAcm(Protocol):
+    """What ACM has, in any region."""
 
-    def served(self, region: str, arn: str) -> str:
+    def stored_serial(self, region: str, arn: str) -> str:
         """Return the serial under *arn*; empty when there is no such certificate."""
 
 
-class ServedObjects(Protocol):
-    """What the objects of a certificate serve."""
+class StoredObjects(Protocol):
+    """What the objects of a certificate are."""
 
-    def served(self, delegation: str, certificate: str) -> str:
+    def stored_serial(self, delegation: str, certificate: str) -> str:
         """Return the serial that `current.json` leads to, or what is wrong with it; empty when there is none."""
 
 
@@ -57,11 +57,11 @@ class ObjectStore(Protocol):
         """Write the four files, then the `current.json` that names them (docs/architecture.md)."""
 
     def erase_replaced_keys(self, delegation: str, certificate: str, serial: str) -> None:
-        """Erase every private key of the certificate besides that of *serial*, which the store serves."""
+        """Erase every private key of the certificate besides that of *serial*, which the store has."""
 
 
 class Announcer(Protocol):
     """Publishes to EventBridge, at least once, which stores have a new certificate."""
 
-    def renewed(self, order: Order, served: Served, previous: Served | None) -> None:
+    def renewed(self, order: Order, served: StoredCertificate, previous: StoredCertificate | None) -> None:
         """Publish `Certificate Renewed` with identifiers only."""

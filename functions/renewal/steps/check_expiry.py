@@ -15,8 +15,8 @@ from renewal.domain.judgement.replacement_progress import ReplacementProgress, R
 from renewal.domain.limits import DueCertificate, Limits, allot, plausible_estate, require_plausible, select
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
-from renewal.domain.run.outcome import PlanFacts, PlannedCertificate, PlanState
 from renewal.domain.run.payload import DelegationTask, Task
+from renewal.domain.run.plan import PlanFacts, PlannedCertificate, PlanState
 from renewal.domain.run.request import RunRequest
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import Listing, OrderIndex, RuleEnds

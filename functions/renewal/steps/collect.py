@@ -29,10 +29,18 @@ from renewal.domain.errors import (
     error_named,
 )
 from renewal.domain.keypair import requested_key
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderDetails, OrderStatus, Served, ended
+from renewal.domain.order import (
+    FinishedOrder,
+    ManagedCertificate,
+    Order,
+    OrderDetails,
+    OrderStatus,
+    StoredCertificate,
+    ended,
+)
 from renewal.domain.order_search import SearchControl
-from renewal.domain.run.outcome import ResultStatus
 from renewal.domain.run.payload import Progress
+from renewal.domain.run.result import ResultStatus
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import OrderReader, Transitions
@@ -213,7 +221,11 @@ class Collect:
         self.transitions.fail(order, type(error).__name__, str(error), now, hold_until=hold, read=certificate)
 
     def _mark_renewed(
-        self, record: DelegationRecord, progress: Progress, served: Served, previous: Served | None
+        self,
+        record: DelegationRecord,
+        progress: Progress,
+        served: StoredCertificate,
+        previous: StoredCertificate | None,
     ) -> None:
         """Mark the replaced certificate in SCM, so that SCM sends no more reminders: nothing depends on it.
 
@@ -246,6 +258,6 @@ def _require_stored(certificate: ManagedCertificate, progress: Progress, rows: I
         return replace(progress, ssl_id=served.ssl_id, status=OrderStatus.STORED)
     row = next((row for row in rows if row.token == progress.token), None)
     if row is None or not row.error:
-        msg = f"{certificate.spec.path}: order {progress.token} is not open and did not lead to what is served"
+        msg = f"{certificate.spec.path}: order {progress.token} is not open and did not lead to what is stored"
         raise PlanUnreadable(msg)
     raise error_named(row.error)(row.text)

@@ -30,13 +30,13 @@ from renewal.domain.errors import (
     error_of,
 )
 from renewal.domain.keypair import KeyPair
-from renewal.domain.order import EnrollRequest, FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
+from renewal.domain.order import EnrollRequest, FinishedOrder, ManagedCertificate, Order, OrderStatus, StoredCertificate
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult, known_ids
 from renewal.domain.orderable import decide_with, require_orderable
 from renewal.domain.permission import OrderAgain
 from renewal.domain.replacement_rule import LONGEST_ORDERING, ReplacementRule
-from renewal.domain.run.outcome import ResultStatus
 from renewal.domain.run.payload import Progress, Task
+from renewal.domain.run.result import ResultStatus
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.domain.setup.unrecorded import lost_order, require_none_lost, require_recorded, unrecorded_orders
@@ -352,5 +352,5 @@ def _ended_by(error: str, text: str, path: str) -> RenewalError:
     return OrderConflict(f"the open order of {path} was closed meanwhile; this run places no new order")
 
 
-def _stored(task: Task, served: Served) -> Progress:
+def _stored(task: Task, served: StoredCertificate) -> Progress:
     return Progress(task.run_id, task.delegation, task.certificate, served.token, served.ssl_id, OrderStatus.STORED)

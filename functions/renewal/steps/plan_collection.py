@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from renewal.domain.run.map_results import read_map_results
-from renewal.domain.run.outcome import PlanFacts
 from renewal.domain.run.payload import Progress
+from renewal.domain.run.plan import PlanFacts
 from renewal.ports.runs import RunArchive
 
 

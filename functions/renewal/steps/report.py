@@ -11,6 +11,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.errors import Failure, RecordUnreadable, ScmUnavailable, UnknownDelegation
@@ -19,10 +20,11 @@ from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.delegation import problems_of, rule_problems
 from renewal.domain.judgement.problem import Problem, severity_at
-from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
+from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, StoredCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.map_results import failure, read_map_results
-from renewal.domain.run.outcome import PlanFacts, RunResults, notes_of, outcome_of, planned_by_inspection, reason_of
+from renewal.domain.run.outcome import RunResults, notes_of, outcome_of, planned_by_inspection, reason_of
+from renewal.domain.run.plan import PlanFacts
 from renewal.domain.run.report import (
     CertificateRow,
     DelegationOutcome,
@@ -70,7 +72,8 @@ class Report:
         written, and the execution must fail; so it must when the operator could not be notified.
         """
         facts = self.archive.read_facts(run_id)
-        report, notified = self._report(run_id, facts, verification), self.archive.read_notified()
+        report = self._report(run_id, facts, verification)
+        notified = NotifiedProblems.parse(self.archive.read_notified())
         if facts.follow_up and report.needs_attention and notified.cover(report):
             report = replace(report, outcome=RunOutcome.REPORTED_BEFORE)
         key = self.archive.write_report(run_id, report)
@@ -221,7 +224,7 @@ class _Run:
         return self.facts.narrowed or is_named or not is_idle
 
     def ssl_id_of(self, certificate: ManagedCertificate) -> int | None:
-        """The SSL ID of this run's order, else of what is served."""
+        """The SSL ID of this run's order, else of what is stored."""
         result, served = self.results.certificates.get(certificate.spec.path), certificate.served
         return (result.ssl_id if result else None) or (served.ssl_id if served else None)
 
@@ -306,14 +309,14 @@ def _failure_members(failed: Failure | None) -> dict[str, Any]:
     return {"error": failed.error, "text": failed.text} if failed else {}
 
 
-def _served_members(served: Served | None) -> dict[str, Any]:
+def _served_members(served: StoredCertificate | None) -> dict[str, Any]:
     if served is None:
         return {}
     return {"not_before": served.not_before, "not_after": served.not_after, "arns": served.held_arns}
 
 
 def _old_serial(certificate: ManagedCertificate, finished: FinishedOrder | None) -> str:
-    """The serial of what this run replaced, else of what is served."""
+    """The serial of what this run replaced, else of what is stored."""
     if finished:
         return finished.previous_serial
     return certificate.served.serial if certificate.served else ""

@@ -12,7 +12,7 @@ from renewal.domain.certificate.facts import Certificate
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
-from renewal.domain.order import Order, Served
+from renewal.domain.order import Order, StoredCertificate
 from renewal.ports.stores import Pair
 from tests.throwaway_ca import SERVER, hierarchy
 from tests.unit import orders
@@ -37,9 +37,9 @@ def an_order(**changes: Any) -> Order:
     return orders.an_order(**stored | changes)
 
 
-def a_served(**changes: Any) -> Served:
+def a_served(**changes: Any) -> StoredCertificate:
     """What the stores hold after the order of `an_order`."""
-    served = Served(
+    served = StoredCertificate(
         ssl_id=77,
         serial="AB12",
         not_before=NOW,

@@ -217,8 +217,8 @@ def test_the_served_serial_is_that_under_the_arn(acm: Acm):
     """S1: it is compared with the order book; a deleted certificate is none."""
     pair = a_pair(ACM_SPEC)
 
-    assert acm.served(REGION, acm.put(pair, REGION, None)) == pair.chain.leaf.serial
-    assert acm.served(REGION, NO_SUCH_ARN) == acm.served(REGION, "") == ""
+    assert acm.stored_serial(REGION, acm.put(pair, REGION, None)) == pair.chain.leaf.serial
+    assert acm.stored_serial(REGION, NO_SUCH_ARN) == acm.stored_serial(REGION, "") == ""
 
 
 # ---- Refusals ------------------------------------------------------------------------------------------

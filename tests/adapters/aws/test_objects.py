@@ -278,7 +278,7 @@ def test_s3s_errors_have_our_names(store: S3Certificates, s3: Any, code: str, st
         store.put(a_pair(replace(SPEC, name="other")))
 
 
-# ---- What is served --------------------------------------------------------------------------------------------------
+# ---- What is stored --------------------------------------------------------------------------------------------------
 
 
 def rewritten(s3: Any, **changes: Any) -> None:
@@ -289,11 +289,11 @@ def rewritten(s3: Any, **changes: Any) -> None:
 def test_the_served_serial_is_that_of_pointer_and_certificate(store: S3Certificates, s3: Any):
     """S1: consumers follow the pointer to the files, so both are compared with the order book."""
     pair = a_pair()
-    assert store.served("univ", "idp") == ""
+    assert store.stored_serial("univ", "idp") == ""
 
     store.put(pair)
 
-    assert store.served("univ", "idp") == pair.chain.leaf.serial
+    assert store.stored_serial("univ", "idp") == pair.chain.leaf.serial
 
 
 def test_what_the_pointer_leads_to_is_not_believed(store: S3Certificates, s3: Any):
@@ -305,19 +305,19 @@ def test_what_the_pointer_leads_to_is_not_believed(store: S3Certificates, s3: An
     elsewhere = f"certificates/univ/other/{other.chain.leaf.serial}/"
 
     rewritten(s3, path=elsewhere)
-    assert store.served("univ", "idp") == "a current.json that leads to no certificate"
+    assert store.stored_serial("univ", "idp") == "a current.json that leads to no certificate"
     rewritten(s3, path=folder, serial="0F")
-    assert store.served("univ", "idp") == "a current.json that leads to no certificate"
+    assert store.stored_serial("univ", "idp") == "a current.json that leads to no certificate"
     rewritten(s3, serial=serial)
     s3.put_object(Bucket=BUCKET, Key=f"{folder}cert.pem", Body=body(s3, f"{elsewhere}cert.pem"))
-    assert store.served("univ", "idp") == f"a current.json that leads to {other.chain.leaf.serial}"
+    assert store.stored_serial("univ", "idp") == f"a current.json that leads to {other.chain.leaf.serial}"
     s3.put_object(Bucket=BUCKET, Key=f"{folder}cert.pem", Body=b"no certificate")
-    assert store.served("univ", "idp") == "a current.json that leads to no certificate"
+    assert store.stored_serial("univ", "idp") == "a current.json that leads to no certificate"
     s3.put_object(Bucket=BUCKET, Key=POINTER, Body=b"{")
-    assert store.served("univ", "idp") == "a malformed current.json"
+    assert store.stored_serial("univ", "idp") == "a malformed current.json"
 
 
 def test_a_pointer_that_is_deleted_is_absent_without_the_right_to_list(store: S3Certificates, s3: Any):
     """S3 answers 403 for it; inspect_delegation may not list the bucket."""
     with refused(s3, "GetObject", "AccessDenied", status=403):
-        assert store.served("univ", "idp") == ""
+        assert store.stored_serial("univ", "idp") == ""

@@ -179,7 +179,7 @@ def test_no_sealed_key_is_left_once_the_certificate_is_stored(book: Book, dynamo
 
 
 def test_a_sealed_key_of_an_earlier_version_is_erased_by_the_next_renewal(book: Book, dynamodb: Any):
-    """S2: earlier versions kept the key of a served certificate in its item."""
+    """S2: earlier versions kept the key of a stored certificate in its item."""
     book.finish(issued(book), a_served(), None)
     key = {"delegation": {"S": "univ"}, "item": {"S": "certificate#idp"}}
     dynamodb.update_item(

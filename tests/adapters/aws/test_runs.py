@@ -11,7 +11,7 @@ from renewal.adapters.endpoints.host_reports import S3HostReports
 from renewal.adapters.runs import S3RunArchive
 from renewal.domain.alerts.memory import Notified, NotifiedProblems
 from renewal.domain.errors import PlanUnreadable, StoreRefused
-from renewal.domain.run.outcome import PlanFacts, PlannedCertificate, PlanState
+from renewal.domain.run.plan import PlanFacts, PlannedCertificate, PlanState
 from renewal.domain.run.report import RunOutcome, RunReport
 from renewal.records import Unreadable
 
@@ -91,7 +91,7 @@ def test_a_report_that_is_there_is_not_replaced(archive: S3RunArchive, s3: Any):
 
 def test_what_was_notified_is_read_back(archive: S3RunArchive, s3: Any):
     """It is one object for all runs; without it, or when it is damaged, all that is open is notified once more."""
-    assert archive.read_notified() == NotifiedProblems()
+    assert NotifiedProblems.parse(archive.read_notified()) == NotifiedProblems()
 
     now = datetime(2026, 11, 23, 8, tzinfo=UTC)
     kept = NotifiedProblems(
@@ -101,11 +101,11 @@ def test_what_was_notified_is_read_back(archive: S3RunArchive, s3: Any):
         }
     )
     archive.write_notified(kept)
-    assert archive.read_notified() == kept
+    assert NotifiedProblems.parse(archive.read_notified()) == kept
 
     for damaged in (b"", b"[]", b'{"problems": {"univ": 1}}'):
         s3.put_object(Bucket=BUCKET, Key="runs/notified.json", Body=damaged)
-        assert archive.read_notified() == NotifiedProblems()
+        assert NotifiedProblems.parse(archive.read_notified()) == NotifiedProblems()
 
 
 def test_results_of_every_status_and_file_are_read(archive: S3RunArchive, s3: Any):

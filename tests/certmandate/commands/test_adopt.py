@@ -12,7 +12,7 @@ from tests.certmandate.desk import Desk
 from tests.throwaway_ca import hierarchy, pem
 
 ESTATE = ("idp:20", "other:30", "www")
-"""The records lose their served certificates, as if another program had stored them."""
+"""The records lose their stored certificates, as if another program had stored them."""
 
 
 def test_a_certificate_in_s3_is_adopted_and_not_ordered(desk: Desk):

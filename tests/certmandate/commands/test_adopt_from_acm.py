@@ -48,5 +48,5 @@ def test_what_belongs_to_another_certificate_is_neither_adopted_nor_applied(sit:
     theirs = f'names: [www.univ.example, idp.univ.example], {in_acm}, arns: {{eu-west-3: "{arn}"}}'
     desk.rewrite("names: [www.univ.example]", theirs)
 
-    assert "univ/idp serves from this ARN" in desk.refused("apply", desk.folder, "--yes")
+    assert "univ/idp has its certificate under this ARN" in desk.refused("apply", desk.folder, "--yes")
     assert desk.certificate("www").spec.arns == {}

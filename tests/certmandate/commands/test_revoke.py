@@ -122,7 +122,7 @@ def test_close_order_warns_when_the_certificate_is_already_issued(sit: Sit):
 
 
 def test_close_order_leaves_an_order_that_only_has_to_be_recorded(sit: Sit):
-    """A run was killed after S3 had the certificate: closing would record a failure of what is served."""
+    """A run was killed after S3 had the certificate: closing would record a failure of what is stored."""
     desk = sit("idp", scm=OPEN_ORDER)
     serial = issue(desk)
     folder, store = "certificates/univ/idp", desk.system.aws.outputs["StoreBucket"]
@@ -132,7 +132,7 @@ def test_close_order_leaves_an_order_that_only_has_to_be_recorded(sit: Sit):
     for key, body in ((f"{serial}/cert.pem", order.chain), ("current.json", json.dumps(pointer))):
         desk.system.aws.client("s3").put_object(Bucket=store, Key=f"{folder}/{key}", Body=body.encode())
 
-    assert "S3 serves the certificate" in desk.refused("close-order", "univ/idp", "--reason", "x", "--yes", code=2)
+    assert "S3 has the certificate" in desk.refused("close-order", "univ/idp", "--reason", "x", "--yes", code=2)
     assert desk.certificate("idp").order
 
 
@@ -145,7 +145,7 @@ def test_close_order_keeps_what_a_store_serves(sit: Sit):
     result = desk.run("close-order", "univ/idp", "--reason", "ACM's quota", "--yes")
 
     served = desk.certificate("idp").served
-    assert "is stored in s3, and is served from there after the order is closed" in result.stderr
+    assert "is stored in s3, and stays there after the order is closed" in result.stderr
     assert served
     assert (served.serial, served.stores) == (serial, ("s3",))
     row = desk.book.history("univ", "idp")[-1]

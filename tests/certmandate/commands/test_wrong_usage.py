@@ -30,7 +30,7 @@ WRONG = {
     "renew an unknown delegation": (("renew", "--yes", "--delegation", "typo"), "typo"),
     "renew a malformed path": (("renew", "--yes", "idp"), PATH),
     "force without a reason": (("renew", "--yes", "univ/idp", "--force"), "needs a --reason for the audit trail"),
-    "revoke nothing": (("revoke", "univ/www", "--reason-code", "superseded", "--yes"), "no served certificate"),
+    "revoke nothing": (("revoke", "univ/www", "--reason-code", "superseded", "--yes"), "no stored certificate"),
     "revoke an unknown serial": ((*REVOKE, "superseded", "--serial", "FF", "--yes"), "never had serial"),
     "revoke, unconfirmed": ((*REVOKE, "superseded"), "Nothing was changed"),
     "revoke without a valid reason": ((*REVOKE, "boredom"), "boredom"),

@@ -27,12 +27,12 @@ _ANSWERS = {
 }
 _REFUSED = {
     "acknowledge": "does not report SSL ID 4711",
-    "adopt": "a certificate can be adopted only where none is served",
+    "adopt": "a certificate can be adopted only where none is stored",
     "close-order": "univ/idp has no open order",
     "credential": "there is no terminal to type the credential into|Rotate the password of univ now",
     "onboard": "Pass them, or run the command at a terminal, where it asks|--pdf needs WeasyPrint",
-    "renew": "the rule covers no certificate that is served|no request is stored",
-    "replace": "the rule covers no certificate that is served",
+    "renew": "the rule covers no certificate that is stored|no request is stored",
+    "replace": "the rule covers no certificate that is stored",
 }
 """What a command may answer where the documents describe another state of SCM, or a terminal: with exit code 2."""
 

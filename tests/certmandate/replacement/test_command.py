@@ -82,7 +82,7 @@ def test_without_a_confirmation_no_rule_is_stored(desk: Desk) -> None:
         (("--delegation", "univ", "--reason", "r", "--deadline", "2026-01-01"), "one in the future"),
         (("--delegation", "univ", "--reason", "r", "--orders-per-run", "20000"), "--orders-per-run 500 to 10000"),
         (("--serials", "missing.txt", "--reason", "r"), "missing.txt cannot be read (FileNotFoundError)"),
-        (("--issuer", "Nobody's CA", "--reason", "r"), "covers no certificate that is served"),
+        (("--issuer", "Nobody's CA", "--reason", "r"), "covers no certificate that is stored"),
         (("--cancel", "--reason", "unknown"), "no replacement rule with this --reason"),
     ],
 )

@@ -22,8 +22,8 @@ from renewal.domain.errors import (
 from renewal.domain.limits import Limits
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.map_results import failure, read_map_results
-from renewal.domain.run.outcome import CertificateResult, ResultStatus
 from renewal.domain.run.report import CertificateRow, RunReport
+from renewal.domain.run.result import CertificateResult, ResultStatus
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.fakes import ScmOrder
 from tests.throwaway_ca import pem
@@ -37,15 +37,15 @@ def row_of(report: RunReport, path: str = "univ/idp") -> CertificateRow:
 
 
 def serving(system: System, name: str, **changes: Any) -> None:
-    """Add a certificate that is served already."""
+    """Add a certificate that is stored already."""
     spec = replace(IDP, name=name)
     system.add(spec)
     system.book.adopt(("univ", name), served_by(spec, **changes), NOW)
 
 
-def metrics(system: System, run_id: str = "run1") -> dict[str, float]:
+def metrics(system: System) -> dict[str, float]:
     """The metrics of a run that was played."""
-    found: dict[str, float] = system.report_step()(run_id)["metrics"]
+    found: dict[str, float] = system.report_step()("run1")["metrics"]
     return found
 
 

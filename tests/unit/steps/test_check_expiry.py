@@ -13,7 +13,7 @@ from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.errors import InvalidRequest, RecordUnreadable, RunInProgress, TooManyDue, UnknownDelegation
 from renewal.domain.limits import SMALL_ESTATE, Limits
 from renewal.domain.replacement_rule import Caps, ReplacementRule
-from renewal.domain.run.outcome import PlannedCertificate, PlanState
+from renewal.domain.run.plan import PlannedCertificate, PlanState
 from renewal.steps import check_expiry
 from tests.fakes import FakeOrderBook
 from tests.unit.system import DELEGATION, IDP, NOW, System, served_by

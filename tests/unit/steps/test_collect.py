@@ -306,7 +306,7 @@ def test_details_that_cannot_be_read_leave_the_order_pending(system: System) -> 
 
 
 def assert_nothing_stored(system: System) -> None:
-    """No store, no event, no served certificate."""
+    """No store, no event, no stored certificate."""
     assert not system.acm.held
     assert not system.objects.files
     assert not system.announcer.announced
@@ -685,7 +685,7 @@ def test_a_shorter_lifetime_is_noted_in_the_audit_row(system: System) -> None:
 
 
 def test_what_was_issued_is_checked_again_before_it_is_stored(system: System) -> None:
-    """Between issue and a late store lie days: what has expired meanwhile must not replace what is served."""
+    """Between issue and a late store lie days: what has expired meanwhile must not replace what is stored."""
     progress = ordered(system)
     with pytest.raises(Killed):
         system.collect(progress, opener=interrupted(system.seal, "open", before=killed))
@@ -816,7 +816,7 @@ def test_an_unknown_order_is_reported(system: System) -> None:
     """A progress of another estate, or of before a restore: nothing may be called stored on its word."""
     system.renew()
 
-    with pytest.raises(PlanUnreadable, match="order of-nobody is not open and did not lead to what is served"):
+    with pytest.raises(PlanUnreadable, match="order of-nobody is not open and did not lead to what is stored"):
         system.collect(Progress("run", "univ", "idp", "of-nobody", 5001, "ordered"))
 
 

@@ -861,7 +861,7 @@ def test_a_permission_is_void_once_the_record_has_changed(system: System) -> Non
 
 
 def test_a_newer_certificate_with_the_wrong_names_is_still_due(system: System) -> None:
-    """The other run's order was older than the file: force or not, what is served is not what is wanted."""
+    """The other run's order was older than the file: force or not, what is stored is not what is wanted."""
     task = system.asked_task()
     system.renew()
     system.add(replace(IDP, names=("idp.univ.example", "a.apps.univ.example")))

@@ -53,7 +53,7 @@ def new(system: System) -> int:
 
 
 def show(system: System, *rows: ReportedCertificate) -> None:
-    """SCM's report has *rows* besides the served certificate."""
+    """SCM's report has *rows* besides the stored certificate."""
     system.scm.rows = (system.scm.rows[0], *rows)
 
 
@@ -128,10 +128,14 @@ def test_a_thousand_foreign_orders_fit_the_item(begun: System) -> None:
     ("changes", "is_ours"),
     [
         ({"serial": "ABC"}, True),
-        ({"comment": "certmandate order 0a1b for univ/idp"}, True),
+        ({"comment": "certmandate order 0a1b for univ/idp"}, False),
         ({"comment": "certmandate order other for univ/idp"}, False),
+        ({"comment": "certmandate order closed for univ/idp"}, False),
+        ({"comment": "certmandate order closed for univ/idp", "names": IDP.names}, True),
+        ({"comment": "certmandate order closed for univ/idp", "names": (f"www.{IDP.names[0]}", *IDP.names)}, True),
         ({"ssl_id": 3999}, True),
         ({"ssl_id": 3999, "replaced": NOW}, False),
+        ({"ssl_id": 3999, "replaced": NOW, "comment": "certmandate order old for univ/idp"}, False),
         ({"ssl_id": 3999, "serial": "OLD", "replaced": NOW}, True),
         ({"expires": NOW - timedelta(days=1)}, True),
         ({"requested": NOW - timedelta(days=20)}, True),
@@ -141,8 +145,12 @@ def test_a_thousand_foreign_orders_fit_the_item(begun: System) -> None:
     ],
 )
 def test_a_row_is_ours_by_what_the_order_book_has(begun: System, changes: dict[str, Any], is_ours: bool) -> None:
-    """A thief can replace a certificate of ours as well, and SCM keeps its SSL ID then."""
-    begun.book.rows.append(row(ended_at=NOW - timedelta(days=9), ssl_id=3999, serial="OLD"))
+    """A thief reads our comments and copies one, or replaces a certificate of ours: SCM keeps SSL ID and comment then.
+
+    So a token counts only for an order whose SSL ID is not known, and only with its names.
+    """
+    begun.book.rows.append(row(ended_at=NOW - timedelta(days=9), ssl_id=3999, serial="OLD", token="old"))
+    begun.book.rows.append(row(ended_at=NOW - timedelta(days=9), ssl_id=None, serial="", token="closed"))
     begun.book.kept[PATH] = replace(begun.book.kept[PATH], served=served_by(IDP, age=10, token="0a1b"))
     show(begun, replace(STOLEN, **changes))
 

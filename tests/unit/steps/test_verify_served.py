@@ -32,6 +32,7 @@ from renewal.records import Unreadable
 from renewal.steps.verify_served import VerifyServed
 from tests.fakes import ample
 from tests.throwaway_ca import hierarchy, trusted_roots
+from tests.unit.orders import an_order
 from tests.unit.system import IDP, NOW, PATH, System, served_by
 
 WEB, NODE = Endpoint("idp.univ.example"), Endpoint("idp.univ.example", address="203.0.113.7")
@@ -229,6 +230,29 @@ def test_a_recent_report_that_it_is_presented_is_a_proof(
     verification.run()
 
     assert verification.states == [expected]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_what_a_failing_store_keeps_from_the_record_is_served(verification: Verification, is_known: bool) -> None:
+    """S3 has the certificate of an issued order, and ACM refuses it: servers that fetched it present what they should.
+
+    A record without a public key is of an earlier version.
+    """
+    fingerprint = Certificate(verification.current).key_fingerprint
+    verification.manage(key_fingerprint=fingerprint if is_known else "")
+    key = KeyPair.generate(KeyType.P_256)
+    csr = key.signing_request(SPEC.names)
+    verification.system.book.orders[PATH] = an_order(status=OrderStatus.ISSUED, csr=csr, stores=("s3",))
+    verification.prober.presented[WEB] = hierarchy().ec.issue(
+        key.private_key.public_key(), SPEC.names, not_before=NOW - timedelta(days=1), days=199
+    )
+
+    verification.run()
+    assert verification.states == [EndpointState.SERVED]
+
+    verification.prober.presented[WEB] = verification.current
+    verification.run()
+    assert verification.states == [EndpointState.SERVED], "a server at the store that fails"
 
 
 def test_a_record_without_a_public_key_is_compared_by_serial(verification: Verification) -> None:

@@ -47,11 +47,11 @@ def raised(error: RenewalError) -> Callable[[], None]:
     return fail
 
 
-def replace_in_acm(system: System, days: int = 30) -> str:
+def replace_in_acm(system: System) -> str:
     """Someone imports another certificate under the ARN; return its serial."""
     (arn,) = system.acm.held
     other = System()
-    other.clock.advance(days=days)
+    other.clock.advance(days=30)
     other.add(SPEC)
     serial = other.renew(SPEC).serial
     (system.acm.held[arn],) = other.acm.held.values()
@@ -130,7 +130,7 @@ def test_a_store_that_does_not_answer_is_waited_for_once(system: System) -> None
         msg = "no answer"
         raise StoreUnavailable(msg)
 
-    (finding,) = compared(system, acm=interrupted(system.acm, "served", before=unanswered))
+    (finding,) = compared(system, acm=interrupted(system.acm, "stored_serial", before=unanswered))
 
     assert (len(waits), finding.code) == (1, NOT_COMPARED)
     assert "3 certificates" in finding.text
@@ -190,7 +190,7 @@ def test_what_cannot_be_compared_is_reported_and_keeps_its_finding(
     replace_in_acm(system)
     before = compared(system)
 
-    silent = interrupted(system.acm, "served", before=raised(error))
+    silent = interrupted(system.acm, "stored_serial", before=raised(error))
     drifted, not_compared = compared(system, before, acm=silent)
 
     assert (drifted, not_compared.code, not_compared.severity) == (*before, "StoresNotCompared", severity)
@@ -209,10 +209,10 @@ def test_every_certificate_is_compared_though_one_day_does_not_suffice(system: S
     class Slow:
         """Answers in half of the time that there is."""
 
-        def served(self, delegation: str, certificate: str) -> str:
+        def stored_serial(self, delegation: str, certificate: str) -> str:
             asked.append((delegation, certificate))
             system.clock.advance(seconds=LONGEST_SECONDS / 2)
-            return system.objects.served(delegation, certificate)
+            return system.objects.stored_serial(delegation, certificate)
 
     for _ in range(len(specs) + 1):
         (finding,) = compared(system, objects=Slow())

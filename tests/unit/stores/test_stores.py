@@ -78,7 +78,7 @@ def test_a_region_that_fails_keeps_no_other_store_waiting(system: System, error:
     assert served is not None
     new = system.objects.current[PATH]
     assert (order.status, order.stores, certificate.lacking) == (OrderStatus.ISSUED, (VIRGINIA, "s3"), (PARIS,))
-    assert served == before, "what is served by every store is still the earlier certificate"
+    assert served == before, "what is stored by every store is still the earlier certificate"
     assert {arn: pair.chain.leaf.serial == new for arn, pair in system.acm.held.items()} == {
         before.arns["eu-west-3"]: False,
         before.arns["us-east-1"]: True,

@@ -24,10 +24,10 @@ from renewal.domain.errors import PlanUnreadable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.key_type import KeyType
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderStatus, StoredCertificate
 from renewal.domain.orderable import decide_with
 from renewal.domain.replacement_rule import ReplacementRule
-from renewal.domain.run.outcome import PlanFacts, PlannedCertificate, PlanState
+from renewal.domain.run.plan import PlanFacts, PlannedCertificate, PlanState
 from renewal.domain.run.report import RunReport
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
@@ -219,10 +219,12 @@ class PlayedEstate:
         self.kept[spec.path] = replace(certificate, order=order)
         return self.kept[spec.path]
 
-    def _served(self, spec: CertificateSpec, token: str, at: datetime) -> Served:
+    def _served(self, spec: CertificateSpec, token: str, at: datetime) -> StoredCertificate:
         ends = at + timedelta(days=spec.term_days or 0)
         serial = f"{self.random.getrandbits(64):X}"
-        return Served(1, serial, at, ends, spec.names, PROFILE, spec.key_type, "CN=CA", spec.stores, token, at)
+        return StoredCertificate(
+            1, serial, at, ends, spec.names, PROFILE, spec.key_type, "CN=CA", spec.stores, token, at
+        )
 
     # ---- What the report's step reads and writes ---------------------------------------------------------------------
 

@@ -89,7 +89,7 @@ def _chain_faults(where: str, chain: Sequence[x509.Certificate]) -> Iterator[str
 
 
 def only_open_orders_have_a_sealed_key(world: World) -> Iterator[str]:
-    """No sealed key of a served certificate is in the order book: nothing can open it but the key of an open order."""
+    """No sealed key of a stored certificate is in the order book: nothing can open it but the key of an open order."""
     for item in world.sealed:
         if not item.startswith("order#"):
             yield f"{item} in the order book has a sealed key"

@@ -72,7 +72,7 @@ class World:
         return {path_of(order) for order in (*ended, *expired)}
 
     def announced(self) -> Mapping[str, Mapping[str, Any]]:
-        """The latest event of each `delegation/certificate`: what is served."""
+        """The latest event of each `delegation/certificate`: what is stored."""
         return {f"{event['delegation']}/{event['certificate']}": event for event in self.events}
 
     def by_arn(self) -> Mapping[str, Imported]:

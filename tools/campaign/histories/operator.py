@@ -30,7 +30,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.judgement.certificate import CLOSED
 from renewal.domain.run.report import CertificateRow
-from renewal.domain.served import served_by
+from renewal.domain.stored_certificate import stored_certificate
 
 ROTATION_STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 _ROTATION_SECONDS = 60.0
@@ -102,7 +102,7 @@ class Operator:
         if order is None:
             return None
         if order.held_in:
-            served = served_by(order, certificate, order.held_in, now)
+            served = stored_certificate(order, certificate, order.held_in, now)
             return self._transitions.finish(order, served, certificate.served, "runbook")
         self._revoke(order.ssl_id)
         return self._transitions.fail(order, CLOSED, "runbook", now, hold_until=None)

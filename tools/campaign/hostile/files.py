@@ -41,7 +41,7 @@ def play(dice: random.Random) -> str:
 
 def _read_pointer(dice: random.Random) -> None:
     content = _hostile(json.dumps(_POINTER).encode(), dice)
-    S3Certificates(cast("Any", _Bucket(content)), "bucket").served("univ", "idp")
+    S3Certificates(cast("Any", _Bucket(content)), "bucket").stored_serial("univ", "idp")
 
 
 def _read_results(dice: random.Random) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from renewal.domain.certificate.facts import Certificate
     from renewal.domain.delegation import CertificateSpec
     from renewal.domain.judgement.certificate import Judgement
-    from renewal.domain.order import ManagedCertificate, Served
+    from renewal.domain.order import ManagedCertificate, StoredCertificate
     from renewal.domain.setup.inspection import DelegationRecord
 
 _LONGEST_FILE = 1_000_000  # bytes
@@ -87,10 +87,10 @@ def adopt_command(
         printing.print_line(f"Adopted: {after.next_step()}.")
 
 
-def _served(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> Served:
+def _served(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> StoredCertificate:
     """Raises Refused when the certificate cannot be adopted. A name that the CA added is no change of names."""
     from renewal.domain.names import without_added
-    from renewal.domain.order import Served
+    from renewal.domain.order import StoredCertificate
 
     leaf, key_type = found.leaf, found.leaf.key_type
     if leaf.not_after <= now:
@@ -102,7 +102,7 @@ def _served(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> 
     if not set(leaf.names) & set(spec.names):
         msg = f"it is for {', '.join(leaf.names) or 'no names'}, and {spec.path} is for {', '.join(spec.names)}"
         raise Refused(msg)
-    return Served(
+    return StoredCertificate(
         ssl_id=ssl_id,
         serial=leaf.serial,
         not_before=leaf.not_before,
@@ -146,7 +146,7 @@ def _require_unowned(
             raise Refused(str(error))
 
 
-def _is_reported(record: DelegationRecord, spec: CertificateSpec, served: Served) -> bool:
+def _is_reported(record: DelegationRecord, spec: CertificateSpec, served: StoredCertificate) -> bool:
     """Return whether SCM's report has the serial under the SSL ID, as of the last inspection. Raises Refused."""
     rows = [row for row in (record.inspection.adoptable if record.inspection else ()) if row.certificate == spec.name]
     serial, ssl_id = printed_serial(served.serial), served.ssl_id
@@ -294,7 +294,7 @@ def _in_s3(deployment: Deployment, spec: CertificateSpec) -> tuple[Certificate, 
 # ---- Printing --------------------------------------------------------------------------------------------------------
 
 
-def _notes(found: Found, served: Served, after: Judgement, *, from_file: bool) -> Iterator[str]:
+def _notes(found: Found, served: StoredCertificate, after: Judgement, *, from_file: bool) -> Iterator[str]:
     spec = after.certificate.spec
     if from_file:
         yield f"the stores ({', '.join(spec.stores)}) do not hold it; they get the next certificate when it is renewed"
@@ -310,7 +310,7 @@ def _notes(found: Found, served: Served, after: Judgement, *, from_file: bool) -
         yield f"it is due: {after.next_step()}"
 
 
-def _page(path: str, served: Served, after: Judgement, notes: list[str]) -> list[Any]:
+def _page(path: str, served: StoredCertificate, after: Judgement, notes: list[str]) -> list[Any]:
     pairs = [
         ("names", ", ".join(served.names)),
         ("serial", printed_serial(served.serial)),
@@ -327,7 +327,7 @@ def _page(path: str, served: Served, after: Judgement, notes: list[str]) -> list
     return [Text(path, style="bold"), printing.facts(pairs), *printing.bullets("Notes", notes), Text()]
 
 
-def _document(served: Served, after: Judgement, notes: list[str]) -> dict[str, Any]:
+def _document(served: StoredCertificate, after: Judgement, notes: list[str]) -> dict[str, Any]:
     from certmandate.views.json_records import certificate_document, served_document
 
     return {**certificate_document(after), "served": served_document(served), "remarks": notes}

@@ -40,7 +40,7 @@ def close_order_command(
             raise Refused(msg)
         if _is_only_unrecorded(deployment, order):
             msg = (
-                "S3 serves the certificate of this order already: a run was stopped before it could record that. "
+                "S3 has the certificate of this order already: a run was stopped before it could record that. "
                 f"The next hourly run records and announces it; then `certmandate show {certificate}`"
             )
             raise Refused(msg)
@@ -56,14 +56,14 @@ def close_order_command(
 
 
 def _is_only_unrecorded(deployment: Deployment, order: Order) -> bool:
-    """Return whether S3 serves the order's certificate, and no run has met an error that keeps it from the record."""
+    """Return whether S3 has the order's certificate, and no run has met an error that keeps it from the record."""
     from renewal.adapters.objects import S3Certificates
     from renewal.domain.certificate.chain import Chain
 
     if order.held_in or order.trouble or not order.chain:
         return False
     objects = S3Certificates(deployment.client("s3"), deployment.fact("StoreBucket"))
-    return objects.served(order.delegation, order.certificate) == Chain.parse(order.chain).leaf.serial
+    return objects.stored_serial(order.delegation, order.certificate) == Chain.parse(order.chain).leaf.serial
 
 
 def _warning(order: Order) -> str:
@@ -72,7 +72,7 @@ def _warning(order: Order) -> str:
 
     if order.held_in:
         return (
-            f"The certificate of this order is stored in {', '.join(order.held_in)}, and is served from there after "
+            f"The certificate of this order is stored in {', '.join(order.held_in)}, and stays there after "
             "the order is closed; no other store gets it. The next run orders again for those that lack it."
         )
     if order.status is OrderStatus.ISSUED:
@@ -96,11 +96,11 @@ def _warning(order: Order) -> str:
 def _close(deployment: Deployment, certificate: ManagedCertificate, order: Order, reason: str) -> None:
     """Raises OrderConflict when a run has changed the order meanwhile."""
     from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
-    from renewal.domain.served import served_by
+    from renewal.domain.stored_certificate import stored_certificate
 
     transitions = DynamoDbOrderTransitions(deployment.tables, deployment.operator)
     now, text = datetime.now(UTC), reason[:500]
     if order.held_in:
-        transitions.finish(order, served_by(order, certificate, order.held_in, now), certificate.served, text)
+        transitions.finish(order, stored_certificate(order, certificate, order.held_in, now), certificate.served, text)
     else:
         transitions.fail(order, CLOSED, text, now, hold_until=None)

@@ -136,7 +136,7 @@ def _target(deployment: Deployment, state: Judgement, serial: str | None) -> Tar
     spec, served = state.certificate.spec, state.certificate.served
     if serial is None or (served and served.serial == normalised_serial(serial)):
         if served is None:
-            msg = f"{spec.path} has no served certificate to revoke"
+            msg = f"{spec.path} has no stored certificate to revoke"
             raise Refused(msg)
         return Target(spec.path, served.names, served.ssl_id, printed_serial(served.serial), True, served.not_after)
     for row in deployment.book.history(spec.delegation, spec.name):

@@ -92,7 +92,7 @@ def _code(estate: EstateStatus) -> int:
 def show_command(context: typer.Context, certificate: CertificateArgument, as_json: JsonOption = False) -> None:
     """Show one certificate and its orders.
 
-    What is served, the open order, what happens next, findings, what operators have done, and every order so far.
+    What is stored, the open order, what happens next, findings, what operators have done, and every order so far.
     """
     delegation, name = split(certificate)
     with deployed(context) as deployment:

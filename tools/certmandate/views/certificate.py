@@ -39,7 +39,7 @@ class AuditRows:
 
 
 def page(record: DelegationRecord, state: Judgement, judged: JudgedEstate, history: AuditRows) -> list[RenderableType]:
-    """Return the page: what the file asks for and what is served, what is open or wrong, and what was done so far."""
+    """Return the page: what the file asks for and what is stored, what is open or wrong, and what was done so far."""
     certificate, spec = state.certificate, state.certificate.spec
     term = f", {spec.term_days} days" if spec.term_days else ""
     requested = [
@@ -80,7 +80,7 @@ def _inspected(record: DelegationRecord) -> str:
 def _served_part(state: Judgement) -> list[RenderableType]:
     served, spec = state.certificate.served, state.certificate.spec
     if served is None:
-        return [printing.heading("Served"), Text("  no certificate")]
+        return [printing.heading("Stored certificate"), Text("  no certificate")]
     valid = f"{printing.minute(served.not_before)} to {printing.minute(served.not_after)}, {state.days_left} days left"
     pairs = [
         ("SSL ID", str(served.ssl_id) if served.ssl_id else "unknown (adopted)"),
@@ -91,7 +91,7 @@ def _served_part(state: Judgement) -> list[RenderableType]:
         ("stored", f"{printing.minute(served.stored_at)} in {', '.join(served.stores)}"),
         ("ARNs", ", ".join(f"{region}: {arn}" for region, arn in served.held_arns.items())),
     ]
-    return [printing.heading("Served"), printing.facts(pairs)]
+    return [printing.heading("Stored certificate"), printing.facts(pairs)]
 
 
 def _endpoints_part(state: Judgement) -> list[RenderableType]:

@@ -10,7 +10,7 @@ from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import Observation
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.judgement.problem import Problem
-from renewal.domain.order import FinishedOrder, Order, Served
+from renewal.domain.order import FinishedOrder, Order, StoredCertificate
 from renewal.domain.service.state import current_service
 from renewal.records import to_json
 
@@ -86,7 +86,7 @@ def _observation(observation: Observation) -> Document:
     }
 
 
-def served_document(served: Served) -> Document:
+def served_document(served: StoredCertificate) -> Document:
     """Return the certificate that the stores hold."""
     return {
         "ssl_id": served.ssl_id or None,

@@ -131,7 +131,7 @@ CSV_COLUMNS = (
 
 
 def csv_rows(estate: EstateStatus) -> Iterator[dict[str, object]]:
-    """Yield each certificate as JSON has it, and of what is served the members that a list needs."""
+    """Yield each certificate as JSON has it, and of what is stored the members that a list needs."""
     for state in estate.judged.certificates:
         served, names = state.certificate.served, " ".join(state.certificate.spec.names)
         row = {**dict.fromkeys(CSV_COLUMNS), **certificate_document(state), "names": names}

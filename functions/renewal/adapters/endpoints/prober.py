@@ -23,7 +23,7 @@ CONTACT_SECONDS = 10.0
 Name resolution has the limits of the system (resolv.conf(5): 5 s, twice for each name server).
 """
 MOST_ADDRESSES = 16
-"""Of one host; behind a name with more is a provider's network."""
+"""Of one host that are contacted; a name with more is not served, because one of the others may have been forgotten."""
 _WORKERS = 64
 _CUT_SECONDS = 1.0  # a failure this shortly before the deadline may be its own: sockets have another clock
 _NO_ROUTE = {errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
@@ -67,15 +67,16 @@ class TlsProber:
 
     def _contacts(self, endpoint: Endpoint, deadline: Deadline, connecting: Executor) -> tuple[Contact, ...]:
         """Return the contacts with all addresses; none when the deadline has cut one of them."""
-        contact = partial(self._contact, endpoint, deadline=deadline)
+        contact, addresses = partial(self._contact, endpoint, deadline=deadline), self._addresses(endpoint)
         try:
-            return _of_all(connecting.map(contact, self._addresses(endpoint)))
+            made = _of_all(connecting.map(contact, addresses[:MOST_ADDRESSES]))
         except _Late:
             return ()
+        return (*made, *_of_others(endpoint, len(addresses)))
 
     def _addresses(self, endpoint: Endpoint) -> Sequence[Address]:
         """The addresses to contact; one that is empty when there is none."""
-        return self.resolve(endpoint.address or endpoint.host, endpoint.port)[:MOST_ADDRESSES] or [("", 0)]
+        return self.resolve(endpoint.address or endpoint.host, endpoint.port) or [("", 0)]
 
     def _contact(self, endpoint: Endpoint, address: Address, deadline: Deadline) -> Contact | None:
         """Return the contact; None for an IPv6 address that has no route from here. Raises _Late."""
@@ -140,6 +141,14 @@ def _of_all(contacts: Iterable[Contact | None]) -> tuple[Contact, ...]:
     """The contacts over routes that exist; when there is none, that is why."""
     made = tuple(contact for contact in contacts if contact)
     return made or (Contact("", failure="it has IPv6 addresses only, and there is no route to them from here"),)
+
+
+def _of_others(endpoint: Endpoint, addresses: int) -> tuple[Contact, ...]:
+    """What is observed of the addresses that are not contacted."""
+    if addresses <= MOST_ADDRESSES:
+        return ()
+    text = f"{endpoint.host} has {addresses} addresses, and {MOST_ADDRESSES} are contacted: declare the others"
+    return (Contact("", failure=text),)
 
 
 def _reason(error: Exception) -> str:

@@ -39,7 +39,15 @@ from renewal.adapters.order_book.table import (
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.due import EVERY_RUN, next_action, stored
 from renewal.domain.errors import OrderConflict, StoreUnavailable, shortened
-from renewal.domain.order import IMPORT_LEASE, RELEASED, FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
+from renewal.domain.order import (
+    IMPORT_LEASE,
+    RELEASED,
+    FinishedOrder,
+    ManagedCertificate,
+    Order,
+    OrderStatus,
+    StoredCertificate,
+)
 from renewal.records import timestamp
 
 _TRIES = 5  # to end an order while an operator applies a new spec
@@ -183,8 +191,8 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
     def finish(
         self,
         order: Order,
-        served: Served,
-        previous: Served | None,
+        served: StoredCertificate,
+        previous: StoredCertificate | None,
         text: str = "",
         *,
         read: ManagedCertificate | None = None,

@@ -17,9 +17,9 @@ MOST_LISTED = 100
 """Problems in one alert: with all of their texts, in letters of four bytes, they have less than SNS's 256 KB."""
 _ACTORS = {"operator": "the operator", "rao": "the RAO"}
 _OTHERWISE: Mapping[Consequence, str] = {
-    Consequence.EXPIRES: "the served certificate expires",
+    Consequence.EXPIRES: "the stored certificate expires",
     Consequence.NO_CERTIFICATE: "the service has no certificate",
-    Consequence.REVOKED: "clients refuse the served certificate",
+    Consequence.REVOKED: "clients refuse the stored certificate",
     Consequence.ORDERS_STOP: "no more certificates are ordered",
     Consequence.MISUSE: "the account can be misused",
     Consequence.OTHER_SERVED: "clients get another certificate",

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import Any, Self
 
+from renewal import records
 from renewal.domain.judgement.problem import RANKS, Problem
 from renewal.domain.run.report import RunOutcome, RunReport
 from renewal.domain.setup.finding import Severity
@@ -39,6 +41,14 @@ class NotifiedProblems:
     """By `Problem.key`: every problem that lasts."""
 
     problems: Mapping[str, Notified] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def parse(cls, document: Any) -> Self:
+        """Read `runs/notified.json`; nothing is remembered when it is missing or cannot be read."""
+        try:
+            return records.read(cls, document)
+        except records.Unreadable:
+            return cls()
 
     def news(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
         """Return the problems that the operator does not know, or knows as less severe."""

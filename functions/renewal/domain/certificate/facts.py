@@ -106,6 +106,13 @@ class Certificate:
         return frozenset(usage.dotted_string for usage in extension.value)
 
     @property
+    def is_for_servers(self) -> bool:
+        """Whether clients accept it from a server: the extended key usage permits that, or is absent."""
+        usages = self.extended_key_usages
+        permitted = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+        return not usages or not usages.isdisjoint(usage.dotted_string for usage in permitted)
+
+    @property
     def is_for_clients(self) -> bool:
         """Whether the extended key usage has clientAuth."""
         return ExtendedKeyUsageOID.CLIENT_AUTH.dotted_string in self.extended_key_usages

@@ -24,15 +24,15 @@ class EndpointState(StrEnum):
     """What one address of an endpoint presented."""
 
     SERVED = "served"
-    """The certificate that the stores have, with a chain that leads to a trusted root."""
+    """The certificate that the stores have, or get, with a chain that leads to a trusted root."""
     OLD = "old"
     """A former certificate of this one: the server was not reloaded."""
     FOREIGN = "foreign"
     """A certificate that was not ordered here for this one."""
     BROKEN = "broken"
-    """The right certificate that clients refuse (name, chain, validity), or no handshake."""
+    """The right certificate that clients refuse (name, purpose, chain, validity), or no handshake."""
     UNREACHABLE = "unreachable"
-    """No connection, or no address."""
+    """No connection, or no address, or more addresses than are contacted."""
     UNREPORTED = "unreported"
     """The server that reports has not, not about this certificate, or nothing that counts."""
 

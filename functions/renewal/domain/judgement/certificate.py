@@ -39,7 +39,7 @@ CLOSED = "ClosedByOperator"
 OVERDUE = "RenewalOverdue"
 """Code: it is due, nothing is known to stop it, and less life is left than acting takes."""
 WITHDRAWN = {Cause.REVOKED: "ServedRevoked", Cause.REPLACED_IN_SCM: "ServedReplaced"}
-"""Codes: SCM reports the served certificate as revoked, or as replaced in its portal."""
+"""Codes: SCM reports the stored certificate as revoked, or as replaced in its portal."""
 _BY_CALENDAR = {Cause.AGE, Cause.DCV_LAPSING}
 
 
@@ -51,7 +51,7 @@ class Judgement:
     decision: Decision
     state: CertificateState
     days_left: int | None
-    """Whole days until the served certificate expires, negative when it has; None: nothing was ever stored."""
+    """Whole days until the stored certificate expires, negative when it has; None: nothing was ever stored."""
     renew_at: datetime | None
     """When the next renewal is due, by age or before a domain validation expires; None: nothing was ever stored."""
     mandate_ends: date | None
@@ -284,7 +284,7 @@ class _Case:
         if self.is_due and self.obstacle:
             return self._now(self.obstacle.code, self.obstacle.text, self.obstacle.actor)
         if self.withdrawn:
-            return self._now(WITHDRAWN[self.withdrawn], f"SCM reports the served certificate as {self.withdrawn}")
+            return self._now(WITHDRAWN[self.withdrawn], f"SCM reports the stored certificate as {self.withdrawn}")
         is_overdue = self.is_due and self._is_late("operator")
         return self._now(OVERDUE, "it is due and was not renewed in time") if is_overdue else None
 

@@ -10,7 +10,7 @@ class CertificateState(IntEnum):
 
     EXPIRED = 0
     REVOKED = 1
-    """SCM reports the served certificate as revoked."""
+    """SCM reports the stored certificate as revoked."""
     NEAR_EXPIRY = 2
     """A tenth of its lifetime is left: renewal has failed for weeks."""
     FAILING = 3

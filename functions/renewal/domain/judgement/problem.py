@@ -21,11 +21,11 @@ class Consequence(StrEnum):
     """What happens unless the actor acts. The date is `Problem.consequence_on`."""
 
     EXPIRES = "expires"
-    """The served certificate expires, and clients refuse it."""
+    """The stored certificate expires, and clients refuse it."""
     NO_CERTIFICATE = "no-certificate"
     """The service still has no certificate."""
     REVOKED = "revoked"
-    """Clients may refuse the served certificate: it is revoked, or will be."""
+    """Clients may refuse the stored certificate: it is revoked, or will be."""
     ORDERS_STOP = "orders-stop"
     """Nothing can be ordered any more."""
     MISUSE = "misuse"

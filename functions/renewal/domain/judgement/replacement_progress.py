@@ -33,7 +33,7 @@ class ReplacementProgress:
     done: int | None = None
     """How many of them are stored."""
     in_flight: int
-    """How many have an open order that has not failed; also one that began before the rule, whatever is served."""
+    """How many have an open order that has not failed; also one that began before the rule, whatever is stored."""
     failed: int
     """How many have a failed order: held, or with a certificate that was not stored."""
     waiting: int

@@ -26,7 +26,7 @@ class DelegationSummary:
     """Whether nothing is to be reported: no problem of the delegation or of a certificate, and none that is due only
     because of what SCM shows. What is due by itself is in the order book's index."""
     first_expiry: datetime | None = None
-    """When the first of the certificates expires; None while none is served."""
+    """When the first of the certificates expires; None while none is stored."""
     password_expires: date | None = None
 
     @classmethod

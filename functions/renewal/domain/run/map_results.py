@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from renewal import records
 from renewal.domain.errors import Failure, PlanUnreadable, shortened
 from renewal.domain.judgement.summary import DelegationSummary
-from renewal.domain.run.outcome import CertificateResult, ResultStatus, RunResults
+from renewal.domain.run.outcome import RunResults
+from renewal.domain.run.result import CertificateResult, ResultStatus
 
 T = TypeVar("T")
 

@@ -2,115 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
-from types import MappingProxyType
 
-from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import Cause
-from renewal.domain.errors import AnswerLost, Failure, ScmUnavailable
+from renewal.domain.errors import Failure
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.order_wait import held_failure, waits_for
-from renewal.domain.judgement.replacement_progress import ReplacementProgress
 from renewal.domain.judgement.summary import NO_SUMMARY, DelegationSummary
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with
+from renewal.domain.run.plan import PlannedCertificate, PlanState
 from renewal.domain.run.report import Outcome
+from renewal.domain.run.result import CertificateResult
 from renewal.domain.setup.inspection import Inspection
 
 RESULT_MISSING = "ResultMissing"
 """In a report, in the place of an error's name: the run left no result for the delegation, or of an open order."""
-NO_ANSWER = frozenset({ScmUnavailable.__name__, AnswerLost.__name__, "States.Timeout", "Sandbox.Timedout"})
-"""Errors of a poll that the next poll may not have, as the state machine names them."""
-
-
-class PlanState(StrEnum):
-    """What the plan of a run does about a certificate that is due."""
-
-    PLANNED = "planned"
-    DEFERRED = "deferred"
-    HELD = "held"
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedCertificate:
-    """One certificate that is due."""
-
-    causes: tuple[str, ...]
-    state: PlanState
-
-
-@dataclass(frozen=True, slots=True)
-class PlanFacts:
-    """What the report needs of the plan (`runs/<run id>/facts.json`)."""
-
-    started_at: datetime
-    reason: str = ""
-    dry_run: bool = False
-    narrowed: bool = False
-    open_orders_only: bool = False
-    follow_up: bool = False
-    """Whether the schedule started it to follow up on open orders."""
-    named: tuple[str, ...] = ()
-    """Delegations and `delegation/certificate` paths that the run was asked for; empty = all."""
-    delegations: tuple[str, ...] = ()
-    due: Mapping[str, PlannedCertificate] = field(default_factory=lambda: MappingProxyType({}))
-    """By `delegation/certificate`."""
-    replacements: tuple[ReplacementProgress, ...] = ()
-    """Of each replacement rule, when the run began; empty in a run that is narrowed."""
-
-    @property
-    def is_daily(self) -> bool:
-        """Whether the run covers all delegations and can order."""
-        return not (self.narrowed or self.dry_run or self.open_orders_only)
-
-    def covers(self, path: CertificatePath) -> bool:
-        """Return whether the run was asked for the certificate *path*."""
-        return not self.named or bool({path.delegation, str(path)} & set(self.named))
-
-
-class ResultStatus(StrEnum):
-    """How far a certificate came in a child execution."""
-
-    PLANNED = "planned"
-    """Dry run."""
-    DEFERRED = "deferred"
-    """Not ordered: the run has lasted too long to begin another order for a replacement rule."""
-    ORDERED = "ordered"
-    """Its order is open, and this run has not polled it."""
-    ISSUED = "issued"
-    """The same; SCM has issued it before."""
-    PENDING = "pending"
-    STORED = "stored"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateResult:
-    """What a child execution did for one certificate."""
-
-    status: ResultStatus
-    ssl_id: int | None = None
-    token: str = ""
-    failure: Failure | None = None
-
-    @property
-    def is_stored(self) -> bool:
-        """Whether every store holds the certificate."""
-        return self.status is ResultStatus.STORED
-
-    @property
-    def is_uncollected(self) -> bool:
-        """Whether its order is open, and this run has not polled it."""
-        return self.status in {ResultStatus.ORDERED, ResultStatus.ISSUED}
-
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether it was polled, and the next poll of this run may get it: it is pending, or SCM has not answered."""
-        has_no_answer = self.token and self.failure and self.failure.error in NO_ANSWER
-        return self.status is ResultStatus.PENDING or bool(has_no_answer)
 
 
 @dataclass(slots=True)

@@ -141,7 +141,7 @@ class CertificateRow:
     service: str = ""
     """Whether clients meet it (`renewal.domain.endpoint.observation.ServiceState`)."""
     hours_to_served: float | None = None
-    """From issuing it (`Served.issued_at`) to the first time that every endpoint served it; None when unknown."""
+    """From `issued_at` to the first time that every endpoint served it; None when unknown."""
     state: str = ""
     """Its state after the run (`CertificateState.label`); empty: its record is unreadable."""
     severity: Literal["", "info", "warning", "error"] = ""

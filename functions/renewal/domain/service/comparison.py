@@ -15,8 +15,9 @@ from renewal.domain.certificate.facts import LIBRARY_ERRORS, Certificate
 from renewal.domain.certificate.serial import MOST_DIGITS, normalised_serial, printed_serial
 from renewal.domain.endpoint.observation import MOST_TEXT, EndpointState, HostReport
 from renewal.domain.errors import ChainBroken, shortened
+from renewal.domain.keypair import requested_key_fingerprint
 from renewal.domain.names import is_for
-from renewal.domain.order import ManagedCertificate
+from renewal.domain.order import ManagedCertificate, OrderStatus
 
 REPORT_COUNTS = timedelta(days=2)
 """A host reports at least once a day (docs/servers.md); after two days without a report it may present anything."""
@@ -61,18 +62,22 @@ class Expected:
     """Empty in records of earlier versions; then the serial is compared."""
     former: Callable[[], Collection[str]]
     """Returns the serials of former certificates; called only for what is not the expected one."""
+    issued_key_fingerprint: str = ""
+    """Of the certificate of an issued order, which some stores may have already; empty without one."""
 
     @classmethod
     def of(cls, certificate: ManagedCertificate, former: Callable[[], Collection[str]]) -> Self:
         """Return the expectation for what the stores have of *certificate*; without that, no endpoint fulfils it."""
-        served = certificate.served
-        return cls(served.serial, served.key_fingerprint, former) if served else cls("", "", former)
+        served, order = certificate.served, certificate.order
+        is_issued = order is not None and order.status is OrderStatus.ISSUED
+        key = requested_key_fingerprint(order.csr) if order and is_issued else ""
+        return cls(served.serial, served.key_fingerprint, former, key) if served else cls("", "", former)
 
-    def is_presented_by(self, leaf: Certificate) -> bool:
+    def is_met_by(self, serial: str, key_fingerprint: str) -> bool:
         """Compare by public key: it was made for one order only."""
-        if self.key_fingerprint:
-            return leaf.key_fingerprint == self.key_fingerprint
-        return leaf.serial == self.serial
+        if key_fingerprint and key_fingerprint == self.issued_key_fingerprint:
+            return True
+        return key_fingerprint == self.key_fingerprint if self.key_fingerprint else serial == self.serial
 
 
 def compare(contact: Contact, host: str, expected: Expected, roots: TrustedRoots, now: datetime) -> Compared:
@@ -103,8 +108,7 @@ def compare_reported(report: HostReport | None, certificate: str, expected: Expe
     if report.at - now > _CLOCK_SKEW:
         return Compared.of(EndpointState.UNREPORTED, f"its last report is of {at}, later than now: set its clock")
     serial, key = normalised_serial(installed.serial), installed.public_key_sha256.upper()
-    is_expected = key == expected.key_fingerprint if expected.key_fingerprint else serial == expected.serial
-    if not is_expected:
+    if not expected.is_met_by(serial, key):
         state = EndpointState.OLD if serial in expected.former() else EndpointState.FOREIGN
         return Compared.of(state, f"it has serial {printed_serial(serial)}: {installed.text}", serial)
     if installed.state == EndpointState.SERVED.value:
@@ -121,7 +125,7 @@ def _presented(
     roots: TrustedRoots,
     now: datetime,
 ) -> tuple[EndpointState, str]:
-    if not expected.is_presented_by(leaf):
+    if not expected.is_met_by(leaf.serial, leaf.key_fingerprint):
         which = f"serial {printed_serial(leaf.serial)}, valid until {leaf.not_after:%Y-%m-%d}"
         if leaf.serial in expected.former():
             return EndpointState.OLD, f"it presents a former certificate ({which})"
@@ -134,6 +138,8 @@ def _presented(
 def _fault(leaf: Certificate, host: str, now: datetime) -> str:
     if not is_for(leaf.names, host):
         return f"the certificate is not for {host}, only for {_names(leaf)}"
+    if not leaf.is_for_servers:
+        return "the certificate is not for servers (extended key usage)"
     if now > leaf.not_after:
         return f"the certificate expired on {leaf.not_after:%Y-%m-%d}"
     return f"the certificate begins on {leaf.not_before:%Y-%m-%d %H:%M} UTC" if now < leaf.not_before else ""

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from renewal.domain.audit.chained_row import ChainedRow
 from renewal.domain.errors import Actor, shortened
+from renewal.domain.names import without_added
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, ended
 from renewal.domain.order_search import SearchedOrder, known_ids
 from renewal.domain.setup.finding import ORDER_NOT_OURS, Finding
@@ -92,7 +93,8 @@ def foreign_orders(
 ) -> tuple[list[ForeignOrder], int]:
     """Return the unexpired orders that the order book does not have, newest first, and the number of those before.
 
-    A row is ours by its serial, by its SSL ID unless SCM has replaced its certificate, or by the token in its comment.
+    A row is ours by its serial, by its SSL ID unless SCM has replaced its certificate, or, where the SSL ID of an order
+    is not known, by names and token: who has the credential can read our comments, and order with a copy of one.
     """
     book, valid = _Book(certificates, history), [row for row in reported if row.expires is None or row.expires > now]
     foreign = [row for row in valid if not book.has(row)]
@@ -188,10 +190,11 @@ class _Book:
     def __init__(self, certificates: Collection[ManagedCertificate], history: Collection[FinishedOrder]) -> None:
         served = [managed.served for managed in certificates if managed.served]
         orders = [managed.order for managed in certificates if managed.order]
-        ended_orders = list(history)
-        self._serials = {record.serial for records in (served, ended_orders) for record in records if record.serial}
-        self._tokens = {record.token for records in (served, orders, ended_orders) for record in records}
-        # What is served is compared by `renewal.domain.setup.withdrawal`; what is open has no serial yet.
+        records: list[Order | FinishedOrder] = [*orders, *history]
+        self._serials = {record.serial for found in (served, history) for record in found} - {""}
+        # Of each order whose SSL ID is not known, by its token.
+        self._names = {record.token: record.names for record in records if record.ssl_id is None}
+        # What is stored is compared by `renewal.domain.setup.withdrawal`; what is open has no serial yet.
         self._current = known_ids(certificates, ())
         self._ended = known_ids((), history)
         self._unanswered = [order for order in orders if order.ssl_id is None]
@@ -201,8 +204,10 @@ class _Book:
             return True
         if row.ssl_id in self._ended and not row.replaced:
             return True
-        words = re.findall(r"[0-9a-z]+", row.comment.lower())
-        return bool(self._tokens & set(words)) or any(_may_be(order, row) for order in self._unanswered)
+        named = self._names.keys() & set(re.findall(r"[0-9a-z]+", row.comment.lower()))
+        if any(set(without_added(row.names, self._names[token])) <= set(self._names[token]) for token in named):
+            return True
+        return any(_may_be(order, row) for order in self._unanswered)
 
 
 def _may_be(order: Order, row: ReportedCertificate) -> bool:

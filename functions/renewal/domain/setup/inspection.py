@@ -40,11 +40,11 @@ class Inspection:
     unrecorded: tuple[ReportedOrder, ...] = ()
     """Orders at SCM that the order book does not have, and that a new order would duplicate."""
     adoptable: tuple[AdoptableCertificate, ...] = ()
-    """Valid certificates at SCM for the names of certificates of which the order book serves none."""
+    """Valid certificates at SCM for the names of certificates of which the order book has none as stored."""
     foreign: ForeignOrders | None = None
     """All orders at SCM that the order book does not have; None before the first comparison."""
     withdrawn: Mapping[str, Cause] = field(default_factory=lambda: MappingProxyType({}))
-    """Serials of served certificates that SCM reports as revoked or replaced, and which of these."""
+    """Serials of stored certificates that SCM reports as revoked or replaced, and which of these."""
     revoked: tuple[str, ...] = ()
     """Serials of requested revocations that SCM's report has shown as revoked."""
     remarks: tuple[CheckResult, ...] = ()

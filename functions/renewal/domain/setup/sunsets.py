@@ -42,7 +42,7 @@ def method_findings(delegated: Iterable[DelegatedName], now: datetime) -> Iterat
 
 
 def client_auth_findings(renewals: Iterable[tuple[ManagedCertificate, date]], now: datetime) -> Iterator[Finding]:
-    """Yield one finding for the served certificates with clientAuth; *renewals*: each with its next renewal."""
+    """Yield one finding for the stored certificates with clientAuth; *renewals*: each with its next renewal."""
     if CLIENT_AUTH.ends - now.date() > CLIENT_AUTH_NOTICE:
         return
     affected = [

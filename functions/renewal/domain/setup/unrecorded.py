@@ -29,7 +29,7 @@ class ReportedOrder:
 
 @dataclass(frozen=True, slots=True)
 class AdoptableCertificate:
-    """A valid certificate of the SSL report for the names of *certificate*, of which the order book serves none."""
+    """A valid certificate of the SSL report for the names of *certificate*, which the order book does not have."""
 
     certificate: str
     ssl_id: int

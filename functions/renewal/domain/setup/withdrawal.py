@@ -1,4 +1,4 @@
-"""What became in SCM of the certificates that are served, from its SSL report.
+"""What became in SCM of the certificates that are stored, from its SSL report.
 
 A certificate is identified by its serial: SCM keeps the SSL ID of an order whose certificate was replaced in its portal
 (SCM reference §5.9).
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.due import Cause
-from renewal.domain.order import ManagedCertificate, Served
+from renewal.domain.order import ManagedCertificate, StoredCertificate
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.scm_menu import screen_of
@@ -31,7 +31,7 @@ _TEXTS = {
 def withdrawn_in(
     certificates: Iterable[ManagedCertificate], snapshot: Snapshot, before: Mapping[str, Cause]
 ) -> dict[str, Cause]:
-    """Return the served certificates that have to be replaced: serial to cause; *before*: of the previous inspection.
+    """Return the stored certificates that have to be replaced: serial to cause; *before*: of the previous inspection.
 
     What was withdrawn stays so while SCM does not list it, because SCM deletes revoked certificates from its lists.
     """
@@ -44,7 +44,7 @@ def withdrawn_in(
 def withdrawal_findings(
     certificates: Iterable[ManagedCertificate], snapshot: Snapshot, withdrawn: Mapping[str, Cause], now: datetime
 ) -> Iterator[Finding]:
-    """What the operator should know of each served certificate that is withdrawn, or that the report lacks."""
+    """What the operator should know of each stored certificate that is withdrawn, or that the report lacks."""
     rows = _Rows(snapshot.reported)
     is_shown = Section.REPORT not in snapshot.unavailable and bool(snapshot.reported)
     for certificate in certificates:
@@ -53,11 +53,11 @@ def withdrawal_findings(
             continue
         if served.serial in withdrawn:
             cause = withdrawn[served.serial]
-            text = f"the served certificate {printed_serial(served.serial)} {_TEXTS[cause]}"
+            text = f"the stored certificate {printed_serial(served.serial)} {_TEXTS[cause]}"
             yield Finding(_CODES[cause], "warning", "operator", text, name)
         elif is_shown and served.ssl_id and not rows.of(served) and served.stored_at + LISTED_AFTER < now:
             text = (
-                f"SCM's report does not list the served certificate {printed_serial(served.serial)} (SSL ID "
+                f"SCM's report does not list the stored certificate {printed_serial(served.serial)} (SSL ID "
                 f"{served.ssl_id}): ask the RAO whether it was deleted or revoked; then run `certmandate renew`"
             )
             yield Finding("ServedNotListed", "warning", "operator", text, name)
@@ -115,7 +115,7 @@ class _Rows:
         self._by_serial = {row.serial: row for row in rows if row.serial}
         self._by_id = {row.ssl_id: row for row in rows}
 
-    def of(self, served: Served) -> ReportedCertificate | None:
+    def of(self, served: StoredCertificate) -> ReportedCertificate | None:
         """The SSL ID of an adopted certificate was typed: a row without any of its names is another's."""
         if served.serial in self._by_serial:
             return self._by_serial[served.serial]

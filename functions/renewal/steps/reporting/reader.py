@@ -10,7 +10,8 @@ from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import RecordUnreadable, UnknownDelegation
 from renewal.domain.judgement.summary import NO_SUMMARY, DelegationSummary
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.run.outcome import PlanFacts, RunResults
+from renewal.domain.run.outcome import RunResults
+from renewal.domain.run.plan import PlanFacts
 from renewal.domain.setup.inspection import DelegationRecord, record_missing
 from renewal.ports.order_book import Listing, OrderIndex
 

@@ -1,1 +1,1 @@
-"""The stores of a certificate: an issued certificate is brought there, and what is served there is compared."""
+"""The stores of a certificate: an issued certificate is brought there, and what is stored there is compared."""

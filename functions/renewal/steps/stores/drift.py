@@ -1,4 +1,4 @@
-"""Does each store serve what the order book has? Compared by each inspection, because others can write there, too."""
+"""Does each store have what the order book has? Compared by each inspection, because others can write there, too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding, Severity
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import OrderReader
-from renewal.ports.stores import ServedAcm, ServedObjects
+from renewal.ports.stores import StoredInAcm, StoredObjects
 
 STORE_DRIFTED, NOT_COMPARED = STORE_CODES = "StoreDrifted", "StoresNotCompared"
 SETTLED_AFTER = timedelta(hours=1)
@@ -26,11 +26,11 @@ LONGEST_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class StoreComparison:
-    """Reads the serial that each store serves. Needs no login at SCM, and reads no key."""
+    """Reads the serial that each store has. Needs no login at SCM, and reads no key."""
 
     book: OrderReader
-    acm: ServedAcm
-    objects: ServedObjects
+    acm: StoredInAcm
+    objects: StoredObjects
     clock: Clock
     deadline: Deadline
 
@@ -92,12 +92,12 @@ class StoreComparison:
     def _observed(self, certificate: ManagedCertificate, store: str) -> str:
         served, region = certificate.served, store.removeprefix(ACM)
         if store == S3:
-            return self.objects.served(*certificate.spec.record_key)
-        return self.acm.served(region, served.arns.get(region, "")) if served else ""
+            return self.objects.stored_serial(*certificate.spec.record_key)
+        return self.acm.stored_serial(region, served.arns.get(region, "")) if served else ""
 
 
 def _serials(certificate: ManagedCertificate) -> set[str]:
-    """What a store may have: what is served, and the certificate of an open order that is being stored."""
+    """What a store may have: what is stored, and the certificate of an open order that is being stored."""
     served, order = certificate.served, certificate.order
     serials = {served.serial} if served else set()
     return serials | ({Chain.parse(order.chain).leaf.serial} if order and order.chain else set())

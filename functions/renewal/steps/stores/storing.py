@@ -10,8 +10,8 @@ from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import ACM, S3
 from renewal.domain.due import is_due_by_age
 from renewal.domain.errors import NeedsAttention, RenewalError, StoreUnavailable, error_of
-from renewal.domain.order import ManagedCertificate, Order, Served
-from renewal.domain.served import served_by
+from renewal.domain.order import ManagedCertificate, Order, StoredCertificate
+from renewal.domain.stored_certificate import stored_certificate
 from renewal.ports.environment import Clock
 from renewal.ports.keys import KeyOpener
 from renewal.ports.order_book import OrderTransitions
@@ -32,16 +32,16 @@ class Stores:
     announcer: Announcer
     clock: Clock
 
-    def store(self, order: Order, chain: Chain, certificate: ManagedCertificate, notes: str) -> Served:
+    def store(self, order: Order, chain: Chain, certificate: ManagedCertificate, notes: str) -> StoredCertificate:
         """Bring the certificate of the issued *order* into every store that lacks it, publish the event, end the order.
 
-        After a failure the order stays open, with its key, and the other stores serve the certificate meanwhile.
+        After a failure the order stays open, with its key, and the other stores have the certificate meanwhile.
         Raises KeyLost before anything is stored, or `error_of` the failures after everything was tried.
         """
         failures: Failures = {}
         order = self._put_missing(order, chain, certificate, failures)
         held = [store for store in certificate.spec.stores if store not in failures]
-        served, previous = served_by(order, certificate, held, self.clock()), certificate.served
+        served, previous = stored_certificate(order, certificate, held, self.clock()), certificate.served
         if set(held) - set(order.stores):
             with _collected(failures, "event"):
                 self.announcer.renewed(order, served, previous)
@@ -88,7 +88,9 @@ class Stores:
             raise
         return self.transitions.record_import(order, region, made)
 
-    def _keep_open(self, order: Order, served: Served, certificate: ManagedCertificate, failures: Failures) -> None:
+    def _keep_open(
+        self, order: Order, served: StoredCertificate, certificate: ManagedCertificate, failures: Failures
+    ) -> None:
         """Record which stores hold the certificate, and raise the error.
 
         A certificate that is due by age ends its order without the store that fails: otherwise the others would never

@@ -89,7 +89,7 @@ def replace_command(
 
     Shows the plan: how many, how long, which limit decides, and what will not make the deadline. After a confirmation
     it stores a replacement rule. Daily and manual runs work on it until all is replaced and served, and end it then;
-    with --deadline, the hourly runs do, too. The rule covers what is served now; what is issued for it is not replaced
+    with --deadline, the hourly runs do, too. The rule covers what is stored now; what is issued for it is not replaced
     again.
     `replace status` exits 1 when a rule will not make its deadline.
     """
@@ -224,7 +224,7 @@ def _plan(deployment: Deployment, stored: Stored, rule: ReplacementRule, assumed
     limits = limits_of(_caps_of(deployment), deployment.facts, assumed)
     plan = plan_of(rule, stored.delegations, stored.certificates.values(), limits, deployment.acting_times)
     if not plan.paths:
-        msg = "the rule covers no certificate that is served: `certmandate show` has each one's issuer and serial"
+        msg = "the rule covers no certificate that is stored: `certmandate show` has each one's issuer and serial"
         raise Refused(msg)
     return plan
 

@@ -23,7 +23,7 @@ class OrderedKeys:
 
     @classmethod
     def of(cls, certificates: Iterable[ManagedCertificate], finished: Iterable[FinishedOrder], now: datetime) -> Self:
-        """Collect the keys of open orders, of what is served, and of orders that have ended.
+        """Collect the keys of open orders, of what is stored, and of orders that have ended.
 
         An order that failed counts for ever: SCM may issue what the operator has closed.
         """

@@ -16,7 +16,7 @@ from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.problem import Consequence, Problem
-from renewal.domain.order import FinishedOrder, Served
+from renewal.domain.order import FinishedOrder, StoredCertificate
 from renewal.domain.service.state import current_service
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.mail.findings_mail import Otherwise
@@ -145,7 +145,7 @@ def _planned(estate: EstateStatus, today: date) -> tuple[Planned, ...]:
     )
 
 
-def _of_start(start: Start, served: Served | None, today: date, *, is_shut_out: bool) -> Planned:
+def _of_start(start: Start, served: StoredCertificate | None, today: date, *, is_shut_out: bool) -> Planned:
     days = () if is_shut_out else tuple(order_days(start, today + SPAN))
     return Planned(start.spec.delegation, served.not_after.date() if served else None, days)
 

@@ -26,7 +26,7 @@ class Planned:
 
     delegation: str
     expires: date | None
-    """Of what is served."""
+    """Of what is stored."""
     renewals: tuple[date, ...]
     """Days on which it will be ordered."""
 

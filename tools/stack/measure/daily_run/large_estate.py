@@ -18,7 +18,7 @@ from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegati
 from renewal.domain.due import Cause, next_action
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.summary import DelegationSummary
-from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
+from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, StoredCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import DelegatedName
@@ -101,7 +101,7 @@ class LargeEstate:
         spec = CertificateSpec(path.delegation, path.certificate, (f"{path.certificate}.{path.delegation}.example",), 1)
         age = 0 if path in self.renewed else 150 if path in self.due else 30
         begun = self.now - timedelta(days=age)
-        served = Served(
+        served = StoredCertificate(
             ssl_id=1,
             serial=f"{path.certificate.removeprefix('c')}{age:03}",
             not_before=begun,

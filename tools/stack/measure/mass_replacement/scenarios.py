@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from certmandate.replacement_planning.capacity import Demand, PlanningLimits, bottleneck, hours_to_replace
 from renewal.domain.limits import Limits
-from renewal.domain.order import Served
+from renewal.domain.order import StoredCertificate
 from renewal.domain.replacement_rule import MOST_ORDERS_PER_DELEGATION, MOST_ORDERS_PER_RUN, Caps, ReplacementRule
 from stack.measure.mass_replacement.conditions import Conditions, VirtualServices
 from stack.measure.mass_replacement.run import Player, RunDone
@@ -220,7 +220,7 @@ def load_of_2029(delegations: int = 1000, each: int = 10, days: int = 45, lifeti
     )
 
 
-def _left_at_renewal(before: Iterable[Served | None], estate: VirtualEstate) -> list[timedelta]:
+def _left_at_renewal(before: Iterable[StoredCertificate | None], estate: VirtualEstate) -> list[timedelta]:
     """Return how long what was replaced since *before* would have been valid."""
     pairs = zip(before, (each.record.served for each in estate.certificates), strict=True)
     return [old.not_after - new.stored_at for old, new in pairs if old and new and new is not old]

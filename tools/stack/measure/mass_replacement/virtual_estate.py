@@ -10,7 +10,7 @@ from renewal.domain.delegation import CertificateSpec
 from renewal.domain.due import decide
 from renewal.domain.key_type import KeyType
 from renewal.domain.limits import DueCertificate
-from renewal.domain.order import ManagedCertificate, Order, OrderStatus, Served
+from renewal.domain.order import ManagedCertificate, Order, OrderStatus, StoredCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 
 BEGIN = datetime(2026, 11, 30, 8, tzinfo=UTC)
@@ -103,8 +103,8 @@ class VirtualEstate:
                 yield DueCertificate.of(each.record, decision, covering)
 
 
-def _served(spec: CertificateSpec, not_before: datetime, days: int) -> Served:
-    return Served(
+def _served(spec: CertificateSpec, not_before: datetime, days: int) -> StoredCertificate:
+    return StoredCertificate(
         ssl_id=1, serial="1", not_before=not_before, not_after=not_before + timedelta(days=days), names=spec.names,
         profile_id=spec.profile_id, key_type=spec.key_type, issuer=ISSUER, stores=spec.stores, token=_TOKEN,
         stored_at=not_before,

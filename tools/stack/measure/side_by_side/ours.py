@@ -32,8 +32,8 @@ from renewal.domain.certificate.chain import TrustedRoots
 from renewal.domain.certificate.facts import Certificate
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.judgement.acting_times import ActingTimes
-from renewal.domain.run.outcome import ResultStatus
 from renewal.domain.run.payload import DelegationTask, Progress, Task
+from renewal.domain.run.result import ResultStatus
 from renewal.steps.collect import Collect
 from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation

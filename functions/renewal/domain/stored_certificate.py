@@ -1,4 +1,4 @@
-"""What is served when the certificate of an order is stored.
+"""The stored certificate that an order leads to.
 
 Apart from `order`, because it parses certificates: most functions do not, and import no cryptography.
 """
@@ -9,17 +9,19 @@ from collections.abc import Collection
 from datetime import datetime
 
 from renewal.domain.certificate.chain import Chain
-from renewal.domain.order import ManagedCertificate, Order, Served
+from renewal.domain.order import ManagedCertificate, Order, StoredCertificate
 
 
-def served_by(order: Order, certificate: ManagedCertificate, stores: Collection[str], now: datetime) -> Served:
-    """Return what is served when *stores* hold the certificate of the issued *order*.
+def stored_certificate(
+    order: Order, certificate: ManagedCertificate, stores: Collection[str], now: datetime
+) -> StoredCertificate:
+    """Return what is stored when *stores* hold the certificate of the issued *order*.
 
     A region without it keeps its earlier ARN, because the next certificate is to be imported into the same one.
     """
     leaf, previous, spec = Chain.parse(order.chain).leaf, certificate.served, certificate.spec
     earlier = previous.arns if previous and previous.key_type is order.key_type else {}
-    return Served(
+    return StoredCertificate(
         ssl_id=order.ssl_id or 0,
         serial=leaf.serial,
         not_before=leaf.not_before,

@@ -1,0 +1,57 @@
+"""The plan of a run, as far as its report needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from renewal.domain.delegation import CertificatePath
+from renewal.domain.judgement.replacement_progress import ReplacementProgress
+
+
+class PlanState(StrEnum):
+    """What the plan of a run does about a certificate that is due."""
+
+    PLANNED = "planned"
+    DEFERRED = "deferred"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCertificate:
+    """One certificate that is due."""
+
+    causes: tuple[str, ...]
+    state: PlanState
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFacts:
+    """What the report needs of the plan (`runs/<run id>/facts.json`)."""
+
+    started_at: datetime
+    reason: str = ""
+    dry_run: bool = False
+    narrowed: bool = False
+    open_orders_only: bool = False
+    follow_up: bool = False
+    """Whether the schedule started it to follow up on open orders."""
+    named: tuple[str, ...] = ()
+    """Delegations and `delegation/certificate` paths that the run was asked for; empty = all."""
+    delegations: tuple[str, ...] = ()
+    due: Mapping[str, PlannedCertificate] = field(default_factory=lambda: MappingProxyType({}))
+    """By `delegation/certificate`."""
+    replacements: tuple[ReplacementProgress, ...] = ()
+    """Of each replacement rule, when the run began; empty in a run that is narrowed."""
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether the run covers all delegations and can order."""
+        return not (self.narrowed or self.dry_run or self.open_orders_only)
+
+    def covers(self, path: CertificatePath) -> bool:
+        """Return whether the run was asked for the certificate *path*."""
+        return not self.named or bool({path.delegation, str(path)} & set(self.named))
