@@ -55,7 +55,6 @@ _DECIDE = (
 Rules = tuple[ReplacementRule, ...]
 LEAST_ORDER_SECONDS = 35.0
 """Before an intent is written: 24 s that writing it may take, and twice the 3 to 6 s in which SCM answers an order."""
-_URGENT = frozenset({Cause.ASKED, Cause.LAST_RESORT, Cause.EXPIRED, Cause.REVOKED, Cause.REPLACED_IN_SCM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ class Enroll:
         if certificate.order is None:
             if done := self._done_by_another(certificate, record, task, rules):
                 return done
-            if _may_wait(task) and self.clock() > task.started_at + LONGEST_ORDERING:
+            if task.may_wait and self.clock() > task.started_at + LONGEST_ORDERING:
                 return Progress(task.run_id, task.delegation, task.certificate, "", 0, ResultStatus.DEFERRED)
             self._require_capacity(task, rules)
         elif certificate.order.ssl_id is not None:
@@ -300,11 +299,6 @@ class Enroll:
                 self.transitions.fail(order, type(refusal).__name__, str(refusal), self.clock(), hold_until=None)
             raise
         return self.transitions.record_ordered(order, ssl_id)
-
-
-def _may_wait(task: Task) -> bool:
-    """Whether it is ordered for a replacement rule alone, and not for what is urgent without one."""
-    return Cause.REPLACEMENT in task.causes and _URGENT.isdisjoint(task.causes)
 
 
 def _progress(task: Task, order: Order) -> Progress:
