@@ -16,10 +16,10 @@ export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/build/sam
 
 # `make test` is to end within two minutes on two idle cores. These tests take longest for what they show.
-LONG := tests/browser tests/campaign tests/certmandate/commands/test_local.py tests/certmandate/documents \
-    tests/certmandate/test_hostile_texts.py tests/faults tests/fetch/test_kills.py tests/fetch/test_recipes.py \
-    tests/gate/test_template_lint.py tests/local/test_functions.py tests/model tests/rotation/test_kills.py tests/secrecy \
-    tests/silence tests/stack/test_exercised.py tests/stack/test_one_renewal.py tests/stack/test_picture.py \
+LONG := tests/alarms/test_played_estate.py tests/browser tests/campaign tests/certmandate/commands/test_local.py \
+    tests/certmandate/documents tests/certmandate/replacement/test_model.py tests/certmandate/test_hostile_texts.py \
+    tests/faults tests/fetch/test_kills.py tests/fetch/test_recipes.py tests/gate/test_template_lint.py \
+    tests/local/test_functions.py tests/model tests/rotation/test_kills.py tests/secrecy tests/silence tests/stack/test_exercised.py tests/stack/test_one_renewal.py tests/stack/test_picture.py \
     tests/template/test_writable.py tests/workflow/test_campus.py tests/workflow/test_more_agreement.py \
     tests/workflow/test_troubled.py
 

@@ -46,10 +46,10 @@ class Bucket:
         self.objects[Key] = Body
 
 
-def a_new_pair(*, begins_days_ago: float = 1.0, key: KeyPair | None = None) -> Pair:
+def a_new_pair(*, begins_days_ago: float = 1.0) -> Pair:
     """A pair for the names of SPEC."""
     begins = datetime.now(UTC).replace(microsecond=0) - timedelta(days=begins_days_ago)
-    return a_pair(SPEC, key=key or KeyPair.generate(KeyType.P_256), not_before=begins)
+    return a_pair(SPEC, key=KeyPair.generate(KeyType.P_256), not_before=begins)
 
 
 class Host:

@@ -82,10 +82,10 @@ def credential(password: str = PASSWORD) -> Mapping[str, str]:
     return {"login": LOGIN, "password": password, "customer_uri": "example"}
 
 
-def specification(stores: tuple[str, ...], key_type: KeyType = KeyType.P_256, **changes: Any) -> Specification:
+def specification(stores: tuple[str, ...], **changes: Any) -> Specification:
     """The delegation file: one certificate with two names."""
     delegation = Delegation(DELEGATION, "University of Example", DEPARTMENT, ("idp.univ.example", "*.idp.univ.example"))
-    spec = {"names": NAMES, "profile_id": PROFILE, "key_type": key_type, "stores": stores, **changes}
+    spec = {"names": NAMES, "profile_id": PROFILE, "key_type": KeyType.P_256, "stores": stores, **changes}
     return Specification(delegation, (CertificateSpec(DELEGATION, NAME, **spec),))
 
 

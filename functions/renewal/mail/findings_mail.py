@@ -116,9 +116,7 @@ def _subject(organisation: str, findings: Collection[Finding], language: Languag
     return language.text(f"mail.subject_{kind}", organisation=organisation, day=day)
 
 
-def finding_item(
-    number: int, finding: Finding, record: DelegationRecord, language: Language, otherwise: str = ""
-) -> str:
+def finding_item(number: int, finding: Finding, record: DelegationRecord, language: Language, otherwise: str) -> str:
     """Return the lines about a finding: what, where, what to do, by when, and what happens otherwise."""
     return "\n".join(_lines(number, finding, record, language, otherwise))
 

@@ -64,13 +64,12 @@ def meanwhile(
     operation: str,
     act: Callable[[], object],
     times: int = 1,
-    where: Callable[[Any], bool] = lambda _request: True,
 ) -> Iterator[None]:
     """Another client acts just before *operation* reaches AWS, the first *times* that it is called."""
     left = [None] * times
 
-    def step_in(params: Any, **_: Any) -> None:
-        if left and where(params):
+    def step_in(**_: Any) -> None:
+        if left:
             left.pop()
             act()
 

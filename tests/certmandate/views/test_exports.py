@@ -22,9 +22,9 @@ RECORD = DelegationRecord(
 STACK = "arn:aws:states:eu-west-3:123456789012:stateMachine:certmandate-renewal"
 
 
-def exported(*certificates: ManagedCertificate, stack: str = STACK, record: DelegationRecord = RECORD) -> list[str]:
+def exported(*certificates: ManagedCertificate, stack: str = STACK) -> list[str]:
     """Return the lines of the calendar."""
-    return list(lines(events([(record, certificates, date(2026, 12, 20))], NOW), stack, NOW))
+    return list(lines(events([(RECORD, certificates, date(2026, 12, 20))], NOW), stack, NOW))
 
 
 def members(found: list[str], name: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from cryptography import x509
@@ -37,8 +37,8 @@ CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
 # ---- The checks ----------------------------------------------------------------------------------------------------
 
 
-def checked(certificate: x509.Certificate, expected: Expectation = EXPECTED, now: datetime = NOW) -> tuple[str, ...]:
-    return check(delivered(pem(certificate), expected.key_type).leaf, expected, now)
+def checked(certificate: x509.Certificate, expected: Expectation = EXPECTED) -> tuple[str, ...]:
+    return check(delivered(pem(certificate), expected.key_type).leaf, expected, NOW)
 
 
 def test_a_certificate_as_asked_for_is_accepted_without_a_note() -> None:

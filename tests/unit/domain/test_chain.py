@@ -213,13 +213,15 @@ def test_a_root_that_issued_the_leaf_is_its_whole_chain() -> None:
 # ---- Trust ---------------------------------------------------------------------------------------------------------
 
 
-def constrained(extension: x509.ExtensionType, *, closes: datetime = datetime(2040, 1, 1, tzinfo=UTC)) -> Issuer:
+def constrained(extension: x509.ExtensionType) -> Issuer:
     """An intermediate of the trusted root with one more extension."""
     ca, own = hierarchy(), new_key()
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Constrained CA")])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(ca.root.certificate.subject)
     builder = builder.public_key(own.public_key()).serial_number(x509.random_serial_number())
-    builder = builder.not_valid_before(datetime(2020, 1, 1, tzinfo=UTC)).not_valid_after(closes)
+    builder = builder.not_valid_before(datetime(2020, 1, 1, tzinfo=UTC)).not_valid_after(
+        datetime(2040, 1, 1, tzinfo=UTC)
+    )
     if not isinstance(extension, x509.BasicConstraints):
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     builder = builder.add_extension(extension, critical=True)

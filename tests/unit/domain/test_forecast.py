@@ -33,14 +33,14 @@ def snapshot_of(*, dcv: float | None = None, ov: float | None = None, **more: An
 
 
 def found_by(
-    observation: Snapshot, *, age: float = 20, rotation: float | None = None, **mandate: Any
+    observation: Snapshot, *, rotation: float | None = None, **mandate: Any
 ) -> list[tuple[str, str, str, date | None]]:
-    """What the forecast finds for the certificate `idp`, issued *age* days ago for 199 days.
+    """What the forecast finds for the certificate `idp`, issued 20 days ago for 199 days.
 
     rotation: days until the password is replaced automatically.
     """
     day = None if rotation is None else in_days(rotation)
-    found = forecast(replace(DELEGATION, **mandate), (managed(age=age),), observation, NOW, day)
+    found = forecast(replace(DELEGATION, **mandate), (managed(age=20),), observation, NOW, day)
     return [(finding.code, finding.severity, finding.actor, finding.due) for finding in found]
 
 

@@ -26,14 +26,14 @@ def claim(now: datetime = FIRST, to: str = RAO, kind: NoticeKind = NoticeKind.PR
     return Notice(f"{now} {kind}", now, kind, to)
 
 
-def days_notified(days: int, found: Any, to: str = RAO) -> list[int]:
+def days_notified(days: int, found: Any) -> list[int]:
     """The days on which a notice is due; *found*: the topics of a day."""
     notices, due = Notices(), []
     for day in range(days):
         now = FIRST + timedelta(days=day)
-        if notices_due(found(day), notices, to, now.date()):
+        if notices_due(found(day), notices, RAO, now.date()):
             due.append(day)
-        notices = claimed(notices, found(day), claim(now, to))
+        notices = claimed(notices, found(day), claim(now, RAO))
     return due
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -25,8 +25,9 @@ def left(count: int) -> list[ManagedCertificate]:
     return [ManagedCertificate(replace(IDP, name=f"c{n}"), served_by(IDP, age=20)) for n in range(count)]
 
 
-def replaced(stored_at: datetime = NOW + timedelta(hours=1)) -> ManagedCertificate:
+def replaced() -> ManagedCertificate:
     """A certificate that was replaced."""
+    stored_at = NOW + timedelta(hours=1)
     return ManagedCertificate(IDP, replace(served_by(IDP, not_before=stored_at), stored_at=stored_at))
 
 

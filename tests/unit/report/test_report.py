@@ -43,9 +43,9 @@ def serving(system: System, name: str, **changes: Any) -> None:
     system.book.adopt(("univ", name), served_by(spec, **changes), NOW)
 
 
-def metrics(system: System, run_id: str = "run1") -> dict[str, float]:
+def metrics(system: System) -> dict[str, float]:
     """The metrics of a run that was played."""
-    found: dict[str, float] = system.report_step()(run_id)["metrics"]
+    found: dict[str, float] = system.report_step()("run1")["metrics"]
     return found
 
 

@@ -15,9 +15,9 @@ from tests.fakes import FakeArchive
 from tests.unit.system import NOW, child
 
 
-def an_end(certificate: str, status: str, ssl_id: int = 5001) -> dict[str, Any]:
+def an_end(certificate: str, status: str) -> dict[str, Any]:
     """What a Map has left of a certificate."""
-    return {"certificate": certificate, "token": f"t-{certificate}", "ssl_id": ssl_id, "status": status}
+    return {"certificate": certificate, "token": f"t-{certificate}", "ssl_id": 5001, "status": status}
 
 
 @pytest.fixture

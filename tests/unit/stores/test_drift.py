@@ -47,11 +47,11 @@ def raised(error: RenewalError) -> Callable[[], None]:
     return fail
 
 
-def replace_in_acm(system: System, days: int = 30) -> str:
+def replace_in_acm(system: System) -> str:
     """Someone imports another certificate under the ARN; return its serial."""
     (arn,) = system.acm.held
     other = System()
-    other.clock.advance(days=days)
+    other.clock.advance(days=30)
     other.add(SPEC)
     serial = other.renew(SPEC).serial
     (system.acm.held[arn],) = other.acm.held.values()

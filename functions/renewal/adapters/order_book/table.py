@@ -275,9 +275,9 @@ def assigned(key: Key, attributes: Mapping[str, Any], *, condition: str, values:
     return updated(key, change, {**present, **values}, condition=condition)
 
 
-def deleted(key: Key, *, condition: str, values: Mapping[str, Any] | None = None) -> Request:
+def deleted(key: Key, *, condition: str) -> Request:
     """Delete an item."""
-    return {"Delete": _conditional(key, condition, values)}
+    return {"Delete": _conditional(key, condition, None)}
 
 
 def _conditional(key: Key, condition: str, values: Mapping[str, Any] | None) -> Request:
