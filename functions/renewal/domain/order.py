@@ -22,6 +22,8 @@ COMMENT_PREFIX = "certmandate order "
 IMPORT_LEASE = timedelta(seconds=300)
 """Longer than a collect function can live (`CollectFunction` in template.yaml), and than ACM may omit a new certificate
 from its list."""
+RESTORED_AFTER = timedelta(minutes=10)
+"""After the POST of an order: a restore of the orders table and its deployment take longer."""
 RELEASED = datetime(1970, 1, 1, tzinfo=UTC)
 """The time of an import claim that was released. It blocks no other claim. It stays, because the next import must
 know that an earlier one may have succeeded."""
@@ -121,6 +123,10 @@ class Order:
         """Two searches after the latest POST found nothing (one earlier, one *now*), and the *quiet* period is over."""
         searched_before = self.searched_at is not None and self.posted_at < self.searched_at < now
         return searched_before and now >= self.posted_at + quiet
+
+    def may_be_restored(self, now: datetime) -> bool:
+        """Return whether it may have ended before, and be open again in an orders table that was restored."""
+        return now >= self.posted_at + RESTORED_AFTER
 
     def stored(self, served: StoredCertificate, previous: StoredCertificate | None, text: str) -> FinishedOrder:
         """Return the audit row of this order when *served* is stored in place of *previous*; *text*: warnings."""

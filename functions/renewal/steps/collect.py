@@ -50,8 +50,6 @@ from renewal.steps.stores.storing import Stores
 
 CONFIRM_EVERY = timedelta(minutes=10)
 """How often a pending order's details are requested at most: polls are cheap for SCM, details are not."""
-RESTORED_AFTER = timedelta(minutes=10)
-"""An order that is stored so soon after its POST is of no restored table: a restore and its deployment take longer."""
 LONGEST_HOLD_DAYS = 8
 LONGEST_COLLECTING = timedelta(hours=4)
 """After the start of a run, in which it polls. When SCM does not answer, each poll takes minutes: the run must end,
@@ -113,7 +111,7 @@ class Collect:
         A restored table has it open again. The audit trail, which is not restored, has both: the stores have the later
         certificate, and the older one may have been revoked since.
         """
-        if self.clock() < order.posted_at + RESTORED_AFTER:
+        if not order.may_be_restored(self.clock()):
             return
         rows = self.book.history(order.delegation, order.certificate)
         ended_at = next((row.ended_at for row in rows if row.token == order.token), None)

@@ -13,7 +13,7 @@ from renewal.adapters.order_book.table import Table
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import renewal_point
 from renewal.domain.errors import OrderConflict, StoreUnavailable, UnknownDelegation
-from renewal.domain.order import Order, OrderStatus
+from renewal.domain.order import RESTORED_AFTER, Order, OrderStatus
 from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
 from renewal.domain.setup.inspection import Inspection
 
@@ -233,10 +233,11 @@ def test_an_order_that_a_restored_table_has_open_again_keeps_its_audit_row(
     for item in items:
         dynamodb.put_item(TableName=TABLE, Item=item)
 
+    restored = NOW + RESTORED_AFTER
     if is_closed:
-        book.fail(order, "ClosedByOperator", "restored", LATER, None)
+        book.fail(order, "ClosedByOperator", "restored", restored, None)
     else:
-        book.finish(order, a_served(token=order.token, stored_at=LATER), None)
+        book.finish(order, a_served(token=order.token, stored_at=restored), None)
 
     assert book.certificate(*PATH).order is None
     assert [row.ended_at for row in book.history("univ", "")] == [a_served().stored_at]

@@ -10,7 +10,7 @@ read of a certificate raises `revision`, and requires the one that was read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
@@ -248,8 +248,7 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
             condition="#token = :token AND #status = :status AND #posts = :posts",
             values={"token": order.token, "status": order.status.value, "posts": order.posts},
         )
-        ends = {each.status for each in self._reader.history(*order.record_key) if each.token == row.token}
-        has_ended = not ends.isdisjoint({row.status, OrderStatus.STORED})
+        has_ended = order.may_be_restored(row.ended_at) and self._has_ended(order, {row.status, OrderStatus.STORED})
         known = replace(read, order=order) if read else None
         for _ in range(_TRIES):
             certificate = known or self._reader.certificate(*order.record_key)
@@ -271,9 +270,13 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
 
     def _require_ended(self, order: Order, row: FinishedOrder) -> None:
         """Require that an earlier try, whose response was lost, has ended the order in the same way."""
-        ended = self._reader.history(*order.record_key)
-        if (row.token, row.status) not in {(other.token, other.status) for other in ended}:
+        if not self._has_ended(order, {row.status}):
             raise _conflict(order, f"it is not open as {order.status.value} any more")
+
+    def _has_ended(self, order: Order, statuses: Collection[OrderStatus]) -> bool:
+        """Return whether the audit trail has *order* as ended in one of *statuses*."""
+        rows = self._reader.history(*order.record_key)
+        return any(row.token == order.token and row.status in statuses for row in rows)
 
 
 def status_updated(before: ManagedCertificate, after: ManagedCertificate, now: datetime) -> Request:
