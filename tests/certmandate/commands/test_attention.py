@@ -55,7 +55,7 @@ def test_a_declined_order_is_in_the_raos_mail(sit: Sit):
     desk = sit("www", scm="dials: {issuance_polls: 0, outcome: declined}\n")
     desk.run("renew", "univ/www")
 
-    output = desk.run("findings", "univ", "--for", "rao", "--language", "fr").stdout
+    output = desk.run("findings", "univ", "--language", "fr").stdout
 
     assert "votre intervention est nécessaire dès maintenant" in output
     assert "Un administrateur a refusé notre demande dans SCM" in output
@@ -70,7 +70,7 @@ def test_an_order_that_awaits_approval_is_in_the_raos_mail_and_report(sit: Sit, 
     desk = sit("www", scm="dials: {issuance_polls: 0, outcome: requested}\n")
     desk.run("renew", "univ/www")
 
-    mail = desk.run("findings", "univ", "--for", "rao", "--language", "fr").stdout
+    mail = desk.run("findings", "univ", "--language", "fr").stdout
     report = ("report", "univ", "--month", f"{datetime.now(UTC):%Y-%m}")
     asks = desk.document(*report)["asks"]
     desk.run(*report, "--third-party", "Réseau Exemple", "--output", tmp_path)
