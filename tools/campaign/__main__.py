@@ -20,11 +20,12 @@ from campaign.environments import unchanged
 from campaign.fuzz import play as play_corrupted
 from campaign.harness import Harness, freeze_garbage_collector
 from campaign.mutants import MUTANTS
+from campaign.results import lines
 from campaign.runner import play_all
 from campaign.scenarios import SCENARIOS
 from campaign.schedules import ALL, PAIRS
 from campaign.schedules import explore as explore_schedules
-from campaign.table import Findings, show, versions, write
+from campaign.table import Findings, versions, write
 from campaign.worlds.explore import explore as explore_worlds
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "model": model,
         "years": years,
     }
-    show(findings, console)
+    console.print("\n".join(lines([document])), markup=False, soft_wrap=True)
     write(options.output, document)
     failed = [*scheduled["failed"], *corrupted["failed"], *model["failed"], *years["failed"]]
     failed += [f"not reached: {case}" for case in (*findings.not_reached, *worlds.not_reached)]
