@@ -30,8 +30,6 @@ from campaign.worlds.explore import explore as explore_worlds
 
 ROOT = Path(__file__).parents[2]
 PROGRESS_SECONDS = 20
-QUICK = 6
-"""Cases of each scenario in a quick campaign."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -128,7 +126,7 @@ def _print_violations(outcome: CaseOutcome, console: Console) -> None:
 
 def _chosen(every: list[Case], options: argparse.Namespace) -> list[Case]:
     matching = [case for case in every if options.boundary in str(case)]
-    most = QUICK if options.quick else options.cases or len(matching)
+    most = options.cases or len(matching)
     return random.Random(options.seed).sample(matching, min(most, len(matching)))  # noqa: S311
 
 
@@ -180,7 +178,6 @@ def _years(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m campaign", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} cases of each scenario, chosen by the seed")
     parser.add_argument(
         "--cases", type=int, default=0, help="number of cases of each scenario, chosen by the seed; 0: all"
     )
