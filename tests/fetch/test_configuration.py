@@ -53,6 +53,15 @@ def test_a_fault_has_its_file_and_line(host: Host, line: str, fault: str):
     assert any(fault in each and re.match(f"({number}|6|1): ", each) for each in found), found
 
 
+@pytest.mark.parametrize("other", ["{0}/www", "{0}/./www", "{0}/link/www"])
+def test_two_certificates_in_one_folder_are_refused(host: Host, other: str):
+    """Each run would replace the one by the other, however the folder is written."""
+    (host.folder / "link").symlink_to(host.folder)
+    host.declare("[certificate www]", f"names = {NAME}", f"folder = {other.format(host.folder)}")
+
+    assert any(f"{host.folder}/www: as in the section of line 6" in fault for fault in faults(host))
+
+
 def test_every_fault_is_reported_at_once(host: Host):
     """In the order of the lines."""
     host.declare("mode = 0777", "haproxy = 1", "connect = x")

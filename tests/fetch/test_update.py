@@ -18,6 +18,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from certmandate_fetch import files
 from certmandate_fetch.store import FILES
 from tests.fetch.host import FOLDER, NAME, Host, TlsServer, a_new_pair
 
@@ -323,6 +324,31 @@ def test_a_pair_that_was_never_presented_is_not_brought_back(host: Host):
     assert (host.folder / "key.p12").read_bytes() == keystore
 
 
+def test_a_reload_that_fails_on_a_full_disk_is_reported(host: Host, monkeypatch: pytest.MonkeyPatch):
+    """The former keystore cannot be written: the error names both, and the server is reloaded all the same."""
+    host.publish(a_new_pair(begins_days_ago=2))
+    host.declare(*keystore_lines(host))
+    host.update()
+    host.declare(f"reload = {failing_once(host, 'reload')}", *keystore_lines(host))
+    serial, copied = host.publish(), []
+
+    def full(source: Path, target: Path) -> None:
+        copied.append(target)
+        if len(copied) > 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        original(source, target)
+
+    original = files.copy
+    monkeypatch.setattr("certmandate_fetch.files.copy", full)
+
+    failed = host.update()
+
+    assert type(failed.error).__name__ == "ReloadFailed"
+    assert "the former files could not be put in place again (No space left on device)" in str(failed.error)
+    assert host.commands() == [f"reload {serial}", f"reload {serial}"]
+    assert host.served_now() == serial, "one whole pair, which the next run activates again"
+
+
 def test_the_first_certificate_is_taken_back_to_nothing(host: Host):
     """There are no former files to put in place."""
     host.declare("reload = false", *keystore_lines(host))
@@ -408,6 +434,50 @@ def test_a_changed_declaration_or_a_lost_file_builds_again(host: Host):
     assert host.update().changed
     assert host.update().changed is False
     assert host.served_now() == serial
+
+
+@pytest.mark.parametrize("how", ["{0}/{1}", "./{1}", "{1}/", "../www/{1}"])
+def test_a_link_that_was_made_by_hand_keeps_its_version(host: Host, how: str):
+    """`ln -s` with a whole path is what an administrator types; without its version the server finds no key."""
+    serial = host.publish()
+    host.update()
+    (version,) = host.versions()
+    host.live.unlink()
+    host.live.symlink_to(how.format(host.folder / "www", version))
+
+    host.bucket.reads.clear()
+
+    assert (host.update().changed, host.served_now(), len(host.bucket.reads)) == (False, serial, 1)
+
+    renewed = host.publish()
+    assert (host.update().error, host.served_now(), len(host.versions())) == (None, renewed, 1)
+
+
+def test_a_link_to_another_folder_is_replaced(host: Host):
+    """What it leads to is not the client's to remove."""
+    other = host.folder / "elsewhere"
+    other.mkdir()
+    (host.folder / "www").mkdir()
+    host.live.symlink_to(other)
+    serial = host.publish()
+
+    assert (host.update().error, host.served_now(), other.is_dir()) == (None, serial, True)
+
+
+@pytest.mark.parametrize("name", ["privkey.pem", "key.p12"])
+def test_a_changed_mode_is_set_again(host: Host, name: str):
+    """After `chmod -R` on a server everyone reads the key until the next renewal."""
+    host.declare(*keystore_lines(host))
+    serial = host.publish()
+    host.update()
+    changed = host.folder / name if name == "key.p12" else host.live / name
+    changed.chmod(0o644)
+
+    assert host.update().changed
+
+    file = host.folder / name if name == "key.p12" else host.live / name
+    assert (file.stat().st_mode & 0o777, host.served_now()) == (0o600, serial)
+    assert host.update().changed is False
 
 
 def test_only_folders_of_the_client_are_removed(host: Host):

@@ -89,7 +89,7 @@ def read_configuration(path: Path) -> Configuration:
     certificates = [_certificate(each) for each in sections if each.title.startswith("certificate ")]
     if len(stores) != 1 or not certificates:
         faults.add(1, "one section [store] and at least one section [certificate NAME] are needed")
-    _require_separate(sections, faults)
+    _require_separate(sections, certificates, faults)
     faults.require_none()
     return Configuration(stores[0], tuple(certificates))
 
@@ -196,11 +196,13 @@ def _endpoints(section: Section, names: tuple[str, ...]) -> Iterator[Endpoint]:
             yield Endpoint(match[1].strip("[]"), int(match[2]), match[3] or names[0].replace("*", "any"))
 
 
-def _require_separate(sections: Sequence[Section], faults: Faults) -> None:
+def _require_separate(sections: Sequence[Section], certificates: Sequence[Declaration], faults: Faults) -> None:
     """Two certificates in one place would replace each other in every run."""
     taken: dict[str, int] = {}
-    for section in sections:
-        for place in filter(None, (section.title, section.text("folder", ""), section.text("keystore", ""))):
+    titled = [each for each in sections if each.title.startswith("certificate ")]
+    for section, declared in zip(titled, certificates):  # `strict` is of Python 3.10
+        keystore = (declared.keystore.path,) if declared.keystore else ()
+        for place in (section.title, *(str(path.resolve()) for path in (declared.folder, *keystore))):
             if place in taken:
                 faults.add(section.line, f"{place}: as in the section of line {taken[place]}")
             taken.setdefault(place, section.line)

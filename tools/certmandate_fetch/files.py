@@ -64,6 +64,16 @@ def content(path: Path) -> bytes | None:
         return None
 
 
+def has(path: Path, *, uid: int, gid: int, mode: int) -> bool:
+    """Return whether *path* is a regular file of that mode, and of that owner and group; ids of -1: of any."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return False
+    is_owned = uid in (-1, status.st_uid) and gid in (-1, status.st_gid)
+    return is_owned and stat.S_ISREG(status.st_mode) and stat.S_IMODE(status.st_mode) == mode
+
+
 def _read(path: Path) -> tuple[bytes, os.stat_result]:
     """The content of a regular file and its status, both of one descriptor."""
     with open(path, "rb", opener=_opened) as file:

@@ -77,14 +77,21 @@ class Installation:
         return files.content(self._folder / self._target() / "cert.pem") if self._target() else None
 
     def is_as_declared(self, version: Version) -> bool:
-        """Return whether every file of the version is there, and was built by the present declaration."""
-        are_there = all((version.folder / name).is_file() for name in self._names())
-        return are_there and version.state.declaration == self._declaration()
+        """Return whether every file of the version is as the present declaration has built it, but for its content."""
+        are_right = all(self._is_right(version.folder / name) for name in self._names())
+        return are_right and version.state.declaration == self._declaration()
 
     def is_shown(self, version: Version) -> bool:
         """Return whether the keystore, too, is that of the version."""
-        keystore = self._declared.keystore
-        return not keystore or files.content(keystore.path) == files.content(version.folder / KEYSTORE)
+        if not (keystore := self._declared.keystore):
+            return True
+        is_copy = files.content(keystore.path) == files.content(version.folder / KEYSTORE)
+        return is_copy and self._is_right(keystore.path)
+
+    def _is_right(self, path: Path) -> bool:
+        """Whether it is a file with the declared owner and mode; after `chmod -R` everyone might read a key."""
+        declared = {"uid": self._declared.uid, "gid": self._declared.gid}
+        return files.has(path, mode=self._declared.mode, **declared)
 
     def begin(self, serial: str) -> Path:
         """Make the folder of a new version, which only this user can enter."""
@@ -143,7 +150,11 @@ class Installation:
                 shutil.rmtree(entry)
 
     def _target(self) -> str:
-        return str(self._link.readlink()) if self._link.is_symlink() else ""
+        """The name of the version that the link shows, however it is written; empty: it shows none."""
+        if not self._link.is_symlink():
+            return ""
+        shown = self._folder / self._link.readlink()
+        return shown.name if shown.parent.resolve() == self._folder.resolve() else ""
 
     def _declaration(self) -> str:
         """A new password counts by the time of its file."""

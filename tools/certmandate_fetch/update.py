@@ -133,19 +133,15 @@ class Updater:
         try:
             installation.switch_to(version)
         except OSError:
-            installation.switch_back(version)
+            _switched_back(installation, version)
             raise
         if declared.test and (failure := _run(declared.test, variables)):
-            installation.switch_back(version)
-            msg = f"with the new files, the test command {failure}; the former files are in place again"
+            msg = f"with the new files, the test command {failure}; {_switched_back(installation, version)}"
             raise ServerTestFailed(msg)
         if declared.reload and (failure := _run(declared.reload, variables)):
-            installation.switch_back(version)
+            former = _switched_back(installation, version)
             again = _run(declared.reload, variables)
-            msg = (
-                f"the reload command {failure}; the former files are in place again, and the second reload "
-                f"{again or 'succeeded'}"
-            )
+            msg = f"the reload command {failure}; {former}, and the second reload {again or 'succeeded'}"
             raise ReloadFailed(msg)
 
     # ---- Compare ---------------------------------------------------------------------------------------
@@ -159,6 +155,15 @@ class Updater:
             states = ", ".join(f"{each.address} ({each.name}): {each.state}" for each in wrong)
             msg = f"{version.state.serial} is installed, but is not presented at {states}"
             raise NotServed(msg)
+
+
+def _switched_back(installation: Installation, version: Version) -> str:
+    """Switch back; return what became of it. The next run tries again what *version* is left of."""
+    try:
+        installation.switch_back(version)
+    except OSError as error:
+        return f"the former files could not be put in place again ({error.strerror or error})"
+    return "the former files are in place again"
 
 
 def _leaf(installation: Installation) -> Leaf | None:
