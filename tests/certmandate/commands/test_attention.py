@@ -103,7 +103,9 @@ def test_a_refused_login_is_not_answered_with_force(sit: Sit):
     assert "--force --reason" not in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [("renew", "univ/idp"), ("check", "univ")], ids=["renew", "check"])
+@pytest.mark.parametrize(
+    "arguments", [("renew", "univ/idp"), ("renew", "--all-due"), ("check", "univ")], ids=["renew", "all due", "check"]
+)
 def test_a_refused_login_is_repeated_only_after_a_question(sit: Sit, arguments: tuple[str, ...]):
     """N8: each further refused login brings the account nearer to its lock; a new credential is tried at once."""
     desk = sit("idp:20")

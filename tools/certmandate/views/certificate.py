@@ -58,7 +58,8 @@ def page(record: DelegationRecord, state: Judgement, judged: JudgedEstate, histo
     title = Text(f"{state.path}  ", style="bold").append(
         printing.state_text(state.state.label, state.severity, normal="green")
     )
-    findings = map(problem_line, judged.problems_of(spec.delegation, spec.name))
+    today = judged.at.date()
+    findings = (problem_line(each, today) for each in judged.problems_of(spec.delegation, spec.name))
     return [
         title,
         printing.facts(requested),
