@@ -84,7 +84,7 @@ def test_a_wrong_value_is_refused_without_the_words_of_libraries(
     text, error = capsys.readouterr()
     assert printed in json.loads(text)["text"]
     assert printed in error
-    assert not [word for word in ("Value error", "Input should", "%") if word in text + error]
+    assert not [leak for leak in ("Value error", "Input should", "%") if leak in text + error]
 
 
 def test_no_help_shows_a_format_of_strftime():
