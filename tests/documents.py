@@ -7,47 +7,58 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from stack.rehearsal.documented import in_sentences
+
 BASH = shutil.which("bash") or "/bin/bash"
 ROOT = Path(__file__).resolve().parents[1]
 ALL = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 
-_RECORDED, _REAL = ("aws", "certmandate", "certmandate-fetch", "make"), ("date", "grep")
-_RECORDER = """#!/bin/bash
-[[ $0 == */sleep || $0 == */python3 ]] || printf '%s\\x1f' "${0##*/}" "$@" >> "$CALLS"
-printf '\\n' >> "$CALLS"
-echo value
+PROGRAMS = (
+    "apachectl", "apt", "apt-get", "aws", "bash", "brew", "certmandate", "certmandate-fetch", "certspotter", "curl",
+    "dig", "docker", "doveconf", "git", "haproxy", "helm", "kubectl", "make", "nginx", "node", "npm", "openssl", "pip",
+    "postfix", "pytest", "python", "python3", "sam", "scp", "ssh", "sudo", "systemctl", "systemd-analyze",
+)  # fmt: skip
+"""Programs whose commands are within sentences, too: there, a command cannot be told from other code."""
+_REAL = ("date", "grep")
+_RECORDS = """
+command_not_found_handle() {
+    printf '%s\\x1f' "$@" >> "$CALLS"
+    printf '\\x1e' >> "$CALLS"
+    echo value
+}
+cd() { :; }
+sleep() { :; }
+rm() { command_not_found_handle rm "$@"; }
 """
 
 
 def blocks(document: Path) -> list[str]:
-    """Return the blocks of commands."""
-    return re.findall(r"^```sh\n(.*?)^```$", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    """Return the blocks of commands, without prompts."""
+    text = document.read_text(encoding="utf-8")
+    found = re.findall(r"^```(?:sh|console)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    return [re.sub(r"^\$ ", "", block, flags=re.MULTILINE) for block in found]
 
 
 def sections(document: Path) -> list[str]:
     """Return the blocks, and the commands within sentences that have arguments."""
-    text = document.read_text(encoding="utf-8")
-    sentences = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
-    inline = re.findall(r"`((?:aws|certmandate|certmandate-fetch) [^`]*)`", sentences)
-    complete = [command for command in inline if not re.fullmatch(r"certmandate (?:audit )?[\w-]+", command)]
-    return blocks(document) + [re.sub(r"<[^>]*>", "value", command) for command in complete]
+    found = in_sentences(document.read_text(encoding="utf-8"), PROGRAMS)
+    return blocks(document) + [re.sub(r"<[^>]*>", "value", command) for command in found]
 
 
 def typed(document: Path, folder: Path) -> list[list[str]]:
-    """Return the commands that a shell calls for all sections of a document."""
-    for name in (*_RECORDED, "sleep", "python3", "git", "cd", "rm"):
-        (folder / name).write_text(_RECORDER)
-        (folder / name).chmod(0o700)
+    """Return the commands that a shell calls for all sections of a document, those of `.venv/bin` by their names."""
     for name in _REAL:
         (folder / name).symlink_to(shutil.which(name) or name)
-    calls = folder / "calls"
+    calls, text = folder / "calls", "\n".join(sections(document)).replace(".venv/bin/", "")
     calls.touch()
+    variables = dict.fromkeys(("DELEGATION", "CERTIFICATE"), "value")
     subprocess.run(
-        [BASH, "-c", "cd() { :; }\n" + "\n".join(sections(document))],
-        env={"PATH": str(folder), "CALLS": str(calls), **dict.fromkeys(("DELEGATION", "CERTIFICATE"), "value")},
+        [BASH, "-c", f"{_RECORDS}readonly PATH\n{text}"],
+        env={"PATH": str(folder), "CALLS": str(calls), **variables},
         cwd=folder,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
     )
-    recorded = [line.split("\x1f")[:-1] for line in calls.read_text(encoding="utf-8").splitlines()]
-    return [call for call in recorded if call and call[0] in _RECORDED]
+    called = [line.split("\x1f")[:-1] for line in calls.read_text(encoding="utf-8").split("\x1e")]
+    return [call for call in called if call]

@@ -31,7 +31,7 @@ async function measure(page, width, language) {
   await tab.goto(`${pathToFileURL(page)}${language ? `#${language}` : ""}`);
   const requested = requests.length - 1; // without the page itself
   await tab.evaluate(axe);
-  const result = await tab.evaluate(() => window.axe.run(document, { resultTypes: ["violations", "incomplete"] }));
+  const result = await axeOf(tab);
   const shown = await tab.evaluate(() =>
     [...document.querySelectorAll("section.language")].filter((element) => element.offsetHeight).map((element) => element.lang));
   const scrollWidth = await tab.evaluate(() => document.documentElement.scrollWidth);
@@ -42,6 +42,7 @@ async function measure(page, width, language) {
   const printed = await tab.evaluate(() =>
     Object.fromEntries([".certificate .name", ".task h3", ".printed"].map((selector) =>
       [selector, [...document.querySelectorAll(selector)].filter((element) => element.checkVisibility()).length])));
+  const onPaper = width > 360 ? await axeOf(tab) : { violations: [] };
   await tab.emulateMedia({ media: "screen" });
   await tab.screenshot({ path: join(folder, `${basename(page, ".html")}-${width}-${language || "both"}.png`), fullPage: true });
   await context.close();
@@ -49,8 +50,13 @@ async function measure(page, width, language) {
     width, language, requested, shown, scrollWidth, headings, printed,
     rules: result.passes.length,
     violations: result.violations.map(brief),
+    printedViolations: onPaper.violations.map(brief),
     incomplete: result.incomplete.map(brief),
   };
+}
+
+function axeOf(tab) {
+  return tab.evaluate(() => window.axe.run(document, { resultTypes: ["violations", "incomplete"] }));
 }
 
 function brief(rule) {

@@ -87,6 +87,12 @@ def test_axe_finds_no_violation(measured: Measurements) -> None:
 
 
 @needs_browser
+def test_axe_finds_no_violation_in_what_is_printed(measured: Measurements) -> None:
+    """Guide and mandate are signed on paper; a colour that is readable on a screen may not be on white."""
+    assert [view["printedViolations"] for view in measured] == [[] for _ in measured]
+
+
+@needs_browser
 def test_a_phone_shows_each_page_without_horizontal_scrolling(measured: Measurements) -> None:
     """360 px is the narrowest phone that is still sold."""
     assert [(view["width"], view["scrollWidth"]) for view in measured if view["scrollWidth"] > view["width"]] == []

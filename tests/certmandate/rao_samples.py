@@ -124,7 +124,6 @@ FINDINGS = (
         due=date(2026, 12, 1),
         screen="Settings → Organizations → Departments → Domains",
     ),
-    Finding("PasswordExpiring", "warning", "operator", "step 6: the account's password expires", due=date(2026, 12, 2)),
     Finding("SomethingNew", "warning", "rao", f"unheard of {HOSTILE}"),
 )
 
@@ -144,5 +143,4 @@ def month(*, name: str = "2026-11", organisation: str = DELEGATION.organisation)
     rows, own = [REFUSED, row()], [Acknowledgement("univ", "4711", "ordered by the library", NOW)]
     found = record(*FINDINGS, delegation=delegation)
     report = rao_report(found, managed, rows, month_named(name), NOW, acknowledged=own, proof=Proof(HEAD, SEAL))
-    asked = (finding for finding in FINDINGS if finding.actor == "rao")
-    return replace(report, asks=dict.fromkeys(asked, Otherwise(Consequence.EXPIRES, date(2026, 12, 8))))
+    return replace(report, asks=dict.fromkeys(FINDINGS, Otherwise(Consequence.EXPIRES, date(2026, 12, 8))))

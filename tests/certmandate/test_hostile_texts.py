@@ -96,7 +96,7 @@ def test_no_command_prints_a_control_character(
     lines: list[tuple[object, ...]] = [
         ("check", "univ", "--json"), ("renew", "univ/idp", *why), ("status",), ("status", "--json"),
         ("show", "univ/idp"), ("show", "univ/idp", "--json"), ("findings", "univ"), ("findings", "univ", "--json"),
-        ("findings", "univ", "--for", "operator"), ("plan", hostile.folder), ("plan", hostile.folder, "--json"),
+        ("plan", hostile.folder), ("plan", hostile.folder, "--json"),
         ("calendar",), ("calendar", "--ics"), ("status", "--csv"), ("export", "--openmetrics"),
         ("export", "--public-keys"),
         ("renew", "univ/www", "--withdraw", *why), ("close-order", "univ/idp", *why),

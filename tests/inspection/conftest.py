@@ -69,8 +69,8 @@ class Mandate:
     error: NeedsAttention | None = None
     """What the inspection ended with."""
 
-    def inspect(self, *, whole: bool = True, full: bool = False) -> Inspection:
-        """Inspect it as a run does; return the inspection in the order book."""
+    def inspect(self, *, whole: bool = True, **plan: Any) -> Inspection:
+        """Inspect it as a run does, with more of its *plan*; return the inspection in the order book."""
         self.simulator = Simulator(self._world(), clock=self.clock)
         for dial, value in self.dials.items():
             setattr(self.simulator.dials, dial, value)
@@ -95,7 +95,7 @@ class Mandate:
         name = self.delegation.name
         task = DelegationTask("run", self.clock(), name, dry_run=True, whole=whole, certificates=(), capacity=30)
         try:
-            self.tasks = step(replace(task, full=full))
+            self.tasks = step(replace(task, **plan))
         except NeedsAttention as error:
             self.error = error
         return self.inspection

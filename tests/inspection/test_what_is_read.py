@@ -10,8 +10,11 @@ import httpx
 import pytest
 
 from renewal.domain.errors import AddressRefused, CredentialRefused
+from renewal.domain.run.payload import Task
 from renewal.domain.setup.check_result import SetupStep
+from renewal.domain.setup.domain_checks import dcv_soon
 from renewal.domain.setup.inspection import Inspection
+from tests.unit.system import NOW
 
 from .conftest import DELEGATION, LOGIN, Mandate, faults
 
@@ -85,6 +88,13 @@ def test_the_operator_reads_everything(days: int) -> None:
     assert mandate.inspection.full_at == mandate.clock()
 
 
+def test_everything_is_read_for_what_a_rule_replaces() -> None:
+    """The certificate is not due by itself: only the plan has it."""
+    mandate = quiet()
+
+    assert requests_of(mandate, certificates=(Task("run", NOW, "univ", "idp", ("replacement",)),)) > DAILY
+
+
 def without_an_answer(path: str) -> Any:
     """Make SCM fail for every path that begins with *path*."""
 
@@ -103,6 +113,16 @@ def test_what_scm_did_not_answer_is_read_the_next_day(path: str) -> None:
     mandate.change = without_an_answer(path)
     requests_of(mandate, full=True)
     mandate.change = Mandate().change
+
+    assert requests_of(mandate) > DAILY
+    assert requests_of(mandate) == DAILY
+
+
+def test_a_report_that_scm_shows_at_the_second_request_is_not_missing() -> None:
+    """A daily inspection that lacks a section reads everything, and asks for it again."""
+    mandate = quiet()
+    answers = iter([httpx.Response(503, json={})])
+    mandate.change = lambda path, document: next(answers, document) if path.startswith("/report") else document
 
     assert requests_of(mandate) > DAILY
     assert requests_of(mandate) == DAILY
@@ -162,6 +182,8 @@ def test_a_revoked_certificate_is_renewed_the_same_day() -> None:
 
     assert requests_of(mandate) > DAILY
 
+    paths = [call.path for call in mandate.simulator.calls]
+    assert len(paths) == len(set(paths))
     assert mandate.inspection.withdrawn == {"ABC": "revoked"}
     assert {task["certificate"] for task in mandate.tasks["certificates"]} == {"idp", "apps"}
     assert mandate.inspection.full_at == mandate.clock()
@@ -178,3 +200,21 @@ def test_an_order_that_is_not_ours_is_found_the_same_day() -> None:
     assert requests_of(mandate) == DAILY
 
     assert codes(mandate.inspection) == {"OrderNotOurs", "ServedNotListed"}
+
+
+def test_a_validation_is_reported_on_its_day_from_what_was_kept() -> None:
+    """The calendar goes on, and what was read last has the date."""
+    mandate = Mandate(account={"password_expires_in_days": None})
+    first, second = mandate.domains
+    requests: list[int] = []
+    # The day on which it is reported is no day of a full inspection.
+    for days in range(60, 60 + WEEK):
+        ends = (mandate.clock() + timedelta(days=days)).date()
+        mandate.domains = (replace(first, dcv_expires_on=ends), second)
+        mandate.inspect(full=True)
+        requests = [requests_of(mandate) for _ in range(days - dcv_soon(NOW).days)]
+        if requests[-1] == DAILY:
+            break
+
+    assert requests[-1] == DAILY
+    assert faults(mandate.inspection) == {(SetupStep.DOMAINS.value, "DcvLapsing")}

@@ -23,7 +23,6 @@ from tests.workflow.system import Ended, started
 _ITEM = re.compile(r"- (\S+): the (?:operator|RAO) must act (now)?")
 _NAME = re.compile(r"[A-Z]\w+")
 _METRIC = re.compile(r"certmandate_certificate_(\w+)\{(.*?)\} (\S+)")
-_LISTED = re.compile(r"^- (?:\w+): (\S+): .*\((?:security, )?(\w+); for ")
 _TASK = re.compile(
     r'<li class="task error">.*?<p class="subject">([\w-]+).*?Procedure: docs/runbook.md, (?:<\w+>)?(\w+)', re.DOTALL
 )
@@ -123,19 +122,10 @@ def show(after: AfterRun) -> Compared:
     return expected, found
 
 
-def findings(after: AfterRun, actor: str = "") -> Compared:
-    """`findings --json`, for an actor or all."""
-    arguments = ("--for", actor) if actor else ()
-    found = {name: after.desk.document("findings", name, *arguments)["findings"] for name in after.inspected}
-    return after.problems(actor, after.inspected), _of_each(found)
-
-
-def list_for_the_operator(after: AfterRun) -> Compared:
-    """`findings --for operator`."""
-    texts = (after.desk.run("findings", name, "--for", "operator").stdout for name in after.inspected)
-    lines = [match for text in texts for line in text.splitlines() if (match := _LISTED.match(line))]
-    expected = sorted((key.path, key.code) for key in after.problems("operator", after.inspected))
-    return expected, sorted((line[1], line[2]) for line in lines)
+def findings(after: AfterRun) -> Compared:
+    """`findings --json`."""
+    found = {name: after.desk.document("findings", name)["findings"] for name in after.inspected}
+    return after.problems("rao", after.inspected), _of_each(found)
 
 
 def raos_report(after: AfterRun) -> Compared:
@@ -231,9 +221,6 @@ VIEWS: Mapping[str, Callable[[AfterRun], Compared]] = {
     "status --expires-before": selected,
     "show": show,
     "findings": findings,
-    "findings --for rao": lambda after: findings(after, "rao"),
-    "findings --for operator": lambda after: findings(after, "operator"),
-    "the operator's list": list_for_the_operator,
     "the RAO's report": raos_report,
     "notices": notices,
     "alerts": alerts,

@@ -24,6 +24,7 @@ T = TypeVar("T")
 class JudgedEstate:
     """What is judged at one time."""
 
+    at: datetime
     certificates: tuple[Judgement, ...]
     """Most urgent first."""
     problems: tuple[Problem, ...]
@@ -47,7 +48,7 @@ class JudgedEstate:
         )
         paths = {judgement.path for judgement in certificates}
         problems = tuple(each for each in self.problems if not each.certificate or each.path in paths)
-        return JudgedEstate(certificates, problems)
+        return JudgedEstate(self.at, certificates, problems)
 
     def of_delegations(self) -> dict[str, list[Judgement]]:
         """Return the judgements of each delegation that has certificates, most urgent first."""
@@ -105,6 +106,7 @@ def judged_estate(
         record, failure, mine = records.get(name), failures.get(name), judgements.get(name, ())
         problems += problems_of(name, record, mine, now, times, failure=failure, unreadable=damaged)
     return JudgedEstate(
+        now,
         tuple(sorted(judged, key=lambda judgement: judgement.urgency)),
         tuple(sorted(problems, key=lambda problem: problem.urgency)),
     )

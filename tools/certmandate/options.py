@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -15,6 +15,9 @@ from certmandate.exit import Refused
 from certmandate.stored_credential.rotation import current_version
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import CREDENTIAL_ERRORS
+
+if TYPE_CHECKING:
+    from renewal.domain.setup.inspection import DelegationRecord
 
 DelegationArgument = Annotated[
     str, typer.Argument(metavar="DELEGATION", help="Name of the delegation.", autocompletion=delegation_names)
@@ -66,9 +69,9 @@ def confirm(question: str, *, yes: bool) -> None:
         raise Refused(msg)
 
 
-def confirm_logins(deployment: Deployment, delegations: Iterable[str], *, yes: bool) -> None:
+def confirm_logins(deployment: Deployment, records: Iterable[DelegationRecord], *, yes: bool) -> None:
     """Ask before a run logs in once more with a credential that SCM has refused. Raises Refused."""
-    refused = [name for name in sorted(set(delegations)) if _is_refused(deployment, name)]
+    refused = sorted({record.delegation.name for record in records if _is_refused(deployment, record)})
     if refused:
         confirm(
             f"SCM refused the last login of {', '.join(refused)} with the credential that is still stored, counts "
@@ -77,12 +80,11 @@ def confirm_logins(deployment: Deployment, delegations: Iterable[str], *, yes: b
         )
 
 
-def _is_refused(deployment: Deployment, delegation: str) -> bool:
-    record = deployment.book.delegation(delegation)
+def _is_refused(deployment: Deployment, record: DelegationRecord) -> bool:
     findings = record.inspection.findings if record.inspection else ()
     if record.refusal is None or not any(finding.code in CREDENTIAL_ERRORS for finding in findings):
         return False
-    return current_version(deployment, delegation) == record.refusal.version
+    return current_version(deployment, record.delegation.name) == record.refusal.version
 
 
 def split(path: str) -> CertificatePath:

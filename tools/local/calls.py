@@ -49,7 +49,7 @@ class CallRecorder:
         self._calls = calls
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer the request and record it."""
+        """Answer the request and record it; 501 for what moto does not implement, which would print a traceback."""
         from moto.core.request import Request
 
         request = Request({**environ})
@@ -67,7 +67,21 @@ class CallRecorder:
             self._calls.append(AwsCall(service, operation, who, region, code, request.path, query, headers, body))
             return start_response(status, *arguments)
 
-        return self._app(environ, respond)
+        try:
+            return self._app(environ, respond)
+        except (ImportError, NotImplementedError):  # moto lacks the operation, or a package for the service
+            content_type, answer = _not_implemented(operation, request.mimetype)
+            respond("501 Not Implemented", [("Content-Type", content_type)])
+            return [answer.encode()]
+
+
+def _not_implemented(operation: str, media_type: str) -> tuple[str, str]:
+    """Return type and text of an error of AWS, in the protocol of a request of *media_type*."""
+    code, text = "NotImplemented", f"The local AWS does not implement {operation}."
+    if "form" in media_type:
+        xml = f"<ErrorResponse><Error><Code>{code}</Code><Message>{text}</Message></Error></ErrorResponse>"
+        return "text/xml", xml
+    return "application/json", json.dumps({"__type": code, "message": text})
 
 
 def _body(content: bytes, media_type: str) -> Mapping[str, Any]:

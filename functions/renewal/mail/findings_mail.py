@@ -74,7 +74,7 @@ def findings_mail(
     language: Language,
     third_party: str = "",
 ) -> Mail:
-    """Return the mail about *findings*, most urgent first, each with what happens otherwise.
+    """Return the mail about *findings*, all for the RAO, most urgent first, each with what happens otherwise.
 
     *day*: of the inspection; *third_party*: the signature.
     """
@@ -109,7 +109,7 @@ def names_in(finding: Finding) -> tuple[str, ...]:
 def _subject(organisation: str, findings: Collection[Finding], language: Language) -> str:
     kind, day = "none", ""
     if findings:
-        to_do = [finding for finding in findings if finding.severity != "info" and finding.actor == "rao"]
+        to_do = [finding for finding in findings if finding.severity != "info"]
         days = [finding.due for finding in to_do if finding.due]
         kind = "info" if not to_do else "now" if len(days) < len(to_do) else "urgent"
         day = language.day(min(days)) if kind == "urgent" else ""
@@ -133,10 +133,9 @@ def _lines(
         ("names", ", ".join(names_in(finding))),
         ("detail", detail_in(language, finding) or _quoted(finding, known, language)),
         ("do", plain(texts["do"], finding_values(record, language))),
-        ("where", finding.screen + language.meaning(finding.screen) if finding.actor == "rao" else ""),
+        ("where", finding.screen + language.meaning(finding.screen)),
         ("planned" if finding.code in _AUTOMATIC else "when", _day(finding, language)),
         ("otherwise", otherwise),
-        ("who", language.text(f"mail.{finding.actor}") if finding.actor != "rao" else ""),
     ):
         if value:
             yield f"   {language.text(f'mail.{key}')}{language.texts['colon']}{value}"

@@ -52,9 +52,9 @@ _DECIDE = (
     "--order-again --reason …`. If it is there, have it declined or revoked, then `certmandate close-order {path} "
     "--reason …`"
 )
+Rules = tuple[ReplacementRule, ...]
 LEAST_ORDER_SECONDS = 35.0
 """Before an intent is written: 24 s that writing it may take, and twice the 3 to 6 s in which SCM answers an order."""
-_URGENT = frozenset({Cause.ASKED, Cause.LAST_RESORT, Cause.EXPIRED, Cause.REVOKED, Cause.REPLACED_IN_SCM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +84,19 @@ class Enroll:
         the NeedsAttention that is the reason why nothing can be ordered.
         """
         record, certificate = self.book.with_delegation(task.delegation, task.certificate)
+        rules = self._rules(certificate, task)
         if certificate.order is None:
-            if done := self._done_by_another(certificate, record, task):
+            if done := self._done_by_another(certificate, record, task, rules):
                 return done
-            if _may_wait(task) and self.clock() > task.started_at + LONGEST_ORDERING:
+            if task.may_wait and self.clock() > task.started_at + LONGEST_ORDERING:
                 return Progress(task.run_id, task.delegation, task.certificate, "", 0, ResultStatus.DEFERRED)
-            self._require_capacity(certificate, task)
+            self._require_capacity(task, rules)
         elif certificate.order.ssl_id is not None:
             return _progress(task, certificate.order)
         with ScmLogin(self.transitions, self.accounts).authority(record, task.run_id) as authority:
             if certificate.order is None:
                 inspection = self._inspected(record, authority, task)
-                order = self._begin(certificate, record, inspection, task)
+                order = self._begin(certificate, record, inspection, task, rules)
             else:
                 order = self._resume(certificate.order, record, authority, task, certificate.permission)
             if order.ssl_id is None:
@@ -103,7 +104,7 @@ class Enroll:
         return _progress(task, order)
 
     def _done_by_another(
-        self, certificate: ManagedCertificate, record: DelegationRecord, task: Task
+        self, certificate: ManagedCertificate, record: DelegationRecord, task: Task, rules: Rules
     ) -> Progress | None:
         """A certificate that was due when the plan was made may have been renewed since, by another run."""
         served = certificate.served
@@ -111,18 +112,16 @@ class Enroll:
             return _end_of_planned_order(certificate, task)
         if certificate.last_error:  # what ended an order without a certificate has left it
             _require_unended(self.book.history(*certificate.spec.record_key), task)
-        rules = self.book.replacements() if Cause.REPLACEMENT in task.causes else ()
         still_due = decide_with(certificate, record.inspection, self.clock(), replacements=rules)
         if still_due.held:  # no plan has what is on hold: an order has failed since
             return _end_of_planned_order(certificate, task)
         return None if served is None or still_due.causes else _stored(task, served)
 
-    def _require_capacity(self, certificate: ManagedCertificate, task: Task) -> None:
+    def _require_capacity(self, task: Task, rules: Rules) -> None:
         """Raise TooManyDue when this run has begun as many orders as it may: whoever forges a plan has no more."""
         begun = self.book.begun(task.delegation, task.run_id)
         if len(begun) < self.orders_per_delegation:
             return
-        rules = [rule for rule in self.book.replacements() if rule.covers(certificate)]
         # What raised caps permit for a rule takes nothing from the ordinary renewals.
         counted = [order for order in begun if rules or Cause.REPLACEMENT not in order.causes]
         raised = max((rule.caps.orders_per_delegation for rule in rules if rule.caps), default=0)
@@ -131,7 +130,12 @@ class Enroll:
             raise TooManyDue(msg)
 
     def _begin(
-        self, certificate: ManagedCertificate, record: DelegationRecord, inspection: Inspection, task: Task
+        self,
+        certificate: ManagedCertificate,
+        record: DelegationRecord,
+        inspection: Inspection,
+        task: Task,
+        rules: Rules,
     ) -> Order:
         """Write the intent; return the order that is to be posted."""
         if certificate.permission is None:
@@ -141,7 +145,7 @@ class Enroll:
         refusals = self.acm.foresee(certificate)
         if set(refusals) == set(certificate.spec.stores):  # a store that takes the certificate does not wait for others
             raise error_of(refusals)
-        order = self._intend(certificate, record, task, term_days)
+        order = self._intend(certificate, record, task, term_days, rules)
         self._require_time()  # after the key was made and sealed, which may take half a minute
         # Refused when another run has opened an order, or has even stored its certificate, since ours was read.
         self.transitions.open(order, certificate.revision)
@@ -183,9 +187,10 @@ class Enroll:
         unrecorded = unrecorded_orders(later, reported, history, now)
         return Inspection(task.run_id, now, profiles=profiles, unrecorded=unrecorded)
 
-    def _intend(self, certificate: ManagedCertificate, record: DelegationRecord, task: Task, term_days: int) -> Order:
+    def _intend(
+        self, certificate: ManagedCertificate, record: DelegationRecord, task: Task, term_days: int, rules: Rules
+    ) -> Order:
         spec, token, now = certificate.spec, self.new_token(), self.clock()
-        rules = self._rules(certificate, task)
         key = KeyPair.generate(spec.key_type)
         return Order(
             delegation=spec.delegation,
@@ -208,9 +213,9 @@ class Enroll:
             posted_at=now,
         )
 
-    def _rules(self, certificate: ManagedCertificate, task: Task) -> tuple[ReplacementRule, ...]:
+    def _rules(self, certificate: ManagedCertificate, task: Task) -> Rules:
         """The replacement rules that cover the certificate; none is read unless the plan has that cause."""
-        if Cause.REPLACEMENT not in task.causes:
+        if certificate.order or Cause.REPLACEMENT not in task.causes:
             return ()
         return tuple(rule for rule in self.book.replacements() if rule.covers(certificate))
 
@@ -294,11 +299,6 @@ class Enroll:
                 self.transitions.fail(order, type(refusal).__name__, str(refusal), self.clock(), hold_until=None)
             raise
         return self.transitions.record_ordered(order, ssl_id)
-
-
-def _may_wait(task: Task) -> bool:
-    """Whether it is ordered for a replacement rule alone, and not for what is urgent without one."""
-    return Cause.REPLACEMENT in task.causes and _URGENT.isdisjoint(task.causes)
 
 
 def _progress(task: Task, order: Order) -> Progress:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from renewal.adapters.scm.pages import MOST_PAGES
+from renewal.adapters.scm.pages import MOST_BYTES, MOST_PAGES
 from renewal.domain import errors
 from renewal.domain.order import EnrollRequest, OrderDetails
 from renewal.domain.order_search import SearchedOrder
@@ -461,6 +461,19 @@ def test_a_list_without_an_end_ends_with_a_named_error():
     with pytest.raises(errors.ScmUnavailable, match="further page"):
         client(wire).domains(2001, frozenset(NAMES))
     assert len(wire.requests) == MOST_PAGES
+
+
+def test_a_list_of_large_pages_ends_before_it_fills_the_memory():
+    """Each page is within the limit of an answer; a hundred of them would be 200 MB."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        first = int(request.url.params["position"])
+        return json_answer([{"id": first + number, "name": "x.example", "more": "x" * 9_000} for number in range(200)])
+
+    wire = Wire(answer)
+    with pytest.raises(errors.ScmUnavailable, match="further page"):
+        client(wire).domains(2001, frozenset(NAMES))
+    assert len(wire.requests) <= MOST_BYTES // (200 * 9_000) + 1
 
 
 def test_an_order_listed_twice_is_opened_once():

@@ -55,7 +55,7 @@ def test_a_declined_order_is_in_the_raos_mail(sit: Sit):
     desk = sit("www", scm="dials: {issuance_polls: 0, outcome: declined}\n")
     desk.run("renew", "univ/www")
 
-    output = desk.run("findings", "univ", "--for", "rao", "--language", "fr").stdout
+    output = desk.run("findings", "univ", "--language", "fr").stdout
 
     assert "votre intervention est nécessaire dès maintenant" in output
     assert "Un administrateur a refusé notre demande dans SCM" in output
@@ -70,7 +70,7 @@ def test_an_order_that_awaits_approval_is_in_the_raos_mail_and_report(sit: Sit, 
     desk = sit("www", scm="dials: {issuance_polls: 0, outcome: requested}\n")
     desk.run("renew", "univ/www")
 
-    mail = desk.run("findings", "univ", "--for", "rao", "--language", "fr").stdout
+    mail = desk.run("findings", "univ", "--language", "fr").stdout
     report = ("report", "univ", "--month", f"{datetime.now(UTC):%Y-%m}")
     asks = desk.document(*report)["asks"]
     desk.run(*report, "--third-party", "Réseau Exemple", "--output", tmp_path)
@@ -103,7 +103,9 @@ def test_a_refused_login_is_not_answered_with_force(sit: Sit):
     assert "--force --reason" not in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [("renew", "univ/idp"), ("check", "univ")], ids=["renew", "check"])
+@pytest.mark.parametrize(
+    "arguments", [("renew", "univ/idp"), ("renew", "--all-due"), ("check", "univ")], ids=["renew", "all due", "check"]
+)
 def test_a_refused_login_is_repeated_only_after_a_question(sit: Sit, arguments: tuple[str, ...]):
     """N8: each further refused login brings the account nearer to its lock; a new credential is tried at once."""
     desk = sit("idp:20")

@@ -69,7 +69,7 @@ def test_status_shows_the_others_and_names_what_is_damaged(desk: Desk):
         (["show", "univ/www"], "www.univ.example", "'finished#www#2026-11-20T08:00:00.000000Z#t'"),
         (["check", "univ"], "step", "'certificate#idp'"),
         (["calendar"], "2027", "'certificate#idp'"),
-        (["findings", "univ", "--for", "operator"], "RecordUnreadable", "'certificate#idp'"),
+        (["findings", "univ"], "univ", "'certificate#idp'"),
         (["plan", "{folder}"], "univ/www", "'certificate#idp'"),
     ],
 )

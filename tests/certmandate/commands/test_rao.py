@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,6 @@ import pytest
 
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.setup.finding import Finding
-from renewal.domain.setup.inspection import Inspection
 from tests.certmandate.desk import Desk, seated
 
 THIS_MONTH = f"{datetime.now(UTC):%Y-%m}"
@@ -46,7 +46,7 @@ def test_report_writes_a_page_in_both_languages_or_json(desk: Desk, tmp_path: Pa
 
 def test_findings_prints_the_mail_in_both_languages(desk: Desk) -> None:
     """The mail is complete: receiver, subject, body and the signature of the guide."""
-    result = desk.run("findings", "univ", "--for", "rao", "--third-party", "Réseau Exemple")
+    result = desk.run("findings", "univ", "--third-party", "Réseau Exemple")
 
     assert result.exit_code == 0
     assert result.stdout.count("\nRéseau Exemple\n") == 2
@@ -54,37 +54,21 @@ def test_findings_prints_the_mail_in_both_languages(desk: Desk) -> None:
         assert words in result.stdout.replace("\u00a0", " ").replace("\u202f", " "), words
 
 
-def test_findings_for_the_rao_exclude_those_for_the_operator(desk: Desk) -> None:
-    """The RAO's mail must not have the operator's tasks."""
-    for_rao = desk.document("findings", "univ", "--for", "rao")
-    everything = desk.document("findings", "univ")
-
-    assert for_rao["to"] == "rao@univ.example"
-    assert for_rao["findings"]
-    assert {finding["actor"] for finding in for_rao["findings"]} == {"rao"}
-    assert set(for_rao["mails"]) == {"fr", "en"}
-    assert len(everything["findings"]) >= len(for_rao["findings"])
-
-
-def test_findings_for_the_operator_are_a_list_not_a_mail(desk: Desk) -> None:
-    """A text that begins with the RAO's address would be sent to the RAO."""
-    finding = Finding("PasswordExpiring", "warning", "operator", "the password expires")
+def test_findings_have_the_raos_tasks_only(desk: Desk) -> None:
+    """A mail to the RAO must not have the operator's tasks."""
     before = desk.book.delegation("univ").inspection
     assert before is not None
+    mine = Finding("PasswordExpiring", "warning", "operator", "the password expires")
     try:
-        desk.record_inspection("univ", Inspection("run", before.at, findings=(finding,)))
-        listed = desk.run("findings", "univ", "--for", "operator").stdout
-        found = desk.document("findings", "univ", "--for", "operator")
-        desk.record_inspection("univ", Inspection("run", before.at))
-        empty = desk.run("findings", "univ", "--for", "operator").stdout
+        desk.record_inspection("univ", replace(before, findings=(*before.findings, mine)))
+        found = desk.document("findings", "univ")
     finally:
         desk.record_inspection("univ", before)
 
-    line = "- warning: univ: the password expires (PasswordExpiring; for the operator; certmandate credential univ; "
-    assert listed.startswith(line)
-    assert listed.count("\n") == 1
-    assert (found["to"], found["mails"], len(found["findings"])) == (None, {}, 1)
-    assert empty.endswith("found nothing for the operator to do.\n")
+    assert found["to"] == "rao@univ.example"
+    assert found["findings"]
+    assert {finding["actor"] for finding in found["findings"]} == {"rao"}
+    assert set(found["mails"]) == {"fr", "en"}
 
 
 def test_the_daily_run_notifies_the_rao_and_commands_print_the_history(desk: Desk) -> None:

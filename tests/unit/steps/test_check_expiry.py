@@ -49,6 +49,7 @@ def test_the_daily_run_plans_what_is_due_and_inspects_all(system: System) -> Non
 
     assert planned(system) == {"univ/idp": ["new"], "univ/old": ["age"]}
     assert [(task.delegation, task.whole) for task in system.plan()] == [("lab", True), ("univ", True)]
+    assert not any(task.full for task in system.plan())
     assert summary == {
         "run_id": "run",
         "dry_run": False,
@@ -361,6 +362,7 @@ def test_names_narrow_a_run(system: System) -> None:
 
     assert planned(system) == {"lab/old": ["age"], "univ/idp": ["new"], "univ/old": ["age"]}
     assert {task.delegation: task.whole for task in system.plan()} == {"lab": False, "univ": True}
+    assert all(task.full for task in system.plan())
 
 
 def test_what_is_named_twice_is_planned_once(system: System) -> None:

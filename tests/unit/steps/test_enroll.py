@@ -166,6 +166,32 @@ def test_the_operators_reason_is_kept_in_order_and_audit_row(system: System) -> 
     assert [row.reason for row in system.book.history(*PATH)] == ["laptop stolen"]
 
 
+@dataclass(slots=True)
+class RulesReadOnce(FakeOrderBook):
+    """An order book in which a second reading of the rules fails."""
+
+    is_read: bool = False
+
+    def replacements(self) -> Any:
+        """Every rule, once."""
+        assert not self.is_read, "the rules are read again"
+        self.is_read = True
+        return FakeOrderBook.replacements(self)
+
+
+def test_an_order_reads_the_replacement_rules_once() -> None:
+    """Ten thousand orders for a rule read them two or three times each."""
+    system = System(book=(book := RulesReadOnce()))
+    system.add(IDP)
+    system.book.adopt(PATH, served_by(IDP, age=20), NOW)
+    book.rules = [ReplacementRule(NOW, "", "incident")]
+
+    system.enroll(system.task(causes=("replacement",)), most_orders=1)
+
+    assert book.is_read
+    assert system.book.orders[PATH].reason == "incident"
+
+
 def test_a_replacement_rules_reason_is_kept_in_the_order(system: System) -> None:
     """The audit trail must name the incident months later."""
     system.book.adopt(PATH, served_by(IDP, age=20), NOW)

@@ -49,7 +49,7 @@ def check_command(
         record = deployment.book.delegation(delegation)
         if from_here:
             raise typer.Exit(_from_here(deployment, record, record_to, yes=yes, as_json=as_json))
-        confirm_logins(deployment, [delegation], yes=yes)
+        confirm_logins(deployment, [record], yes=yes)
         ended = _dry_run(deployment, delegation, record_to, printer(to_stderr=as_json))
         record = deployment.book.delegation(delegation)
         certificates = deployment.book.certificates(delegation)

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from certmandate.completion import certificate_names, delegation_names
-from certmandate.deployment import Deployment, to_change
+from certmandate.deployment import Deployment, read_stored, to_change
 from certmandate.execution import Ended, start
 from certmandate.exit import Refused
 from certmandate.options import JsonOption, YesOption, confirm, confirm_logins, split
@@ -82,8 +82,10 @@ def renew_command(
             _require_reason(request, option="--force" if force else "--order-again")
         if order_again:
             _permit_order_again(deployment, request, yes=yes)
-        named = [split(path).delegation for path in certificate or ()]
-        confirm_logins(deployment, [*named, *(delegation or ())], yes=yes)
+        named = [*(split(path).delegation for path in certificate or ()), *(delegation or ())]
+        book = deployment.book
+        records = map(book.delegation, named) if named else read_stored(deployment).delegations.values()
+        confirm_logins(deployment, records, yes=yes)
         if force:
             _ask(deployment, request)
         code = run(deployment, request, "renew", follow=follow, as_json=as_json)

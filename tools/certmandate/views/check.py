@@ -136,7 +136,7 @@ def page(checked: Checked) -> list[RenderableType]:
     parts += printing.bullets("Search for orders at SCM", [_search(record)])
     parts += printing.bullets("Next renewals", _renewals(checked.report))
     others = [problem for problem in checked.problems if not problem.text.startswith("step ")]
-    parts += printing.bullets("Findings, errors first", map(problem_line, others))
+    parts += printing.bullets("Findings, errors first", (problem_line(each, inspection.at.date()) for each in others))
     return [*parts, Text(), _summary(checked)]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from renewal.domain.judgement.problem import Consequence, Problem
 
 _CONSEQUENCES = {
@@ -19,19 +21,21 @@ _LASTING = frozenset((Consequence.ORDERS_STOP, Consequence.USAGE_ENDS))
 """They begin on a day and go on."""
 
 
-def problem_line(problem: Problem) -> str:
+def problem_line(problem: Problem, today: date) -> str:
     """Return one problem as a line: where, what, who, by when, how, and what happens otherwise."""
     who = "the RAO" if problem.actor == "rao" else "the operator"
-    until = f" by {problem.due}" if problem.due else ""
+    until = f" by {problem.due}" if problem.due and problem.due > today else ""
     kind = f"security, {problem.code}" if problem.security else problem.code
     remedy = f"SCM: {problem.screen}" if problem.actor == "rao" and problem.screen else problem.command
-    parts = [kind, f"for {who}{until}", remedy, otherwise(problem)]
+    parts = [kind, f"for {who}{until}", remedy, otherwise(problem, today)]
     subject = f"{problem.path}: " if problem.path else ""
     return f"{problem.severity}: {subject}{problem.text} ({'; '.join(part for part in parts if part)})"
 
 
-def otherwise(problem: Problem) -> str:
-    """Return what happens unless the actor acts; empty when nothing does."""
+def otherwise(problem: Problem, today: date) -> str:
+    """Return what happens unless the actor acts, or has happened; empty when nothing does."""
+    if problem.consequence is Consequence.EXPIRES and problem.consequence_on and problem.consequence_on <= today:
+        return f"the certificate expired on {problem.consequence_on}"
     text = _CONSEQUENCES[problem.consequence]
     return f"otherwise {text}{_when(problem)}" if text else ""
 

@@ -142,7 +142,7 @@ def _facts(incident: Incident, today: date) -> Iterator[tuple[str, str]]:
     )
     yield "Then", f"{advice.then.format(certificates=' '.join(incident.paths))}."
     if not (incident.nearest.consequence_on and incident.nearest.consequence_on <= today):  # the title has the past
-        yield "Else", otherwise(incident.nearest).removeprefix("otherwise ")
+        yield "Else", otherwise(incident.nearest, today).removeprefix("otherwise ")
     if incident.title not in incident.paths:
         yield "Stops", ", ".join(incident.paths) or "no certificate that is due today"
     yield "Read", f"docs/runbook.md, {incident.code}"
@@ -175,4 +175,5 @@ def _notes(report: RunReport) -> Iterator[str]:
 
 def _warnings(report: RunReport) -> Iterator[str]:
     """What is for later."""
-    return (problem_line(problem) for problem in report.problems if not problem.needs_attention)
+    today = report.finished_at.date()
+    return (problem_line(problem, today) for problem in report.problems if not problem.needs_attention)

@@ -64,7 +64,9 @@ def page(estate: EstateStatus) -> list[RenderableType]:
     columns = ["certificate", "state", "expires", "days#", "what happens next"]
     parts.append(printing.table(columns, map(_row, estate.judged.certificates)))
     parts += printing.bullets("Cannot be read, so nothing is ordered for it", map(str, estate.unreadable))
-    parts += printing.bullets("Findings, errors first", map(problem_line, estate.judged.problems))
+    parts += printing.bullets(
+        "Findings, errors first", (problem_line(each, estate.at.date()) for each in estate.judged.problems)
+    )
     parts += printing.bullets("Notes", _notes(estate))
     parts += printing.bullets("Last runs", map(_run_line, estate.runs))
     return [*parts, Text(), _summary(estate)]
@@ -92,7 +94,12 @@ def _notes(estate: EstateStatus) -> Iterator[str]:
         if expires := record.inspection.password_expires:
             days = (expires - estate.at.date()).days
             if days <= _PASSWORD_SOON:
-                yield f"{name}: its password {'expired' if days < 0 else 'expires'} on {expires} ({days} days)"
+                verb, left = (
+                    ("expires", f"in {days} days" if days else "today")
+                    if days >= 0
+                    else ("expired", f"{-days} days ago")
+                )
+                yield f"{name}: its password {verb} on {expires} ({left})"
     yield from map(_rule_line, estate.replacements)
     for retired in estate.retired:
         yield f"{retired.delegation} is retired; its last certificate expires on {printing.day(retired.valid_until)}"

@@ -17,12 +17,13 @@ from local.moto_repairs.repairs import Repairs
 from local.moto_repairs.secrets_manager import secrets_rotate_as_on_aws
 from local.moto_repairs.speed import FOR_SPEED
 from local.moto_repairs.step_functions import STEP_FUNCTIONS
-from local.moto_repairs.storage import bucket_policies_have_conditions, storage_takes_turns
+from local.moto_repairs.storage import bucket_policies_have_conditions, keys_are_found_by_arn, storage_takes_turns
 
 PINNED = "5.2.5"
 _STORAGE = (
     bucket_policies_have_conditions,
     storage_takes_turns,
+    keys_are_found_by_arn,
     secrets_rotate_as_on_aws,
 )
 

@@ -1,4 +1,4 @@
-"""S3 and DynamoDB: bucket policies, and calls from several threads."""
+"""S3, DynamoDB and KMS: bucket policies, calls from several threads, and keys by their ARN."""
 
 from __future__ import annotations
 
@@ -50,6 +50,25 @@ def storage_takes_turns(_: Repairs) -> Iterator[None]:
             turn = threading.RLock()
             for name in names:
                 stack.enter_context(patch.object(handler, name, _in_turn(getattr(handler, name), turn)))
+        yield
+
+
+@contextmanager
+def keys_are_found_by_arn(_: Repairs) -> Iterator[None]:
+    """Take a key's ARN for the key.
+
+    Input: EnableKey, DisableKey, ScheduleKeyDeletion or CancelKeyDeletion with the ARN of a key.
+    moto: status 500, and a traceback.
+    AWS: accepts the ID or the ARN (KMS, "EnableKey", KeyId).
+    """
+    from moto.kms.models import KmsBackend
+
+    def by_arn(method: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda backend, key_id, *more: method(backend, backend.any_id_to_key_id(key_id), *more)
+
+    with ExitStack() as stack:
+        for name in ("enable_key", "disable_key", "schedule_key_deletion", "cancel_key_deletion"):
+            stack.enter_context(patch.object(KmsBackend, name, by_arn(getattr(KmsBackend, name))))
         yield
 
 

@@ -1,5 +1,7 @@
 """What the operator's commands take: `python -m stack.measure.command_times`, or `… --size CERTIFICATES DELEGATIONS`.
 
+With `--against COMMIT`, `--help` is measured in pairs with that commit, in a temporary worktree of git.
+
 Seconds of the processor, of a process as an operator starts it: the least of three. AWS is answered by another process
 on loopback (`stack.measure.daily_run.answers`); the real one adds the time of the calls, whose number is printed.
 """
@@ -16,15 +18,17 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 from stack.measure.daily_run.answers import AUDIT, BUCKET, ORDERS, Service, serving
 from stack.measure.daily_run.large_estate import LargeEstate, Size
 
+ROOT = Path(__file__).resolve().parents[3]
 SIZES = (Size(1_000, 100, due=1), Size(10_000, 1_000, due=1))
 FORMS = ("", "--json", "--csv", "--html")
 """Options of `status`."""
 
-_RUNS = 3
+_RUNS, _PAIRS = 3, 9
 _FACTS = {
     "OrdersTable": ORDERS, "AuditTable": AUDIT, "StoreBucket": BUCKET, "OperatorWorkingDays": "1",
     "RaoWorkingDays": "10", "StateMachineArn": "arn:aws:states:eu-west-3:111122223333:stateMachine:certmandate-renewal",
@@ -35,6 +39,23 @@ _FACTS = {
 def help_seconds() -> float:
     """Return what `certmandate --help` takes."""
     return min(_seconds("--help") for _ in range(_RUNS))
+
+
+def help_against(commit: str) -> tuple[float, float]:
+    """Return what `--help` takes here and at *commit*: the medians of pairs. Raises CalledProcessError."""
+    with tempfile.TemporaryDirectory(prefix="certmandate-help-") as folder:
+        there = Path(folder) / "there"
+        _git("worktree", "add", "--quiet", "--detach", str(there), commit)
+        try:
+            pairs = [(_seconds("--help"), _seconds("--help", source=there)) for _ in range(_PAIRS + 1)]
+        finally:
+            _git("worktree", "remove", "--force", str(there))
+    here, before = zip(*pairs[1:], strict=True)  # the first pair compiles
+    return median(here), median(before)
+
+
+def _git(*arguments: str) -> None:
+    subprocess.run(["git", "-C", str(ROOT), *arguments], check=True)  # noqa: S607 - the developer's
 
 
 def status(size: Size, form: str = "") -> tuple[float, int]:
@@ -51,8 +72,10 @@ def _stack(service: Service) -> dict[str, str]:
     return {**keys, "CERTMANDATE_OUTPUTS": json.dumps(_FACTS)}
 
 
-def _seconds(*arguments: str, stack: Mapping[str, str] | None = None) -> float:
-    command, environment = [sys.executable, "-m", "certmandate", *arguments], {**os.environ, **(stack or {})}
+def _seconds(*arguments: str, stack: Mapping[str, str] | None = None, source: Path = ROOT) -> float:
+    command = [sys.executable, "-m", "certmandate", *arguments]
+    path = os.pathsep.join(str(source / name) for name in ("tools", "functions"))
+    environment = {**os.environ, **(stack or {}), "PYTHONPATH": path}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -63,7 +86,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print a line for each command."""
     parser = argparse.ArgumentParser(prog="python -m stack.measure.command_times", description=__doc__)
     parser.add_argument("--size", nargs=2, type=int, action="append", metavar=("CERTIFICATES", "DELEGATIONS"))
+    parser.add_argument("--against", metavar="COMMIT", help="print only what --help takes here and at that commit")
     given = parser.parse_args(arguments)
+    if given.against:
+        here, before = help_against(given.against)
+        print(f"certmandate --help: {here:.2f} s, {here / before:.2f} of the {before:.2f} s at {given.against}")
+        return
     print(f"certmandate --help: {help_seconds():.2f} s")
     for size in [Size(certificates, delegations, due=1) for certificates, delegations in given.size or ()] or SIZES:
         for form in FORMS:

@@ -1,19 +1,18 @@
 """The `aws` commands of the documents, executed by the AWS CLI against the local AWS.
 
-All blocks of a document are typed into one shell, so that variables have what earlier blocks set. What cannot be
-executed here is in the table *Commands that no test executes* of docs/runbook.md, with the reason.
+All blocks of a document, and the commands in its sentences, are typed into one shell, so that variables have what
+earlier blocks set. What cannot be executed here is in the document's table *Commands that no test executes*, with the
+reason.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import redirect_stderr
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,9 +23,9 @@ from local.run import LocalSystem
 from stack.rehearsal.bundles import ROOT, RehearsalFailed
 from stack.rehearsal.by_cli import Cli, run_to_its_end
 
-DOCS = ROOT / "docs"
-SHELLS = (("runbook.md",), ("deploy.md", "first-account.md"), ("servers.md",))
+SHELLS = (("docs/runbook.md", "CHANGELOG.md"), ("docs/deploy.md", "docs/first-account.md"), ("docs/servers.md",))
 """The documents with commands of `aws`; those of one shell build on each other."""
+HEADING = "Commands that no test executes"
 _NOT_HERE = ("certmandate", "certmandate-fetch", "git", "jq", "make", "sleep", "sudo")
 """Programs that other tests call (`tests/certmandate/documents`, `tests/stack`, `tests/fetch`), or that only wait."""
 _AWS = """#!/bin/bash
@@ -47,6 +46,9 @@ found = jmespath.search(option["--query"], {{"Stacks": [stack]}})
 print("\\t".join(found) if option.get("--output") == "text" and isinstance(found, list) else json.dumps(found))
 """
 """The local AWS has no CloudFormation: this answers from the local stack, by the document's own query."""
+_NEXT = "\n#"
+_NAME = r"certmandate (?:audit )?[\w-]+|aws [\w-]+ [\w-]+"
+"""A command's name without its arguments."""
 _NETWORK = {
     "RegisteredAddress": "198.51.100.7",
     "AllocationId": "eipalloc-0",
@@ -79,8 +81,7 @@ def execute_documents(program: str) -> tuple[int, int]:
             environment = system.aws.exports() | _variables(system)
             run_to_its_end(Cli(program, environment), system.aws.outputs["StateMachineArn"])
             system.aws.client("iam").create_role(RoleName="ROLE_OF_THE_SERVICE", AssumeRolePolicyDocument="{}")
-            with redirect_stderr(io.StringIO()):  # the local AWS prints a traceback for what it does not implement
-                commands = [each for names in SHELLS for each in _typed(program, environment, names)]
+            commands = [each for names in SHELLS for each in _typed(program, environment, names)]
     require_marks(commands, marked())
     failed = sum(each.code != 0 for each in commands)
     return len(commands) - failed, failed
@@ -104,15 +105,34 @@ def require_marks(commands: list[Command], marks: Mapping[str, str]) -> None:
 
 
 def marked() -> Mapping[str, str]:
-    """Return the reason by operation, from the runbook's table."""
-    text = (DOCS / "runbook.md").read_text(encoding="utf-8")
-    section = text.partition("\n### Commands that no test executes\n")[2].partition("\n#")[0]
-    rows = re.findall(r"^\| (`.*`) \| (.+) \|$", section, flags=re.MULTILINE)
-    return {operation: reason for operations, reason in rows for operation in re.findall(r"`(.+?)`", operations)}
+    """Return the reason by operation of `aws`, from the tables of all documents that are executed."""
+    texts = [(ROOT / name).read_text(encoding="utf-8") for names in SHELLS for name in names]
+    rows = {command: reason for text in texts for command, reason in not_executed(text).items()}
+    return {command.removeprefix("aws "): reason for command, reason in rows.items() if command.startswith("aws ")}
+
+
+def not_executed(text: str) -> Mapping[str, str]:
+    """Return the reason by command, from the table of a document; empty without one."""
+    section = re.split(rf"^#+ {HEADING}\n", text, maxsplit=1, flags=re.MULTILINE)[1:]
+    rows = re.findall(r"^\| (`.*`) \| (.+) \|$", "".join(section).partition("\n#")[0], flags=re.MULTILINE)
+    return {command: reason for commands, reason in rows for command in re.findall(r"`(.+?)`", commands)}
+
+
+def in_sentences(text: str, programs: Collection[str]) -> list[str]:
+    """Return the commands of *programs* in the sentences and tables of a document; a name alone is none.
+
+    Without the table of what is not executed.
+    """
+    head, _, rest = text.partition(f" {HEADING}\n")
+    prose = re.sub(r"^```.*?^```", "", f"{head}\n{rest.partition(_NEXT)[2]}", flags=re.MULTILINE | re.DOTALL)
+    names = "|".join(map(re.escape, programs))
+    found = re.findall(rf"`((?:\.venv/bin/)?(?:{names}) [^`]*)`", prose)
+    commands = [" ".join(command.replace("\\|", "|").split()) for command in found]
+    return [command for command in commands if not re.fullmatch(_NAME, command)]
 
 
 def _typed(program: str, environment: Mapping[str, str], names: tuple[str, ...]) -> Iterator[Command]:
-    texts = [(DOCS / name).read_text(encoding="utf-8") for name in names]
+    texts = [(ROOT / name).read_text(encoding="utf-8") for name in names]
     with tempfile.TemporaryDirectory(prefix="certmandate-shell-") as folder:
         shell = Path(folder)
         _write_files(shell, texts)
@@ -123,7 +143,7 @@ def _typed(program: str, environment: Mapping[str, str], names: tuple[str, ...])
             "CALLS": str(calls),
             "AWS_PROGRAM": str(Path(program).absolute()),
         }
-        blocks = [block for text in texts for block in _blocks("sh", text)]
+        blocks = [block for text in texts for block in (*_blocks("sh", text), *in_sentences(text, ["aws"]))]
         # PATH stays as it is here: the first block of a document adds .venv/bin.
         typed = ["cd() { :; }", "readonly PATH", *blocks]
         subprocess.run(
@@ -140,7 +160,11 @@ def _blocks(language: str, text: str) -> list[str]:
 
 
 def _write_files(folder: Path, texts: list[str]) -> None:
-    scripts = {"aws": _AWS, "describe-stacks": _DESCRIBE_STACKS, **dict.fromkeys(_NOT_HERE, "#!/bin/bash\n")}
+    scripts = {
+        "aws": _AWS,
+        "describe-stacks": _DESCRIBE_STACKS,
+        **dict.fromkeys(_NOT_HERE, "#!/bin/bash\ncat > /dev/null\n"),
+    }
     for name, script in scripts.items():
         (folder / name).write_text(script, encoding="utf-8")
         (folder / name).chmod(0o700)

@@ -27,9 +27,11 @@ from datetime import datetime
 from typing import Any, Self, TypeVar
 
 from renewal import records
+from renewal.domain.due import Cause
 from renewal.domain.errors import PlanUnreadable
 
 T = TypeVar("T")
+_URGENT = frozenset({Cause.ASKED, Cause.LAST_RESORT, Cause.EXPIRED, Cause.REVOKED, Cause.REPLACED_IN_SCM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,11 @@ class Task:
     def parse(cls, event: object) -> Self:
         """Raises PlanUnreadable that names the member that is missing or of a wrong type."""
         return _read(cls, event)
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether it is ordered for a replacement rule alone, and not for what is urgent without one."""
+        return Cause.REPLACEMENT in self.causes and _URGENT.isdisjoint(self.causes)
 
     def payload(self) -> dict[str, Any]:
         """Return it as JSON."""

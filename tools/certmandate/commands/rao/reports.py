@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -20,7 +20,6 @@ from certmandate.views.html_page import pdf
 from certmandate.views.language import language
 from certmandate.views.notices import notice_documents, notice_lines
 from certmandate.views.printing import print_json, print_left_out, print_line
-from certmandate.views.problems import problem_line
 from certmandate.views.rao_report import document, finding_document, page
 from renewal.domain.delegation import LANGUAGES
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
@@ -31,7 +30,6 @@ from renewal.mail.rao_report import Proof, month_before, month_named, rao_report
 
 if TYPE_CHECKING:
     from certmandate.deployment import Deployment
-    from renewal.domain.errors import Actor
     from renewal.domain.order import FinishedOrder, ManagedCertificate
     from renewal.ports.order_book import Listing
 
@@ -72,7 +70,7 @@ def report_command(
         acknowledged, record = book.acknowledged(name), book.delegation(name)
         proof = Proof(deployment.audit_trails.head(name), deployment.seals.newest(name))
         found = rao_report(record, certificates, history, chosen, now, acknowledged=acknowledged, proof=proof)
-        found = replace(found, asks=listed(_asks(deployment, record, certificates, history, "rao")))
+        found = replace(found, asks=listed(_asks(deployment, record, certificates, history)))
         who = third_party or deployment.facts.get("ThirdParty", "")
     print_left_out((*certificates.unreadable, *history.unreadable, *acknowledged.unreadable))
     if as_json:
@@ -84,10 +82,6 @@ def report_command(
 def findings_command(
     context: typer.Context,
     name: DelegationArgument,
-    recipient: Annotated[
-        Literal["rao", "operator"] | None,
-        typer.Option("--for", help="Only findings on which this recipient must act. Default: all."),
-    ] = None,
     language_code: Annotated[
         Literal["fr", "en"] | None, typer.Option("--language", help="Language of the mail. Default: both.")
     ] = None,
@@ -96,23 +90,23 @@ def findings_command(
 ) -> None:
     """Print the findings as a mail to the RAO.
 
-    Everything that `status` shows for the delegation, in French and English; with --for operator, a list.
-    Then the notices that were sent, to whom and when.
+    What the RAO has to do, in French and English; `status --delegation NAME` has the operator's tasks, too. Then the
+    notices that were sent, to whom and when.
     """
     with deployed(context) as deployment:
         book = deployment.book
         record, certificates, history = book.delegation(name), book.certificates(name), book.history(name, "")
         who = third_party or deployment.facts.get("ThirdParty", "")
         day = _inspection(record).at.date()
-        asks = _asks(deployment, record, certificates, history, recipient)
+        asks = _asks(deployment, record, certificates, history)
     print_left_out((*certificates.unreadable, *history.unreadable))
-    codes = [] if recipient == "operator" else [language_code] if language_code else LANGUAGES
+    codes = [language_code] if language_code else LANGUAGES
     mail = partial(findings_mail, record, listed(asks), day)
     mails = {code: mail(language(code), who) for code in codes}
     if as_json:
         print_json(_document(record, asks, mails))
     else:
-        typer.echo(_text(mails) if mails else _list(name, asks, day))
+        typer.echo(_text(mails))
         if lines := notice_lines(record):
             typer.echo("\n".join(["\nNotices to the RAO, newest first:", *(f"- {line}" for line in lines)]))
 
@@ -130,11 +124,10 @@ def _asks(
     record: DelegationRecord,
     certificates: Listing[ManagedCertificate],
     history: Iterable[FinishedOrder],
-    actor: Actor | None,
 ) -> tuple[Ask, ...]:
-    """Return what *actor*, or anyone, is asked to do, most urgent first."""
+    """Return what the RAO is asked to do, most urgent first."""
     judged = judged_delegation(deployment, record, certificates, datetime.now(UTC))
-    problems = [problem for problem in judged.problems_of(record.delegation.name) if actor in {None, problem.actor}]
+    problems = [problem for problem in judged.problems_of(record.delegation.name) if problem.actor == "rao"]
     return asks_of(problems, certificates, history)
 
 
@@ -174,15 +167,10 @@ def acknowledge_command(
         print_line(f"Acknowledged: SSL ID {listed}. The next inspection does not report it.")
 
 
-def _list(name: str, asks: Iterable[Ask], day: date) -> str:
-    lines = [f"- {problem_line(ask.problem)}" for ask in asks]
-    return "\n".join(lines) or f"{name}: the inspection of {day} found nothing for the operator to do."
-
-
 def _document(record: DelegationRecord, asks: Iterable[Ask], mails: dict[str, Mail]) -> dict[str, object]:
     return {
         "delegation": record.delegation.name,
-        "to": record.delegation.rao_email or None if mails else None,
+        "to": record.delegation.rao_email or None,
         "findings": [finding_document(ask.finding) for ask in asks],
         "notices": notice_documents(record),
         "mails": {code: {"subject": mail.subject, "body": mail.body} for code, mail in mails.items()},
