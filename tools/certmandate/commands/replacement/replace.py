@@ -116,10 +116,9 @@ def replace_command(
             _store(deployment, plan, stored, yes=yes)
     if as_json:
         printing.print_json(plan_view.document(plan, is_stored=not dry_run))
-    elif dry_run:
-        printing.print_line("Nothing was changed: --dry-run.")
     else:
-        printing.print_line("The replacement rule is stored. `certmandate replace status` shows how far it has come.")
+        stored_text = "The replacement rule is stored. `certmandate replace status` shows how far it has come."
+        printing.print_line("Nothing was changed: --dry-run." if dry_run else stored_text)
 
 
 def _without_plan(deployment: Deployment, cancelled: str | None, *, as_json: bool) -> int:
