@@ -243,6 +243,21 @@ def test_an_order_that_a_restored_table_has_open_again_keeps_its_audit_row(
     assert [row.ended_at for row in book.history("univ", "")] == [a_served().stored_at]
 
 
+@pytest.mark.parametrize("delegations", [("univ",), ("univ", *map(str, range(30)))])
+def test_the_orders_of_many_delegations_are_read_at_once(book: Book, delegations: tuple[str, ...]):
+    """The page of a large estate made a call for each delegation, and waited for each."""
+    for delegation in ("univ", "other"):
+        specification = a_specification(
+            replace(SPEC, delegation=delegation), delegation=replace(DELEGATION, name=delegation)
+        )
+        book.apply(specification, NOW)
+        order = an_order(delegation=delegation, token=delegation)
+        book.begin(order)
+        book.fail(order, "OrderDeclined", "declined", LATER, None)
+
+    assert [row.token for row in book.histories(delegations)] == ["univ"]
+
+
 def test_a_failed_order_leaves_its_audit_row_and_no_key(book: Book, editor: OrderBookEditor, dynamodb: Any):
     """The sealed key of a declined order is of use only to a thief."""
     editor.ask(*PATH, "an operator asked")

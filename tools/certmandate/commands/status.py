@@ -40,7 +40,11 @@ StatesOption = Annotated[
 ]
 ExpiresBeforeOption = Annotated[
     datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], help="Only certificates that expire before this day (UTC), or have expired."),
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        metavar="DAY",
+        help="Only certificates that expire before this day (UTC), or have expired.",
+    ),
 ]
 
 
@@ -153,10 +157,9 @@ def page_of(deployment: Deployment, estate: EstateStatus, language_code: str = "
     from certmandate.views.status_page.page import status_page
 
     shown = {each.path for each in estate.judged.certificates}
-    listings = [deployment.book.history(name, "") for name in sorted({path.partition("/")[0] for path in shown})]
-    for listing in listings:
-        printing.print_left_out(listing.unreadable)
-    rows = [row for listing in listings for row in listing if f"{row.delegation}/{row.certificate}" in shown]
+    found = deployment.book.histories({path.partition("/")[0] for path in shown})
+    printing.print_left_out(found.unreadable)
+    rows = [row for row in found if f"{row.delegation}/{row.certificate}" in shown]
     stack = {"account": deployment.account, "region": deployment.region, "name": deployment.stack}
     return status_page(estate, rows, {} if deployment.is_local else stack, language_code)
 

@@ -6,19 +6,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
 
 from certmandate.files.operator_action import OperatorAction
 from renewal.adapters.order_book import schema
-from renewal.adapters.order_book.reader import DynamoDbOrderReader
+from renewal.adapters.order_book.reader import DynamoDbOrderReader, finished_orders
 from renewal.adapters.order_book.table import Item, Key
 from renewal.domain.audit.hash_chain import number_of
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import Delegation
-from renewal.domain.order import ManagedCertificate
+from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, record_missing
@@ -27,6 +27,8 @@ from renewal.records import REWRITTEN
 
 UNFINISHED_APPLY: Key = (schema.ESTATE, "apply#unfinished")
 _RETIRED_PREFIX = "retired#"
+_MOST_QUERIES = 20
+"""Of more delegations, the whole audit table is read: a page of it has the rows of many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,14 @@ class OperatorReader(DynamoDbOrderReader):
                 lambda item: schema.managed_certificate(item, items.get(schema.order_key(schema.path_in(item)))),
             ),
         )
+
+    def histories(self, delegations: Collection[str]) -> Listing[FinishedOrder]:
+        """The audit rows of the orders of *delegations*; where they are many, in one reading of the table."""
+        if len(delegations) <= _MOST_QUERIES:
+            queried = (self._audit.query(name, schema.FINISHED_PREFIX) for name in delegations)
+            return finished_orders(chain.from_iterable(queried))
+        rows = (item for item in self._audit.items() if item["item"].startswith(schema.FINISHED_PREFIX))
+        return finished_orders(item for item in rows if item["delegation"] in delegations)
 
     def all_replacements(self) -> Listing[ReplacementRule]:
         """The replacement rules, those that have ended included."""

@@ -93,10 +93,7 @@ class DynamoDbOrderReader:
         return [order for order in found if order.run_id == run_id]
 
     def history(self, delegation: str, certificate: str) -> Listing[FinishedOrder]:
-        # The key of an audit row has the time at which the order ended, also when the row cannot be read.
-        items = self._audit.query(delegation, schema.finished_prefix(certificate))
-        by_time = sorted(items, key=lambda item: item["item"].split("#")[2:])
-        return Listing.of(by_time, lambda item: schema.read(FinishedOrder, item, item))
+        return finished_orders(self._audit.query(delegation, schema.finished_prefix(certificate)))
 
     def adopted(self, delegation: str, certificate: str) -> Listing[Adoption]:
         items = self._audit.query(delegation, schema.ACTION_PREFIX)
@@ -108,6 +105,12 @@ class DynamoDbOrderReader:
     def acknowledged(self, delegation: str) -> Listing[Acknowledgement]:
         items = filter(number_of, self._audit.query(delegation, schema.ACKNOWLEDGED_PREFIX))
         return Listing.of(items, lambda item: schema.read(Acknowledgement, item, item))
+
+
+def finished_orders(items: Iterable[Item]) -> Listing[FinishedOrder]:
+    """Return the audit rows of orders by time. Their keys have it, also when a row cannot be read."""
+    by_time = sorted(items, key=lambda item: item["item"].split("#")[2:])
+    return Listing.of(by_time, lambda item: schema.read(FinishedOrder, item, item))
 
 
 def _certificates(items: Iterable[Item], orders: Mapping[CertificatePath, Item | None]) -> Listing[ManagedCertificate]:

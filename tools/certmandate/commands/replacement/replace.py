@@ -32,7 +32,8 @@ _MOST_REASON = 200
 
 IssuerOption = Annotated[str | None, typer.Option(help="Part of the issuer's name, any case. Default: any issuer.")]
 IssuedBeforeOption = Annotated[
-    datetime | None, typer.Option(formats=_FORMATS, help="What was issued before this time (UTC). Default: now.")
+    datetime | None,
+    typer.Option(formats=_FORMATS, metavar="TIME", help="What was issued before this time (UTC). Default: now."),
 ]
 SerialsOption = Annotated[Path | None, typer.Option(help="File with one serial (hexadecimal) a line.")]
 DelegationsOption = Annotated[
@@ -41,7 +42,11 @@ DelegationsOption = Annotated[
 ]
 DeadlineOption = Annotated[
     datetime | None,
-    typer.Option(formats=_FORMATS, help="When the CA revokes (UTC): the hourly runs work on it too."),
+    typer.Option(
+        formats=_FORMATS,
+        metavar="TIME",
+        help="When the CA revokes, such as 2026-12-01T09:00Z: the hourly runs work on it too.",
+    ),
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", help="The incident; it is stored in every audit row.")]
 PerDelegationOption = Annotated[

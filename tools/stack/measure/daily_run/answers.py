@@ -101,6 +101,8 @@ class Service(ThreadingHTTPServer):
         names = self.estate.delegations[start : start + SCANNED]
         paths = (path for name in names for path in self.estate.certificates_of(name))
         more = {"LastEvaluatedKey": {"start": {"N": str(start + SCANNED)}}} if names else {}
+        if request["TableName"] == AUDIT:
+            return {"Items": [item for path in paths for item in self.estate.audit_items(path)], **more}
         items = [*map(self.estate.delegation_item, names), *map(self.estate.certificate_item, paths)]
         return {"Items": items, **more}
 
