@@ -1,4 +1,4 @@
-"""A replacement rule ends by itself."""
+"""The end of a replacement rule."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.certmandate.desk import Desk
 
-ESTATE = ("recent:20",)
+ESTATE = ("recent:20", "other:30")
 
 
 def test_a_run_ends_the_rule_and_its_status_stays(desk: Desk) -> None:
