@@ -117,8 +117,8 @@ def replace_command(
     if as_json:
         printing.print_json(plan_view.document(plan, is_stored=not dry_run))
     else:
-        result = "Nothing was changed: --dry-run" if dry_run else "The replacement rule is stored"
-        printing.print_line(f"{result}. `certmandate replace status` shows how far it has come.")
+        stored_text = "The replacement rule is stored. `certmandate replace status` shows how far it has come."
+        printing.print_line("Nothing was changed: --dry-run." if dry_run else stored_text)
 
 
 def _without_plan(deployment: Deployment, cancelled: str | None, *, as_json: bool) -> int:
