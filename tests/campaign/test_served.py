@@ -36,6 +36,7 @@ def test_the_auditor_agrees_with_everything_that_is_recorded(harness: Harness) -
         (comparison.Expected, "is_met_by", lambda *_: True, "is called served, and a client does not meet it"),
         (comparison, "_chain_fault", lambda *_: "", "is called served, and a client does not meet it"),
         (comparison, "is_for", lambda *_: True, "is called served, and a client does not meet it"),
+        (comparison, "requested_key_fingerprint", lambda _csr: "", "is called foreign, and a client meets it"),
         (comparison, "_fault", lambda *_: "refused", "is called broken, and a client meets it"),
         (prober.TlsProber, "_addresses", _first_address, "was not verified"),
     ],

@@ -46,7 +46,7 @@ APACHE_MODULES = ("mpm_event", "authz_core", "socache_shmcb", "ssl")
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a server of the test's own is run; `{0}` is its folder, `{1}` Apache's modules."""
+    """How a server of the test's own is run; `{0}` is its folder, `{1}` Apache's modules, `{2}` its port."""
 
     file: str
     around: str
@@ -71,8 +71,8 @@ RECIPES_BY_SERVER = {
     "apache": Recipe(
         "apache.conf",
         "".join(f"LoadModule {name}_module {{1}}/mod_{name}.so\n" for name in APACHE_MODULES)
-        + "PidFile {0}/pid\nErrorLog {0}/error.log\nDefaultRuntimeDir {0}\nMutex file:{0}\nServerName localhost\n"
-        "Include {0}/apache.conf\n",
+        + "Listen {2}\nPidFile {0}/pid\nErrorLog {0}/error.log\nDefaultRuntimeDir {0}\nMutex file:{0}\n"
+        "ServerName localhost\nInclude {0}/apache.conf\n",
         f"{APACHE} -t", f"{APACHE} -k start", f"{APACHE} -k graceful", f"{APACHE} -k stop",
     ),
     "haproxy": Recipe(
@@ -125,7 +125,7 @@ class RunningServer:
         text, changed = re.subn(r"(?<=[ :])443\b", str(self._port), text)
         assert changed
         (folder / recipe.file).write_text(text)
-        (folder / "main.conf").write_text(recipe.around.format(folder, self._modules))
+        (folder / "main.conf").write_text(recipe.around.format(folder, self._modules, self._port))
         (folder / "roots.pem").write_text(pem(hierarchy().root.certificate))
         self.declare()
 
@@ -221,8 +221,29 @@ def test_the_other_examples_can_be_parsed() -> None:
     assert command["EventPattern"]["source"] == [SOURCE]
     secret = yaml.safe_load((RECIPES / "external-secret.yaml").read_text())
     assert {entry["secretKey"] for entry in secret["spec"]["data"]} == {"tls.crt", "tls.key"}
+
+
+def test_ansible_accepts_the_playbook() -> None:
+    """Its syntax check knows the modules and `ansible-doc` their options: a misspelt one fails on the server only."""
+    try:
+        debian = Unpacked.once(ROOT / "build" / "ansible", ("ansible-core",))
+    except NotInstallable as reason:
+        pytest.skip(str(reason))
+
+    def run(program: str, *arguments: str | Path) -> str:
+        command = ["/usr/bin/python3", debian.root / "usr" / "bin" / program, *arguments]
+        done = subprocess.run(command, env=debian.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run("ansible-playbook", "--syntax-check", RECIPES / "playbook.yaml")
     (play,) = yaml.safe_load((RECIPES / "playbook.yaml").read_text())
-    assert all(len(set(task) - {"name", "loop"}) == 1 for task in play["tasks"])
+    tasks = [next(item for item in task.items() if item[0].startswith("ansible.")) for task in play["tasks"]]
+    documented = json.loads(run("ansible-doc", "--json", *(module for module, _ in tasks)))
+    # The file's module has what the module `template` passes on to it.
+    shared = json.loads(run("ansible-doc", "--json", "ansible.builtin.file"))["ansible.builtin.file"]["doc"]["options"]
+    for module, options in tasks:
+        assert set(options) <= {*documented[module]["doc"]["options"], *shared}, module
 
 
 def test_systemd_accepts_the_units() -> None:

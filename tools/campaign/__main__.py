@@ -20,17 +20,16 @@ from campaign.environments import unchanged
 from campaign.fuzz import play as play_corrupted
 from campaign.harness import Harness, freeze_garbage_collector
 from campaign.mutants import MUTANTS
+from campaign.results import lines
 from campaign.runner import play_all
 from campaign.scenarios import SCENARIOS
 from campaign.schedules import ALL, PAIRS
 from campaign.schedules import explore as explore_schedules
-from campaign.table import Findings, show, versions, write
+from campaign.table import Findings, versions, write
 from campaign.worlds.explore import explore as explore_worlds
 
 ROOT = Path(__file__).parents[2]
 PROGRESS_SECONDS = 20
-QUICK = 6
-"""Cases of each scenario in a quick campaign."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "model": model,
         "years": years,
     }
-    show(findings, console)
+    console.print("\n".join(lines([document])), markup=False, soft_wrap=True)
     write(options.output, document)
     failed = [*scheduled["failed"], *corrupted["failed"], *model["failed"], *years["failed"]]
     failed += [f"not reached: {case}" for case in (*findings.not_reached, *worlds.not_reached)]
@@ -127,7 +126,7 @@ def _print_violations(outcome: CaseOutcome, console: Console) -> None:
 
 def _chosen(every: list[Case], options: argparse.Namespace) -> list[Case]:
     matching = [case for case in every if options.boundary in str(case)]
-    most = QUICK if options.quick else options.cases or len(matching)
+    most = options.cases or len(matching)
     return random.Random(options.seed).sample(matching, min(most, len(matching)))  # noqa: S311
 
 
@@ -179,7 +178,6 @@ def _years(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m campaign", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} cases of each scenario, chosen by the seed")
     parser.add_argument(
         "--cases", type=int, default=0, help="number of cases of each scenario, chosen by the seed; 0: all"
     )

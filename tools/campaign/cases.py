@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,8 +22,37 @@ NO_FAULT = "no fault"
 _READS = ("GET ", "Get", "List", "Describe", "Query", "BatchGet", "Decrypt")
 
 
+class NamedCase(ABC):
+    """A case that names itself in its outcome."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, Boundary | None, str]:
+        """Scenario, boundary (None for a run without fault) and mode."""
+
+    def failed(self, text: str) -> CaseOutcome:
+        """Return the outcome when the harness failed."""
+        return self.outcome(None, [text])
+
+    def outcome(self, run: Run | None, found: Sequence[str], *, days: int = 0, was_reached: bool = True) -> CaseOutcome:
+        """Return the outcome of *run*, after which *found* was violated."""
+        scenario, boundary, mode = self.names
+        return CaseOutcome(
+            scenario=scenario,
+            boundary=str(boundary or NO_FAULT),
+            operation=f"{boundary.service}:{boundary.operation}" if boundary else NO_FAULT,
+            mode=mode,
+            was_reached=was_reached,
+            faulty_run=(run.error or run.status) if run else "",
+            days=days,
+            violations=tuple(dict.fromkeys(found)),
+        )
+
+
 @dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedCase):
     """One fault injection."""
 
     scenario: Scenario
@@ -49,19 +79,13 @@ class Case:
         injection = self.injection(harness)
         run = harness.run_with(injection)
         days, found = settled(harness, before, self.scenario.due)
-        outcome = self._outcome(run, found, days=days, was_reached=injection.was_reached)
+        outcome = self.outcome(run, found, days=days, was_reached=injection.was_reached)
         return replace(outcome, boundary=str(self), is_recovery=self.first_fault is not None)
 
-    def failed(self, text: str) -> CaseOutcome:
-        """Return the outcome when the harness failed."""
-        return self._outcome(None, [text])
-
-    def _outcome(
-        self, run: Run | None, found: Sequence[str], *, days: int = 0, was_reached: bool = True
-    ) -> CaseOutcome:
-        return CaseOutcome.of(
-            self.scenario.name, self.boundary, self.mode.value, run, found, days=days, was_reached=was_reached
-        )
+    @property
+    def names(self) -> tuple[str, Boundary, str]:
+        """As the table has them."""
+        return self.scenario.name, self.boundary, self.mode.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,30 +111,6 @@ class CaseOutcome:
     violations: tuple[str, ...]
     is_recovery: bool = False
     """Whether the fault was injected into the recovery from a first fault."""
-
-    @classmethod
-    def of(
-        cls,
-        scenario: str,
-        boundary: Boundary | None,
-        mode: str,
-        run: Run | None,
-        found: Sequence[str],
-        *,
-        days: int = 0,
-        was_reached: bool = True,
-    ) -> CaseOutcome:
-        """Return the outcome of *run*, after which *found* was violated; without a boundary for a run without fault."""
-        return cls(
-            scenario=scenario,
-            boundary=str(boundary or NO_FAULT),
-            operation=f"{boundary.service}:{boundary.operation}" if boundary else NO_FAULT,
-            mode=mode,
-            was_reached=was_reached,
-            faulty_run=(run.error or run.status) if run else "",
-            days=days,
-            violations=tuple(dict.fromkeys(found)),
-        )
 
 
 def record(harness: Harness, scenario: Scenario) -> list[Boundary]:
@@ -162,6 +162,14 @@ def play(harness: Harness, case: Case) -> CaseOutcome:
     """Prepare the scenario, then play the case."""
     case.scenario.prepare(harness)
     return case.play(harness)
+
+
+def run_with_fault(harness: Harness, boundary: Boundary | None, mode: Mode | None) -> tuple[Run, bool]:
+    """Play a run, with a fault if there are a boundary and a mode; return it, and whether the boundary was reached."""
+    if boundary is None or mode is None:
+        return harness.run(), True
+    injection = FaultInjection(harness, mode, boundary)
+    return harness.run_with(injection), injection.was_reached
 
 
 def settled(harness: Harness, orders: int, due: int) -> tuple[int, list[str]]:

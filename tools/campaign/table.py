@@ -1,10 +1,9 @@
-"""The result of a campaign: a table on the terminal, and build/campaign.json."""
+"""The result of a campaign: build/campaign.json."""
 
 from __future__ import annotations
 
 import json
 import platform
-import string
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,9 +11,6 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
-from rich.table import Table
 
 from campaign.cases import CaseOutcome
 from campaign.fault_injection import Mode
@@ -74,26 +70,6 @@ def _row(outcomes: Iterable[CaseOutcome]) -> Mapping[str, Mapping[str, int]]:
         cases[outcome.mode] += 1
         broken[outcome.mode] += bool(outcome.violations)
     return {mode: {"cases": cases[mode], "violated": broken[mode]} for mode in sorted(cases)}
-
-
-def show(findings: Findings, console: Console) -> None:
-    """Print the table: operations by modes; cases, or violated/cases where any is."""
-    letters = dict(zip(Mode, string.ascii_uppercase, strict=False))
-    console.print("  ".join(f"{letter} = {mode.value}" for mode, letter in letters.items()))
-    table = Table(box=None, pad_edge=False)
-    table.add_column("operation", no_wrap=True)
-    for letter in letters.values():
-        table.add_column(letter, justify="right", no_wrap=True)
-    rows: Mapping[str, Mapping[str, Mapping[str, int]]] = findings.document()["table"]
-    for operation, row in rows.items():
-        table.add_row(operation, *(_cell(row.get(mode.value)) for mode in Mode))
-    console.print(table)
-
-
-def _cell(counts: Mapping[str, int] | None) -> str:
-    if counts is None:
-        return ""
-    return f"[red]{counts['violated']}/{counts['cases']}" if counts["violated"] else str(counts["cases"])
 
 
 def write(path: Path, document: Mapping[str, Any]) -> None:

@@ -142,9 +142,33 @@ def _ended(error: UsageError | typer.Abort, given: list[str]) -> int:
     from certmandate.views.printing import print_json
 
     if isinstance(error, UsageError):
+        error.message = _in_plain_words(error.message)
         error.show()
         if "--json" in given:
             print_json({"error": "WrongUsage", "text": error.format_message(), "exit_code": WRONG_USAGE})
         return WRONG_USAGE
     typer.echo(err=True)  # ends the line of the question
     return INTERRUPTED if isinstance(error.__context__, KeyboardInterrupt) else WRONG_USAGE
+
+
+_REPLACED = {
+    "Value error, ": "",
+    "Input should be a valid integer, unable to parse string as an integer": "it must be a whole number",
+    "Input should be a valid number, unable to parse string as a number": "it must be a number",
+    "Input should be ": "it must be ",
+    "does not match the formats": "is not written as",
+    "%Y": "YYYY",
+    "%m": "MM",
+    "%d": "DD",
+    "%H": "HH",
+    "%M": "MM",
+    "%S": "SS",
+}
+"""What the libraries print, and what it means."""
+
+
+def _in_plain_words(message: str) -> str:
+    """Return the text of a wrong usage without the words of the libraries that found it."""
+    for theirs, ours in _REPLACED.items():
+        message = message.replace(theirs, ours)
+    return message

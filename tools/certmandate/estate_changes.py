@@ -207,8 +207,8 @@ def _key_faults(
     for region, arn in spec.arns.items():
         if served.arns.get(region) == arn:
             text = (
-                f"{arn} has a {served.key_type} key, and ACM never changes the key type of an ARN: remove the ARN from "
-                f"`arns`, so that {spec.key_type} gets a new ARN, or keep {served.key_type}"
+                f"{arn} has a key of type {served.key_type}, and ACM never changes the key type of an ARN: remove the "
+                f"ARN from `arns`, so that {spec.key_type} gets a new ARN, or keep {served.key_type}"
             )
             yield document.fault((*place, "key"), text)
 

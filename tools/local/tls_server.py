@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from queue import SimpleQueue
-from types import TracebackType
 from typing import Self
 
 from local.isolation import LOOPBACK
@@ -91,9 +90,7 @@ class TlsServer:
         """Return itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Take no more connections."""
         self.close()
 

@@ -12,15 +12,12 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from certmandate.files.yaml_document import FilesInvalid, read_yaml
 from local.tls_server import STARTTLS, TlsServer
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.endpoint.declaration import StartTls
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 SERVERS_FILE = "servers.yaml"
 RELOADED, NOT_RELOADED = "reloaded", "not-reloaded"
@@ -74,9 +71,7 @@ class WebServers:
         """Return itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop all servers."""
         self._resources.close()
 

@@ -84,7 +84,7 @@ def require_same_key_type(held: HeldCertificate, key_type: KeyType) -> None:
     """Raise AcmWouldRefuse when *key_type* cannot be imported into the ARN; known before anything is ordered."""
     if not is_same_key_type(held.key_algorithm, key_type):
         msg = (
-            f"{held.arn} holds a {held.key_algorithm} key and ACM never changes the key type of an ARN. "
+            f"{held.arn} holds a key of type {held.key_algorithm}, and ACM never changes the key type of an ARN. "
             f"For a {key_type} key, remove the ARN from the delegation file: the import then makes a new one"
         )
         raise AcmWouldRefuse(msg)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from certmandate.cli import app, main
 from tests.certmandate.desk import Desk
 
 ESTATE = ("idp:20", "www")
@@ -60,3 +63,31 @@ def test_wrong_usage_exits_2_and_changes_nothing(desk: Desk, arguments: tuple[st
 
     assert expected in error
     assert everything(desk) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        ("status --expires-before 2026-13-01", "'2026-13-01' is not written as 'YYYY-MM-DD'"),
+        ("replace --deadline tomorrow", "'tomorrow' is not written as 'YYYY-MM-DDTHH:MMZ', "),
+        ("acknowledge univ x --reason y", "it must be a whole number"),
+        ("credential univ --rotate-days 0", "it must be greater than or equal to 1"),
+        ("findings univ --language de", "'de' is not one of 'fr', 'en'"),
+    ],
+)
+def test_a_wrong_value_is_refused_without_the_words_of_libraries(
+    arguments: str, printed: str, capsys: pytest.CaptureFixture[str]
+):
+    """N7: "Value error, …" leaked, and formats of strftime."""
+    assert main([*arguments.split(), "--json"]) == 2
+
+    text, error = capsys.readouterr()
+    assert printed in json.loads(text)["text"]
+    assert printed in error
+    assert not [leak for leak in ("Value error", "Input should", "%") if leak in text + error]
+
+
+def test_no_help_shows_a_format_of_strftime():
+    """`<%Y-%m-%d>` is no example of a day."""
+    for command in ("status", "replace"):
+        assert "%" not in CliRunner().invoke(app, [command, "--help"]).output

@@ -85,7 +85,7 @@ def test_a_certificate_that_cannot_be_renewed_is_notified_until_it_expires(syste
 
     assert days == [49, 14, 7, 3, 1, 0]
     assert "Otherwise: the certificate stops working on 11 January 2027" in bodies[0]
-    assert "Otherwise: the certificate has not worked since 11 January 2027" in bodies[-1]
+    assert "Otherwise: the certificate stays unusable, as it has been since 11 January 2027" in bodies[-1]
 
 
 def test_a_file_with_a_language_gets_a_mail_in_it(system: System) -> None:

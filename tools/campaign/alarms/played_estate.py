@@ -261,9 +261,9 @@ class PlayedEstate:
         """The results of the present run."""
         return self._children, []
 
-    def read_notified(self) -> NotifiedProblems:
-        """What was notified."""
-        return self.notified
+    def read_notified(self) -> object:
+        """What was notified, as JSON."""
+        return records.to_json(self.notified)
 
     def write_notified(self, notified: NotifiedProblems) -> None:
         """Remember what was notified."""

@@ -13,8 +13,8 @@ from campaign.evidence import Evidence, gather
 from campaign.harness import DAY, Harness
 from campaign.scenarios import DELEGATION, DEPARTMENT, PARIS, PROFILE, credential, specification
 from campaign.scenarios import world as scm
-from campaign.served.servers import CONDITIONS, Node, listening, stored
-from renewal.domain.delegation import S3, CertificateSpec
+from campaign.served.servers import CONDITIONS, Node, listening
+from renewal.domain.delegation import ACM, S3, CertificateSpec
 from renewal.domain.endpoint.declaration import Endpoint, StartTls
 from scm_simulator import Dials
 
@@ -59,7 +59,7 @@ def play(harness: Harness, seed: int, runs: int) -> Agreement:
             world = gather(harness, runs=1)
             claims = list(_claims(world, nodes, began))
             found = [*disagreements(world, claims, harness.played.simulator.root_pem)]
-            found += _left_out(harness, nodes, claims) if is_daily else ()
+            found += _left_out(world, nodes, claims) if is_daily else ()
         played.violations += [f"seed {seed}, run {number}: {text}" for text in found]
         played.states.update(claim.state for claim in claims)
     return played
@@ -76,9 +76,10 @@ def _begin(harness: Harness) -> None:
 
 
 def _change(harness: Harness, nodes: Iterable[Node], random: Random) -> None:
-    """Let time pass, certificates become due, the CA issue or not, and servers be reloaded or break."""
+    """Let time pass, certificates become due, the CA issue or not, ACM refuse, and servers be reloaded or break."""
     harness.time.pass_seconds(random.choice((0, 1, 40, 120)) * DAY)
     harness.played.simulator.dials.issuance_seconds = _NEVER if random.random() < 0.3 else 0.0
+    harness.aws.acm.throttled_regions = (PARIS.removeprefix(ACM),) if random.random() < 0.3 else ()
     for name in _HOSTS:
         if random.random() < 0.3:
             harness.editor.ask(DELEGATION, name, "history")
@@ -107,9 +108,11 @@ def _claims(world: Evidence, nodes: Iterable[Node], began: datetime) -> Iterator
             yield Claim(path, node.endpoint.host, str(protocol), node.address, at, each["state"])
 
 
-def _left_out(harness: Harness, nodes: Iterable[Node], claims: Iterable[Claim]) -> Iterator[str]:
+def _left_out(world: Evidence, nodes: Iterable[Node], claims: Iterable[Claim]) -> Iterator[str]:
     """Yield the declared addresses of stored certificates about which a daily run has recorded nothing."""
-    claimed, hosts = {claim.address for claim in claims}, stored(harness)
+    claimed = {claim.address for claim in claims}
+    items = [item for item in world.of_kind("certificate") if "served" in item]
+    recorded = {f"{item['delegation']}/{item['item'].partition('#')[2]}" for item in items}
     for node in nodes:
-        if node.endpoint.host in hosts and node.address not in claimed:
+        if node.path in recorded and node.address not in claimed:
             yield f"{node.path} was not verified at {node.endpoint} ({node.ip})"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from campaign.cases import CANONICAL, NO_FAULT, CaseOutcome, record, settled
-from campaign.fault_injection import FaultInjection, Mode
+from campaign.cases import CANONICAL, NO_FAULT, CaseOutcome, NamedCase, record, run_with_fault, settled
+from campaign.fault_injection import Mode
 from campaign.harness import Harness
 from campaign.interception.calls import Boundary, Call
 from campaign.run import Run
@@ -30,7 +30,7 @@ class Life(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class LifeCase:
+class LifeCase(NamedCase):
     """A second renewal, without a fault or with one, in such environments."""
 
     scenario: Scenario
@@ -51,10 +51,10 @@ class LifeCase:
         """Renew, renew again, and play daily runs until the estate is at rest."""
         self.begin(harness)
         before = len(harness.played.simulator.orders)
-        run, was_reached = self._run(harness)
+        run, was_reached = run_with_fault(harness, self.boundary, self.mode)
         days, found = settled(harness, before, self.scenario.due)
         found += self._lost(harness, run)
-        return self._outcome(run, found, days=days, was_reached=was_reached)
+        return self.outcome(run, found, days=days, was_reached=was_reached)
 
     def _lost(self, harness: Harness, run: Run) -> Iterator[str]:
         """Yield the requests of a run without a fault that no one answered: the next search makes up for them."""
@@ -62,19 +62,10 @@ class LifeCase:
             if (entry.run_id, entry.service, entry.status) == (run.run_id, "scm", 0):
                 yield f"no_request_is_lost: {entry.operation} of {run.run_id} has no answer"
 
-    def _run(self, harness: Harness) -> tuple[Run, bool]:
-        if self.boundary is None or self.mode is None:
-            return harness.run(), True
-        injection = FaultInjection(harness, self.mode, self.boundary)
-        return harness.run_with(injection), injection.was_reached
-
-    def failed(self, text: str) -> CaseOutcome:
-        """Return the outcome when the harness failed."""
-        return self._outcome(None, [text])
-
-    def _outcome(self, run: Run | None, found: list[str], *, days: int = 0, was_reached: bool = True) -> CaseOutcome:
-        mode = f"{self.life.value}, {self.mode.value if self.mode else NO_FAULT}"
-        return CaseOutcome.of(self.scenario.name, self.boundary, mode, run, found, days=days, was_reached=was_reached)
+    @property
+    def names(self) -> tuple[str, Boundary | None, str]:
+        """With the environments as a part of the mode."""
+        return self.scenario.name, self.boundary, f"{self.life.value}, {self.mode.value if self.mode else NO_FAULT}"
 
 
 @dataclass(slots=True)
@@ -99,7 +90,7 @@ class Throttle:
 
 
 @dataclass(frozen=True, slots=True)
-class ThrottleCase:
+class ThrottleCase(NamedCase):
     """One invocation that is throttled: the state machine waits until there is capacity, and nothing has failed."""
 
     scenario: Scenario
@@ -114,15 +105,12 @@ class ThrottleCase:
         run = harness.run(run_id)
         harness.interception.injection = None
         days, found = settled(harness, before, self.scenario.due)
-        return self._outcome(run, found, days=days, was_reached=throttle.was_reached)
+        return self.outcome(run, found, days=days, was_reached=throttle.was_reached)
 
-    def failed(self, text: str) -> CaseOutcome:
-        """Return the outcome when the harness failed."""
-        return self._outcome(None, [text])
-
-    def _outcome(self, run: Run | None, found: list[str], *, days: int = 0, was_reached: bool = True) -> CaseOutcome:
-        mode = f"throttled {self.times} times"
-        return CaseOutcome.of(self.scenario.name, self.boundary, mode, run, found, days=days, was_reached=was_reached)
+    @property
+    def names(self) -> tuple[str, Boundary, str]:
+        """With the throttling as the mode."""
+        return self.scenario.name, self.boundary, f"throttled {self.times} times"
 
 
 def life_cases(scenario: Scenario, harness: Harness, most: int, seed: int) -> Iterator[LifeCase | ThrottleCase]:

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from campaign.cases import CaseOutcome, is_write, record, settled
+from campaign.cases import CaseOutcome, NamedCase, is_write, record, settled
 from campaign.fault_injection import FaultInjection, Mode
 from campaign.harness import Harness
 from campaign.interception.calls import Boundary, Call
 from campaign.interception.staleness import EVENTUAL, is_eventual, snapshot
-from campaign.run import Run
 from campaign.scenarios import DELEGATION, LOGIN, Scenario, credential
 
 STALE_CALLS = (1, 2, 5)
@@ -59,7 +58,7 @@ class StaleReads:
 
 
 @dataclass(frozen=True, slots=True)
-class StaleCase:
+class StaleCase(NamedCase):
     """One write of a run, and how many reads are stale after it; no other fault, unless the write is killed."""
 
     scenario: Scenario
@@ -78,19 +77,17 @@ class StaleCase:
         run = harness.run(run_id)
         harness.run()
         days, found = settled(harness, before, self.scenario.due)
-        return self._outcome(run, found, days=days, was_reached=stale.was_reached)
+        return self.outcome(run, found, days=days, was_reached=stale.was_reached)
 
-    def failed(self, text: str) -> CaseOutcome:
-        """Return the outcome when the harness failed."""
-        return self._outcome(None, [text])
-
-    def _outcome(self, run: Run | None, found: list[str], *, days: int = 0, was_reached: bool = True) -> CaseOutcome:
+    @property
+    def names(self) -> tuple[str, Boundary, str]:
+        """With the number of stale reads in the mode."""
         mode = f"{self.calls} stale reads" + (f", {self.mode.value}" if self.mode else "")
-        return CaseOutcome.of(self.scenario.name, self.write, mode, run, found, days=days, was_reached=was_reached)
+        return self.scenario.name, self.write, mode
 
 
 @dataclass(frozen=True, slots=True)
-class StaleSecretCase:
+class StaleSecretCase(NamedCase):
     """The operator has stored a new password, and the run reads the old one."""
 
     scenario: Scenario
@@ -105,16 +102,12 @@ class StaleSecretCase:
         harness.interception.injection = stale
         run = harness.run()
         days, found = settled(harness, before, self.scenario.due)
-        return self._outcome(run, found, days)
+        return self.outcome(run, found, days=days)
 
-    def failed(self, text: str) -> CaseOutcome:
-        """Return the outcome when the harness failed."""
-        return self._outcome(None, [text], 0)
-
-    def _outcome(self, run: Run | None, found: list[str], days: int) -> CaseOutcome:
-        return CaseOutcome.of(
-            self.scenario.name, None, f"{self.calls} stale reads of a new secret", run, found, days=days
-        )
+    @property
+    def names(self) -> tuple[str, None, str]:
+        """Without a boundary: the operator made the write."""
+        return self.scenario.name, None, f"{self.calls} stale reads of a new secret"
 
 
 def stale_cases(scenario: Scenario, harness: Harness) -> Iterator[StaleCase | StaleSecretCase]:

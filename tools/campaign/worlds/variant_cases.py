@@ -11,9 +11,9 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from campaign.cases import CANONICAL, NO_FAULT, CaseOutcome
+from campaign.cases import CANONICAL, NO_FAULT, CaseOutcome, NamedCase, run_with_fault
 from campaign.evidence import gather
-from campaign.fault_injection import FaultInjection, Mode
+from campaign.fault_injection import Mode
 from campaign.harness import Harness
 from campaign.interception.calls import Boundary
 from campaign.order_book_invariants import ALWAYS, AT_REST, violations
@@ -56,7 +56,7 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class VariantCase:
+class VariantCase(NamedCase):
     """One run in a variant, with a fault or without."""
 
     surroundings: Surroundings
@@ -67,7 +67,7 @@ class VariantCase:
         """Play the run, daily runs, and what follows when SCM is the usual one again."""
         variant, before = self.surroundings.variant, live_orders(harness)
         found: list[str] = []
-        run, was_reached = self._first(harness)
+        run, was_reached = run_with_fault(harness, self.boundary, self.mode)
         due = variant.due if harness.reader.certificate(DELEGATION, NAME).order is None else 1
         variant.portal(harness)
         found += violations(gather(harness), ALWAYS)
@@ -79,17 +79,7 @@ class VariantCase:
             found += violations(gather(harness), AT_REST)
         if (made := live_orders(harness) - before) != due:
             found.append(f"exactly_one_order: {made} orders are open or issued, {due} are needed")
-        return self._outcome(run, found, days=days, was_reached=was_reached)
-
-    def failed(self, text: str) -> CaseOutcome:
-        """Return the outcome when the harness failed."""
-        return self._outcome(None, [text])
-
-    def _first(self, harness: Harness) -> tuple[Run, bool]:
-        if self.boundary is None or self.mode is None:
-            return harness.run(), True
-        injection = FaultInjection(harness, self.mode, self.boundary)
-        return harness.run_with(injection), injection.was_reached
+        return self.outcome(run, found, days=days, was_reached=was_reached)
 
     def _unexplained(self, harness: Harness) -> Iterator[str]:
         """Yield a wait that no one is notified of, and failures without a fault that the variant does not explain."""
@@ -100,11 +90,10 @@ class VariantCase:
             for error in _errors(run) - self.surroundings.variant.explains:
                 yield f"no_false_failure: {run.run_id} reports {error}"
 
-    def _outcome(self, run: Run | None, found: list[str], *, days: int = 0, was_reached: bool = True) -> CaseOutcome:
-        mode = self.mode.value if self.mode else NO_FAULT
-        return CaseOutcome.of(
-            str(self.surroundings), self.boundary, mode, run, found, days=days, was_reached=was_reached
-        )
+    @property
+    def names(self) -> tuple[str, Boundary | None, str]:
+        """With the variant in place of the scenario."""
+        return str(self.surroundings), self.boundary, self.mode.value if self.mode else NO_FAULT
 
 
 def live_orders(harness: Harness) -> int:

@@ -40,7 +40,11 @@ StatesOption = Annotated[
 ]
 ExpiresBeforeOption = Annotated[
     datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], help="Only certificates that expire before this day (UTC), or have expired."),
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        metavar="DAY",
+        help="Only certificates that expire before this day (UTC), or have expired.",
+    ),
 ]
 
 

@@ -36,7 +36,7 @@ def load_delegations(folder: Path, now: datetime) -> list[tuple[Specification, Y
 def delegation_paths(folder: Path) -> list[Path]:
     """Return the delegation files in *folder*. Raises FilesInvalid when there is none."""
     if not folder.is_dir():
-        raise FilesInvalid([FileFault(folder, 1, "is not a folder; pass the folder of the delegation files")])
+        raise FilesInvalid([FileFault(folder, 0, "is not a folder; pass the folder of the delegation files")])
     paths = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
     if not paths:
         raise FilesInvalid([FileFault(folder, 1, f"has no delegation file ({', '.join(SUFFIXES)})")])

@@ -28,13 +28,15 @@ class FileFault:
 
     path: Path
     line: int
+    """0: none, as for a folder."""
     text: str
     place: Place = ()
 
     def __str__(self) -> str:
         """Return it in the format of compilers, which editors parse."""
         where = f"{place_text(self.place)}: " if self.place else ""
-        return in_one_line(f"{self.path}:{self.line}: {where}{self.text}")
+        line = f":{self.line}" if self.line else ""
+        return in_one_line(f"{self.path}{line}: {where}{self.text}")
 
 
 class FilesInvalid(Exception):

@@ -17,6 +17,7 @@ from certmandate.views.problems import problem_line
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import Observation
 from renewal.domain.judgement.certificate import CLOSED, Judgement, last_error
+from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.order import FinishedOrder
 from renewal.domain.service.state import current_service
 from renewal.domain.setup.inspection import DelegationRecord
@@ -82,7 +83,8 @@ def _served_part(state: Judgement) -> list[RenderableType]:
     served, spec = state.certificate.served, state.certificate.spec
     if served is None:
         return [printing.heading("Stored certificate"), Text("  no certificate")]
-    valid = f"{printing.minute(served.not_before)} to {printing.minute(served.not_after)}, {state.days_left} days left"
+    left = "expired" if state.state is CertificateState.EXPIRED else f"{state.days_left} days left"
+    valid = f"{printing.minute(served.not_before)} to {printing.minute(served.not_after)}, {left}"
     pairs = [
         ("SSL ID", str(served.ssl_id) if served.ssl_id else "unknown (adopted)"),
         ("serial", printed_serial(served.serial)),

@@ -32,7 +32,8 @@ _MOST_REASON = 200
 
 IssuerOption = Annotated[str | None, typer.Option(help="Part of the issuer's name, any case. Default: any issuer.")]
 IssuedBeforeOption = Annotated[
-    datetime | None, typer.Option(formats=_FORMATS, help="What was issued before this time (UTC). Default: now.")
+    datetime | None,
+    typer.Option(formats=_FORMATS, metavar="TIME", help="What was issued before this time (UTC). Default: now."),
 ]
 SerialsOption = Annotated[Path | None, typer.Option(help="File with one serial (hexadecimal) a line.")]
 DelegationsOption = Annotated[
@@ -41,7 +42,11 @@ DelegationsOption = Annotated[
 ]
 DeadlineOption = Annotated[
     datetime | None,
-    typer.Option(formats=_FORMATS, help="When the CA revokes (UTC): the hourly runs work on it too."),
+    typer.Option(
+        formats=_FORMATS,
+        metavar="TIME",
+        help="When the CA revokes, such as 2026-12-01T09:00Z: the hourly runs work on it too.",
+    ),
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", help="The incident; it is stored in every audit row.")]
 PerDelegationOption = Annotated[
@@ -112,8 +117,8 @@ def replace_command(
     if as_json:
         printing.print_json(plan_view.document(plan, is_stored=not dry_run))
     else:
-        result = "Nothing was changed: --dry-run" if dry_run else "The replacement rule is stored"
-        printing.print_line(f"{result}. `certmandate replace status` shows how far it has come.")
+        stored_text = "The replacement rule is stored. `certmandate replace status` shows how far it has come."
+        printing.print_line("Nothing was changed: --dry-run." if dry_run else stored_text)
 
 
 def _without_plan(deployment: Deployment, cancelled: str | None, *, as_json: bool) -> int:

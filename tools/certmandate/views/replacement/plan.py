@@ -32,7 +32,7 @@ def page(plan: ReplacementPlan) -> list[RenderableType]:
             "assumed",
             (
                 f"{limits.scm_seconds:g} s for a request to SCM, {limits.issuance_minutes:g} min for the CA to issue, "
-                f"{limits.imports_a_second:g} imports into ACM a second and region, a run every "
+                f"imports into ACM: {limits.imports_a_second:g} a second and region, a run every "
                 f"{limits.hours_between_runs:g} h"
             ),
         ),
