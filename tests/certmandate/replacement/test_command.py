@@ -117,20 +117,3 @@ def test_a_rule_without_a_list_is_ended_by_the_operator(desk: Desk) -> None:
     assert desk.book.replacements() == (rule,)
     desk.run("replace", "--cancel", "--reason", "incident 17")
     assert desk.book.replacements() == ()
-
-
-def test_a_run_ends_the_rule_and_its_status_stays(desk: Desk) -> None:
-    """The operator need not remember to delete it; the audit asks when the incident was over."""
-    rule = ("replace", "--delegation", "univ", "--issued-before", f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}")
-    desk.run(*rule, "--reason", "incident 16", "--yes")
-    assert "is in force, or has ended" in desk.refused(*rule, "--reason", "second wave", "--yes")
-    desk.system.end(desk.document("renew", "--all-due", "--no-follow")["arn"])
-    desk.system.end(desk.document("renew", "--all-due", "--no-follow")["arn"])
-
-    (*_, ended) = desk.document("replace", "status")["replacements"]
-    assert (ended["reason"], ended["complete"], ended["began_at"] < ended["ended_at"]) == ("incident 16", True, True)
-    page = " ".join(desk.run("replace", "status").stdout.split())
-    assert f"{ended['covered']} certificates replaced and served" in page
-    assert desk.book.replacements() == ()
-    desk.run("replace", "--cancel", "--reason", "incident 16")
-    assert "incident 16" not in desk.run("replace", "status").stdout
