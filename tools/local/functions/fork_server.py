@@ -24,18 +24,19 @@ from typing import Any
 _PRELOADED = (
     "aws_lambda_powertools.logging",
     "aws_lambda_powertools.metrics",
-    "boto3.dynamodb.conditions",
-    "boto3.session",
     "botocore.auth",
     "botocore.client",
     "botocore.httpsession",
+    "botocore.session",
+    "certifi",
     "cryptography.hazmat.primitives.asymmetric.ec",
     "cryptography.hazmat.primitives.asymmetric.rsa",
     "cryptography.hazmat.primitives.serialization",
-    "cryptography.x509",
+    "cryptography.x509.verification",
+    "httpcore",
     "httpx",
-    "s3transfer.manager",
 )
+"""What the functions of template.yaml import, and nothing of their own."""
 _PR_SET_PDEATHSIG = 1
 LOCAL_HOSTS = "LOCAL_HOSTS"
 """Variable with the addresses of `resolve_locally` as JSON."""

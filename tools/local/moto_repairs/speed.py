@@ -44,6 +44,16 @@ def operations_are_listed_once(_: Repairs) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def services_are_listed_once(_: Repairs) -> Iterator[None]:
+    """List the services that moto has once; its server lists moto's folder at each request, under a lock."""
+    from moto import backends
+
+    listed = tuple(backends.list_of_moto_modules())
+    with patch.object(backends, "list_of_moto_modules", lambda: listed):
+        yield
+
+
 # ---- Step Functions --------------------------------------------------------------------------------------------------
 
 
@@ -233,6 +243,7 @@ class _Prefixed:
 FOR_SPEED = (
     instances_are_not_kept,
     operations_are_listed_once,
+    services_are_listed_once,
     paths_are_parsed_once,
     attribute_values_are_serialized_once,
     transactions_copy_what_they_update,
