@@ -15,7 +15,7 @@ HASHED := $(PIP) --require-hashes --requirement
 export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/build/sam
 
-# `make test` is to end within two minutes on two idle cores. These tests take longest for what they show.
+# `make test` is to end in about two minutes on two idle cores. These tests take longest for what they show.
 LONG := tests/alarms/test_played_estate.py tests/browser tests/campaign tests/certmandate/commands/test_local.py \
     tests/certmandate/documents tests/certmandate/replacement/test_model.py tests/certmandate/test_hostile_texts.py \
     tests/faults tests/fetch/test_kills.py tests/fetch/test_recipes.py tests/gate/test_template_lint.py \
@@ -36,7 +36,7 @@ help: ## this list
 
 setup: .venv/.dev .venv-sam/.sam ## install everything to work offline: .venv and .venv-sam
 
-run: .venv/.run ## renew an example estate on this machine: no account, no network
+run: .venv/.run ## renew an example estate on this machine: no account; network only to install
 	$(BIN)/certmandate local run
 
 test: .venv/.dev ## the tests, except those of test-long

@@ -1,9 +1,9 @@
-"""Builds the steps with their adapters, for each invocation.
+"""Builds the steps with their adapters: once for an execution environment, or for each invocation if it has a deadline.
 
 Each function imports what it builds from, so that a cold start imports nothing that its step does not need.
 
-What is cached for an execution environment has no state that time makes wrong: clients of AWS, the HTTP client without
-connections, and the refused versions of credentials, which are aged by wall-clock time.
+What is cached has no state that time makes wrong: settings, the clients of AWS, the order book's among them, roots, and
+an HTTP client that keeps no connection. Credentials, and the versions that SCM refused, last for one invocation.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "revoke": ("revoke", "Replace a certificate and print what the RAO must revoke."),
         "close-order": ("close_order", "Close an open order that you have checked in SCM."),
         "calendar": ("calendar", "Show the workload until 2030."),
-        "export": ("export", "Print what monitoring must know."),
+        "export": ("export", "Print what your monitoring needs."),
     },
     "For the RAO": {
         "findings": ("rao.reports", "Print the findings as a mail to the RAO."),

@@ -85,7 +85,7 @@ def require_same_key_type(held: HeldCertificate, key_type: KeyType) -> None:
     if not is_same_key_type(held.key_algorithm, key_type):
         msg = (
             f"{held.arn} holds a key of type {held.key_algorithm}, and ACM never changes the key type of an ARN. "
-            f"For a {key_type} key, remove the ARN from the delegation file: the import then makes a new one"
+            f"For a key of type {key_type}, remove the ARN from the delegation file: the import then makes a new one"
         )
         raise AcmWouldRefuse(msg)
 

@@ -241,7 +241,7 @@ class ManagedCertificate:
         return tuple(store for store in self.spec.stores if store not in held)
 
     def arn_in(self, region: str, key_type: KeyType) -> str | None:
-        """Return the ARN to import into: the operator's, or the one served from.
+        """Return the ARN to import into: the operator's, or the one imported into.
 
         None makes a new one: for a first import, and for another key type, which ACM never takes under an ARN
         (AWS: acm/latest/userguide/import-reimport.html).

@@ -36,7 +36,6 @@ _FRENCH_MENUS = {
     "SSL Certificates": "Certificats SSL",
     "Settings": "Paramètres",
     "Web API use only": "API Web uniquement",
-    "the domain": "le domaine",
 }
 """SCM's portal is in English; the French texts give the meaning of each menu beside it."""
 

@@ -126,7 +126,7 @@ def test_a_serial_is_printed_in_whole_bytes(text: str, printed: str) -> None:
     [
         (0, "2026-11-23 08:00Z, in full"),
         (3, "2026-11-23 08:00Z (password, SSL report); all else in SCM was read 5 days ago, 2026-11-20 08:00Z"),
-        (None, "2026-11-23 08:00Z; SCM did not answer everything, and the next inspection asks again"),
+        (None, "2026-11-23 08:00Z, not in full"),
     ],
 )
 def test_what_an_inspection_did_not_read_is_printed_with_its_age(full_days_ago: int | None, printed: str) -> None:

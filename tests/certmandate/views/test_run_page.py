@@ -230,7 +230,7 @@ def test_a_summary_by_actor_and_cause_comes_first() -> None:
     to_do = " ".join(page.split("Who must do what")[0].split("To do")[1].split())
     command = 'certmandate close-order univ/a --reason "…"'
     assert f"1. you, the operator: CertificateMismatch of univ: {command}" in to_do
-    assert "rao@univ.example: DcvLapsed of univ/c: SCM: Domains → the domain → DCV" in to_do
+    assert "rao@univ.example: DcvLapsed of univ/c: SCM: Domains → DCV" in to_do
 
 
 def test_the_page_and_the_raos_mail_have_the_same_menu_path() -> None:

@@ -108,5 +108,5 @@ def test_families_are_not_raised_themselves() -> None:
 def test_an_error_becomes_a_finding_with_its_actor() -> None:
     """The finding's code is the error's name: runbook and report have one word."""
     assert finding_from(DcvLapsed("expired in May"), "idp") == Finding(
-        "DcvLapsed", "error", "rao", "expired in May", "idp", screen="Domains → the domain → DCV"
+        "DcvLapsed", "error", "rao", "expired in May", "idp", screen="Domains → DCV"
     )

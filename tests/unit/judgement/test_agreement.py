@@ -184,7 +184,7 @@ def test_a_certificate_that_cannot_be_ordered_is_not_promised(system: System) ->
     (judgement,) = status_of(system).certificates
 
     assert judgement.state.label == "blocked"
-    assert judgement.next_step() == "no run renews it until this is resolved: PermissionMissing: code -226"
+    assert judgement.next_step() == "no run renews it until this is resolved: PermissionMissing"
 
 
 def outcomes(days: list[int]) -> Iterator[bool]:

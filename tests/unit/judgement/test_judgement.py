@@ -12,6 +12,7 @@ from renewal.domain.errors import Failure
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.certificate_state import CertificateState
+from renewal.domain.judgement.problem import Consequence, problem_of
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate, OrderStatus
@@ -21,7 +22,7 @@ from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.throwaway_ca import hierarchy, pem
 from tests.unit.orders import an_order
-from tests.unit.system import DELEGATION, NOW, managed
+from tests.unit.system import DELEGATION, IDP, NOW, managed
 
 
 def inspection(*, dcv_days: int) -> Inspection:
@@ -83,7 +84,7 @@ def test_no_renewal_is_announced_after_the_end_of_the_mandate(
     found = judged(managed(age=age), ends=ends)
 
     assert found.state is state
-    assert found.next_step() == f"nothing: the mandate ends on {ends}, before its next order"
+    assert found.next_step() == f"nothing: its next order would be after the mandate's last day, {ends}"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,25 @@ def test_an_order_that_failed_without_a_hold_is_judged() -> None:
         "error",
         "rao",
     )
-    assert found.next_step() == "the next run renews it (age); the last attempt failed: DcvLapsed: -9"
+    assert found.next_step() == "the next run tries again (age); the last attempt failed: DcvLapsed: -9"
+
+
+@pytest.mark.parametrize(
+    ("name", "consequence"),
+    [("idp.univ.example", Consequence.EXPIRES), ("new.apps.univ.example", Consequence.NO_CERTIFICATE)],
+)
+@pytest.mark.parametrize("listed", ["{name}", "other.univ.example, {name} and 3 more"])
+def test_a_finding_about_a_domain_affects_its_certificates_only(
+    listed: str, name: str, consequence: Consequence
+) -> None:
+    """An expired certificate was printed as missing, because another certificate of the delegation was new."""
+    text = f"step 4: {listed.format(name=name)}: its validation has expired"
+    finding = Finding("DcvLapsed", "error", "rao", text, about=name)
+    new = ManagedCertificate(replace(IDP, name="new", names=("new.apps.univ.example",)))
+
+    found = problem_of(finding, "univ", (managed(age=200), new), NOW.date(), ActingTimes())
+
+    assert found.consequence is consequence
 
 
 LOGGED_IN = Inspection("check", NOW - timedelta(hours=1))

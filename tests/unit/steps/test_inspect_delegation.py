@@ -388,7 +388,7 @@ def test_a_refused_credential_is_shown_once_in_a_run(system: System) -> None:
     """SCM counts failed attempts and locks accounts."""
     wrong_password(system)
     for _ in range(3):
-        with pytest.raises(CredentialRefused, match="It was tried once and is not tried again in this run"):
+        with pytest.raises(CredentialRefused, match="It is tried again by the next daily run"):
             system.inspect(system.item())
 
     assert system.accounts.shown == {("univ", "v1"): 1}

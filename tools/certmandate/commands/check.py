@@ -42,7 +42,7 @@ def check_command(
     """Check the setup of a delegation in SCM.
 
     Runs a dry run of the delegation: one login from the registered address, nothing is ordered. Prints the result of
-    each step of the onboarding guide. Exits 1 when something is wrong.
+    each step of the onboarding guide. Exits 1 when something needs attention.
     """
     with to_change(context) as deployment:
         require_new(record_to)

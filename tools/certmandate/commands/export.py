@@ -30,7 +30,7 @@ def export_command(
         typer.Option(help="Write this file instead, by one rename: a reader never reads an incomplete file."),
     ] = None,
 ) -> None:
-    """Print what monitoring must know.
+    """Print what your monitoring needs.
 
     With --openmetrics, the certificate that clients must meet under each name, its expiry and state. With
     --public-keys, a line for each public key that was ordered and may be in a valid certificate: a certificate of

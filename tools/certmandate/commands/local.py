@@ -274,7 +274,8 @@ def _figures(costs: Costs) -> Iterator[str]:
     yield f"Calls to SCM: {scm}; to AWS: {aws}{each}"
     if renewal := costs.immediate:
         operations = ", ".join(operation.split("/v1/")[-1] for operation in renewal.operations)
-        yield f"Renewal of {renewal.path}, issued immediately: {len(renewal.operations)} calls to SCM ({operations})"
+        calls = f"{len(renewal.operations)} calls to SCM that name its order ({operations})"
+        yield f"Renewal of {renewal.path}, issued immediately: {calls}"
 
 
 def _document(finished: Finished, output: Path) -> dict[str, Any]:

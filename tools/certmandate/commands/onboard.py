@@ -48,7 +48,9 @@ _ASKED_ONCE = {
 _LISTS = frozenset({"domain", "certificate"})
 
 
-NameArgument = Annotated[str, typer.Argument(help="The delegation's name: lower-case letters, digits, hyphens.")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="DELEGATION", help="The delegation's name: lower-case letters, digits, hyphens.")
+]
 OrganisationOption = Annotated[str, typer.Option(help="Name of the organisation in SCM.")]
 DomainOption = Annotated[list[str] | None, typer.Option(help="The organisation's own domain; repeatable.")]
 CertificateOption = Annotated[

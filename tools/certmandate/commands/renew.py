@@ -27,7 +27,7 @@ DelegationsOption = Annotated[
     typer.Option(help="The due certificates of this delegation; may be repeated.", autocompletion=delegation_names),
 ]
 ForceOption = Annotated[
-    bool, typer.Option("--force", help="Also certificates that are not due or held; needs --reason.")
+    bool, typer.Option("--force", help="Also certificates that are held or not due; needs --reason.")
 ]
 ReasonOption = Annotated[str | None, typer.Option("--reason", help="Why; it is stored in the audit rows.")]
 AllDueOption = Annotated[bool, typer.Option("--all-due", help="All due certificates, as in the daily run.")]

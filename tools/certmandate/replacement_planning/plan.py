@@ -149,7 +149,7 @@ def _stopped_by(judgement: Judgement, rule: ReplacementRule, now: datetime) -> s
     """Return why no order would be made for it as things are; empty: none is known."""
     certificate, until = judgement.certificate, judgement.certificate.hold_until
     if judgement.mandate_ends:
-        return f"MandateEnded: the mandate ends on {judgement.mandate_ends}"
+        return f"MandateEnded: the last day of the mandate is {judgement.mandate_ends}"
     if certificate.order is not None and certificate.order.trouble:
         return f"{certificate.order.trouble}: the issued certificate was not stored"
     if judgement.obstacle:

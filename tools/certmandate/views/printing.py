@@ -250,9 +250,9 @@ def day(at: datetime | None) -> str:
 
 
 def inspected(at: datetime, full_at: datetime | None, now: datetime) -> str:
-    """Return when SCM was inspected, and how old what was not read then is; *full_at*: None when SCM left some out."""
+    """Return when SCM was inspected, and how old the rest is; *full_at*: None when not everything was read."""
     if full_at is None:
-        return f"{minute(at)}; SCM did not answer everything, and the next inspection asks again"
+        return f"{minute(at)}, not in full"
     if full_at == at:
         return f"{minute(at)}, in full"
     age = counted((now.date() - full_at.date()).days, "day")

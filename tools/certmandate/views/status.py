@@ -95,9 +95,9 @@ def _notes(estate: EstateStatus) -> Iterator[str]:
             days = (expires - estate.at.date()).days
             if days <= _PASSWORD_SOON:
                 verb, left = (
-                    ("expires", f"in {days} days" if days else "today")
+                    ("expires", f"in {printing.counted(days, 'day')}" if days else "today")
                     if days >= 0
-                    else ("expired", f"{-days} days ago")
+                    else ("expired", f"{printing.counted(-days, 'day')} ago")
                 )
                 yield f"{name}: its password {verb} on {expires} ({left})"
     yield from map(_rule_line, estate.replacements)

@@ -78,6 +78,12 @@ class Judgement:
         return next(iter(self.problems), None)
 
     @property
+    def failed(self) -> Problem | None:
+        """Why the last attempt failed, where the order book or the last run has it; None: it is not known to have."""
+        is_other = self.problem is None or self.problem.code in {OVERDUE, OrderPending.__name__, *WITHDRAWN.values()}
+        return None if is_other else self.problem
+
+    @property
     def severity(self) -> Literal["", "info", "warning", "error"]:
         """Of the problem; empty when there is none."""
         return self.problem.severity if self.problem else ""
@@ -100,12 +106,13 @@ class Judgement:
         if self.decision.held and self.certificate.hold_until:
             return f"held until {self.certificate.hold_until:%Y-%m-%d} after {last_error(self.certificate)}"
         if self.mandate_ends:
-            return f"nothing: the mandate ends on {self.mandate_ends}, before its next order"
+            return f"nothing: its next order would be after the mandate's last day, {self.mandate_ends}"
         verb = "orders" if self.certificate.served is None else "renews"
         if self.decision.causes and self.obstacle:
-            return f"no run {verb} it until this is resolved: {self.obstacle.code}: {self.obstacle.text}"
+            return f"no run {verb} it until this is resolved: {self.obstacle.code}"
         if self.decision.causes:
-            return f"the next run {verb} it ({', '.join(self.decision.causes)}){self._after_failure()}"
+            what = "tries again" if self.failed else f"{verb} it"
+            return f"the next run {what} ({', '.join(self.decision.causes)}){self._after_failure()}"
         if self.renew_at is None:
             return ""
         condition = f", if this is resolved by then: {self.obstacle.code}" if self.obstacle else ""
@@ -122,11 +129,7 @@ class Judgement:
         return f"open order ({order.status.value}{number}, {since}): collected, not ordered again{waits}{failure}"
 
     def _after_failure(self) -> str:
-        """Why the last attempt failed, where the order book or the last run has it."""
-        problem = self.problem
-        if problem is None or problem.code in {OVERDUE, OrderPending.__name__, *WITHDRAWN.values()}:
-            return ""
-        return f"; the last attempt failed: {problem.code}: {problem.text}"
+        return f"; the last attempt failed: {self.failed.code}: {self.failed.text}" if self.failed else ""
 
     def _why_then(self) -> str:
         by_age = self.decision.renew_at

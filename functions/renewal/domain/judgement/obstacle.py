@@ -8,7 +8,7 @@ from datetime import datetime
 from renewal.domain.errors import NEEDS_ATTENTION, DcvLapsed, NeedsAttention
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import require_orderable
-from renewal.domain.setup.domain_checks import DOMAIN_CODES, is_usable
+from renewal.domain.setup.domain_checks import DOMAIN_CODES, is_cut, is_usable, lists
 from renewal.domain.setup.egress import ADDRESS_CHANGED
 from renewal.domain.setup.finding import SECURITY, Finding, finding_from
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
@@ -68,8 +68,6 @@ def _require_accepted(
 def _names(finding: Finding, certificate: ManagedCertificate, inspection: Inspection, now: datetime) -> bool:
     """Whether a finding about domains is about a name of the certificate; its text lists only the first eight."""
     names = certificate.spec.names
-    if not set(names).isdisjoint(finding.text.replace(",", " ").replace(":", " ").split()):
+    if lists(finding, names):
         return True
-    return " more: " in finding.text and any(
-        not is_usable(entry_for(inspection.delegated, name), now) for name in names
-    )
+    return is_cut(finding) and any(not is_usable(entry_for(inspection.delegated, name), now) for name in names)

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import Actor, ScmUnavailable, StoreUnavailable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.command import command_for
+from renewal.domain.names import permits
 from renewal.domain.order import ManagedCertificate
+from renewal.domain.setup.domain_checks import DOMAIN_CODES, is_cut, lists
 from renewal.domain.setup.finding import SECURITY, Finding, Severity
 
 OUTAGES = frozenset({ScmUnavailable.__name__, StoreUnavailable.__name__})
@@ -130,7 +133,7 @@ def problem_of(
     finding: Finding, delegation: str, certificates: Iterable[ManagedCertificate], today: date, times: ActingTimes
 ) -> Problem:
     """Return a finding of *delegation* as a problem of *today*; *certificates*: of the delegation."""
-    affected = [each for each in certificates if finding.certificate in {"", each.spec.name}]
+    affected = [each for each in certificates if _affects(finding, each.spec)]
     consequence, on = _consequence(finding, affected)
     is_idle = consequence is Consequence.NONE
     return Problem(
@@ -149,6 +152,14 @@ def problem_of(
         screen=finding.screen,
         security=finding.is_security,
     )
+
+
+def _affects(finding: Finding, spec: CertificateSpec) -> bool:
+    if finding.certificate:
+        return finding.certificate == spec.name
+    if finding.code not in DOMAIN_CODES or lists(finding, spec.names):
+        return True
+    return is_cut(finding) and (not finding.about or any(permits(finding.about, name) for name in spec.names))
 
 
 def _consequence(finding: Finding, affected: Iterable[ManagedCertificate]) -> tuple[Consequence, date | None]:

@@ -14,8 +14,9 @@ from renewal.ports.scm import Accounts, CertificateAuthority, SetupReader
 REFUSED = (
     "SCM refused the credential of {delegation} (401) without a reason. Likely causes, most likely first: the password "
     "has expired or was changed (check its expiry date, and who used the portal); the account is locked (the RAO finds "
-    "this under Settings, Admins); our address is not on its access list (then SCM usually refuses every delegation); "
-    "the customerUri or the login is wrong (new delegations only). It was tried once and is not tried again {until}"
+    "this under Admins); our address is not on its access list (then SCM usually refuses every delegation); "
+    "the customerUri or the login is wrong (new delegations only). It is tried again by the next daily run, or by a "
+    "run that the operator starts"
 )
 
 
@@ -56,7 +57,7 @@ class ScmLogin:
         try:
             yield
         except CredentialRefused as refusal:
-            raise CredentialRefused(_refusal(name, follow_up=follow_up)) from refusal
+            raise CredentialRefused(REFUSED.format(delegation=name)) from refusal
         finally:
             self._note(name, run_id, known)
 
@@ -75,8 +76,3 @@ def _was_refused_last(record: DelegationRecord) -> bool:
     """Whether the last inspection ended so; after any other end, the same password may be right again."""
     findings = record.inspection.findings if record.inspection else ()
     return any(finding.code == CredentialRefused.__name__ for finding in findings)
-
-
-def _refusal(delegation: str, *, follow_up: bool) -> str:
-    until = "before the next daily run, or a run that the operator starts" if follow_up else "in this run"
-    return REFUSED.format(delegation=delegation, until=until)

@@ -41,17 +41,17 @@ class Stores:
         failures: Failures = {}
         order = self._put_missing(order, chain, certificate, failures)
         held = [store for store in certificate.spec.stores if store not in failures]
-        served, previous = stored_certificate(order, certificate, held, self.clock()), certificate.served
+        stored, previous = stored_certificate(order, certificate, held, self.clock()), certificate.served
         if set(held) - set(order.stores):
-            with _collected(failures, "event"):
-                self.announcer.renewed(order, served, previous)
+            with _failure_noted(failures, "event"):
+                self.announcer.renewed(order, stored, previous)
         if S3 in held:
-            with _collected(failures, "replaced keys in s3"):
-                self.objects.erase_replaced_keys(order.delegation, order.certificate, served.serial)
+            with _failure_noted(failures, "replaced keys in s3"):
+                self.objects.erase_replaced_keys(order.delegation, order.certificate, stored.serial)
         if failures:
-            self._keep_open(order, served, certificate, failures)
-        self.transitions.finish(order, served, previous, notes, read=certificate)
-        return served
+            self._keep_open(order, stored, certificate, failures)
+        self.transitions.finish(order, stored, previous, notes, read=certificate)
+        return stored
 
     def _put_missing(self, order: Order, chain: Chain, certificate: ManagedCertificate, failures: Failures) -> Order:
         missing = [store for store in certificate.spec.stores if store not in order.stores]
@@ -63,7 +63,7 @@ class Stores:
         pair = Pair(certificate.spec, chain, key, replaces=certificate.served.serial if certificate.served else "")
         for store in missing:
             region = store.removeprefix(ACM)
-            with _collected(failures, store):
+            with _failure_noted(failures, store):
                 if store == S3:
                     self.objects.put(pair)
                 elif region not in order.arns:
@@ -89,26 +89,26 @@ class Stores:
         return self.transitions.record_import(order, region, made)
 
     def _keep_open(
-        self, order: Order, served: StoredCertificate, certificate: ManagedCertificate, failures: Failures
+        self, order: Order, stored: StoredCertificate, certificate: ManagedCertificate, failures: Failures
     ) -> None:
         """Record which stores hold the certificate, and raise the error.
 
         A certificate that is due by age ends its order without the store that fails: otherwise the others would never
         get the next one.
         """
-        error = error_of(failures, served.stores)
-        if served.stores and is_due_by_age(served, certificate):
-            self.transitions.finish(order, served, certificate.served, str(error), read=certificate)
+        error = error_of(failures, stored.stores)
+        if stored.stores and is_due_by_age(stored, certificate):
+            self.transitions.finish(order, stored, certificate.served, str(error), read=certificate)
             raise error
-        if "event" not in failures and set(served.stores) != set(order.stores):
-            order = self.transitions.record_stores(order, served.stores)
+        if "event" not in failures and set(stored.stores) != set(order.stores):
+            order = self.transitions.record_stores(order, stored.stores)
         if isinstance(error, NeedsAttention) and order.trouble != type(error).__name__:
             self.transitions.note(order, trouble=type(error).__name__)
         raise error
 
 
 @contextmanager
-def _collected(failures: Failures, where: str) -> Iterator[None]:
+def _failure_noted(failures: Failures, where: str) -> Iterator[None]:
     try:
         yield
     except RenewalError as error:

@@ -15,7 +15,7 @@ from certmandate.deployment import Deployment, deployed
 from certmandate.exit import NEEDS_ATTENTION, Refused, exit_on_error
 from certmandate.files.atomic_files import write_together
 from certmandate.options import DelegationArgument, JsonOption, StackCommand
-from certmandate.views.printing import print_error, print_json, print_line
+from certmandate.views.printing import counted, print_error, print_json, print_line
 from renewal.domain.audit.hash_chain import ChainHead
 
 app = typer.Typer(
@@ -106,7 +106,8 @@ def _print(trail: AuditTrail, found: tuple[str, ...]) -> None:
         print_error(f"{trail.delegation}: {fault}")
     if not found:
         numbered = sum(1 for row in trail.rows if row.get("sequence"))
-        print_line(f"{trail.delegation}: {numbered} rows are as they were added; the head is {trail.head}.")
+        rows = counted(numbered, "row is as it was", "rows are as they were")
+        print_line(f"{trail.delegation}: {rows} added; the head is {trail.head}.")
         print_line(_sealed(trail))
 
 

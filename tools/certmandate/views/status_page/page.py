@@ -246,7 +246,7 @@ def _next(language: Language, judgement: Judgement) -> tuple[str, dict[str, obje
 def _due(language: Language, judgement: Judgement) -> tuple[str, dict[str, object]]:
     if judgement.obstacle:
         return "blocked", {"what": _what(language, judgement.obstacle.code)}
-    if judgement.certificate.served is None:
+    if judgement.certificate.served is None and not judgement.failed:
         return "first", {}
     causes = (language.at("causes").get(cause, cause) for cause in judgement.decision.causes)
-    return "due", {"causes": ", ".join(causes)}
+    return "again" if judgement.failed else "due", {"causes": ", ".join(causes)}
