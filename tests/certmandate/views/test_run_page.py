@@ -94,6 +94,22 @@ def printed(made: RunReport) -> str:
     return stream.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("code", "then"),
+    [
+        ("OrderRejected", ""),
+        ("TermRefused", "the next run continues."),
+        ("MandateEnded", "apply the changed delegation file; the next run then continues."),
+        ("DcvLapsed", "the next run tries again automatically."),
+    ],
+)
+def test_how_renewal_continues_does_not_repeat_the_command(code: str, then: str) -> None:
+    """Most incidents of a page printed their command twice, so the line with the new fact was skipped."""
+    lines = printed(report(row("www", Outcome.FAILED, error=code))).splitlines()
+
+    assert [line.split(maxsplit=1)[1] for line in lines if line.split()[:1] == ["Then"]] == [then][: bool(then)]
+
+
 def test_every_error_has_advice() -> None:
     """Without advice the operator on call has only an error's name."""
     assert {kind.__name__ for kind in every_error()} <= set(ADVICE)

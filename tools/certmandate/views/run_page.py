@@ -9,6 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from certmandate.views import printing
+from certmandate.views.advice import APPLY
 from certmandate.views.incident import Incident, incidents_of
 from certmandate.views.problems import otherwise, problem_line
 from certmandate.views.replacement.progress import lines as replacement_lines
@@ -140,12 +141,21 @@ def _facts(incident: Incident, today: date) -> Iterator[tuple[str, str]]:
         ("Where" if ": " in incident.remedy else "Run"),
         incident.remedy + (order if "SSL Certificates" in incident.remedy else ""),
     )
-    yield "Then", f"{advice.then.format(certificates=' '.join(incident.paths))}."
+    if then := _then(incident):
+        yield "Then", f"{then}."
     if not (incident.nearest.consequence_on and incident.nearest.consequence_on <= today):  # the title has the past
         yield "Else", otherwise(incident.nearest, today).removeprefix("otherwise ")
     if incident.title not in incident.paths:
         yield "Stops", ", ".join(incident.paths) or "no certificate that is due today"
     yield "Read", f"docs/runbook.md, {incident.code}"
+
+
+def _then(incident: Incident) -> str:
+    """How renewal continues; empty when the remedy is all of it."""
+    then = incident.advice.then.format(certificates=" ".join(incident.paths))
+    if then == APPLY and not incident.is_for_rao:
+        return "the next run continues"
+    return "" if incident.remedy and incident.remedy in then else then
 
 
 def _who(incident: Incident) -> str:
