@@ -23,6 +23,7 @@ import yaml
 from cfnlint.api import lint_all
 from samtranslator.yaml_helper import yaml_parse
 
+from certmandate_fetch.__main__ import parser
 from certmandate_fetch.configuration import read_configuration
 from certmandate_fetch.errors import ConfigurationInvalid
 from local import LocalAws
@@ -221,6 +222,14 @@ def test_the_other_examples_can_be_parsed() -> None:
     assert command["EventPattern"]["source"] == [SOURCE]
     secret = yaml.safe_load((RECIPES / "external-secret.yaml").read_text())
     assert {entry["secretKey"] for entry in secret["spec"]["data"]} == {"tls.crt", "tls.key"}
+    assert (secret["metadata"]["name"], secret["spec"]["target"]["template"]["type"]) == (
+        "idp-tls",
+        "kubernetes.io/tls",
+    )
+    pod = yaml.safe_load((RECIPES / "cronjob.yaml").read_text())["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+    parser().parse_args(container["command"][1:])
 
 
 def test_ansible_accepts_the_playbook() -> None:

@@ -113,3 +113,14 @@ def test_ctrl_c_stops_every_process(tmp_path: Path) -> None:
     assert "Traceback" not in output
     assert up.returncode == 0
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_run_prints_where_the_mails_to_raos_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """N3: whoever tries the system out reads what an RAO would get."""
+    scm = "dials: {issuance_polls: 0, outcome: declined}\n"
+    folder, output = write_estate(tmp_path / "e", "idp", scm=scm), tmp_path / "out"
+
+    assert main(["local", "run", "--estate", str(folder), "--output", str(output)]) == 1
+
+    assert f"1 mail to RAOs, kept and not sent, in {output}/mails/" in capsys.readouterr().out.replace("\n", "")
+    assert len(list((output / "mails").glob("*.eml"))) == 1
