@@ -125,15 +125,15 @@ class InspectDelegation:
         key = self._reading_key(record, certificates)
         is_full = task.full or is_due or not is_kept(record, certificates, now, self.times, key)
         # A certificate that is withdrawn is renewed in this run, for which everything is read.
-        if is_full or not reader.read_daily() or withdrawn_in(certificates, reader.snapshot, {}) or last is None:
-            reader.read()
-            return None
-        kept = self._with_records(with_kept(reader.snapshot, last), record, now)
-        if validation_ends(kept.delegated, now) != validation_ends(last.delegated, now):  # a DNS record has changed
-            reader.read()
-            return None
-        reader.snapshot = kept
-        return last
+        if not is_full and last and reader.read_daily() and not withdrawn_in(certificates, reader.snapshot, {}):
+            kept = self._with_records(with_kept(reader.snapshot, last), record, now)
+            if validation_ends(kept.delegated, now) == validation_ends(
+                last.delegated, now
+            ):  # no DNS record has changed
+                reader.snapshot = kept
+                return last
+        reader.read()
+        return None
 
     def _reading_key(self, record: DelegationRecord, certificates: Certificates) -> str:
         version = self.accounts.credential_version(record.delegation.name)
