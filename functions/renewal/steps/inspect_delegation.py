@@ -253,9 +253,8 @@ def _complete(
     """Add to *found*, which has the checks, what the certificates and the orders show, and all findings."""
     now, before, (unrecorded, foreign) = found.at, record.inspection, orders
     withdrawn = withdrawn_in(certificates, snapshot, before.withdrawn if before else {})
-    revoked = revoked_in(record, certificates, snapshot)
     adoptable = adoptable_certificates(certificates, snapshot.reported, now)
-    found = replace(found, withdrawn=withdrawn, revoked=revoked)
+    found = replace(found, withdrawn=withdrawn, revoked=revoked_in(record, certificates, snapshot))
     found = replace(found, unrecorded=unrecorded, adoptable=adoptable, foreign=foreign)
     findings = [
         *(finding for check in found.remarks for finding in check.findings()),
@@ -288,10 +287,8 @@ def _interrupted(
     now: datetime,
 ) -> Inspection:
     """What is known when *error* ended the inspection: the error, and the checks of what SCM showed before."""
-    if snapshot == Snapshot():
-        checks = unreachable(error)
-    else:
-        checks = review(record.delegation, [managed.spec for managed in certificates], snapshot, now)
+    specs = [managed.spec for managed in certificates]
+    checks = unreachable(error) if snapshot == Snapshot() else review(record.delegation, specs, snapshot, now)
     others = (finding for check in checks for finding in check.findings() if finding.code != type(error).__name__)
     findings = sorted_and_capped((finding_from(error), *refused_login(error), *others))
     found = _inspection(run_id, now, snapshot, checks, findings=findings)
