@@ -256,7 +256,7 @@ def test_a_validation_is_reported_on_its_day_from_what_was_kept() -> None:
 
 
 @pytest.mark.parametrize("shape", ["a sixth name and a date that rolls", "a date that rolls"])
-def test_everything_is_read_when_the_record_of_a_persistent_validation_is_gone(shape: str) -> None:
+def test_everything_is_read_when_the_record_of_a_persistent_validation_is_removed(shape: str) -> None:
     """SCM's date rolls, and the date that was kept would order at once, or frighten the RAO."""
     mandate = persistently_validated(shape, RECORD, age=105, account={"password_expires_in_days": None})
     mandate.inspect()
