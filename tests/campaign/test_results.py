@@ -1,4 +1,4 @@
-"""The tables of docs/reliability.md are what campaigns have written."""
+"""The tables of results are what campaigns have written."""
 
 import json
 from pathlib import Path

@@ -40,7 +40,7 @@ def test_of_two_files_the_later_one_is_refused() -> None:
     )
 
 
-def test_a_file_that_gives_up_an_arn_frees_it_once_nothing_is_served_from_it() -> None:
+def test_a_file_that_gives_up_an_arn_frees_it_once_nothing_is_stored_in_it() -> None:
     """The record still names it, and the same `apply` changes the record."""
     before = ManagedCertificate(replace(IDP, arns={REGION: ARN}))
 

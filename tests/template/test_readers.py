@@ -72,7 +72,7 @@ def in_bucket(stack: Stack, who: str, tags: Mapping[str, str], request: Request)
         ),
     ],
 )
-def test_a_served_key_is_read_by_consumers_of_its_delegation_only(
+def test_a_stored_key_is_read_by_consumers_of_its_delegation_only(
     stack: Stack, who: str, delegation: str | None, key: str, permitted: bool
 ) -> None:
     """S8: any principal with `s3:GetObject` read every private key. A consumer is a role with the delegation's tag."""

@@ -1,4 +1,4 @@
-"""`python -m campaign.results build/campaign.json …`: the tables in docs/reliability.md."""
+"""`python -m campaign.results build/campaign.json …`: what was played, by scenario and by operation."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ def test_what_is_listed_and_not_described_is_searched_for_again(acm: Acm, eu: An
     assert acm.find(pair, REGION) == arn
 
 
-def test_the_served_serial_is_that_under_the_arn(acm: Acm):
+def test_the_stored_serial_is_that_under_the_arn(acm: Acm):
     """S1: it is compared with the order book; a deleted certificate is none."""
     pair = a_pair(ACM_SPEC)
 
@@ -314,7 +314,7 @@ def test_an_arn_of_a_renamed_certificate_is_renewed(acm: Acm, eu: Any):
     acm.put(a_pair(SEEBERG), REGION, arn)
 
 
-def test_the_arn_that_is_served_from_is_foreseen_too(acm: Acm):
+def test_the_arn_of_the_stored_certificate_is_foreseen_too(acm: Acm):
     """Most ARNs were never written into a file: the first import made them."""
     served = a_served(arns={REGION: NO_SUCH_ARN})
 

@@ -286,7 +286,7 @@ def rewritten(s3: Any, **changes: Any) -> None:
     s3.put_object(Bucket=BUCKET, Key=POINTER, Body=json.dumps(pointer(s3) | changes))
 
 
-def test_the_served_serial_is_that_of_pointer_and_certificate(store: S3Certificates, s3: Any):
+def test_the_stored_serial_is_that_of_pointer_and_certificate(store: S3Certificates, s3: Any):
     """S1: consumers follow the pointer to the files, so both are compared with the order book."""
     pair = a_pair()
     assert store.stored_serial("univ", "idp") == ""

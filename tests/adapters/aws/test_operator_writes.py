@@ -203,7 +203,7 @@ def test_an_adoption_is_read_from_the_audit_trail(book: Book, editor: OrderBookE
     assert book.adopted(PATH.delegation, "another") == ()
 
 
-def test_nothing_is_adopted_over_what_is_served(book: Book, editor: OrderBookEditor):
+def test_nothing_is_adopted_over_what_is_stored(book: Book, editor: OrderBookEditor):
     """The last order's certificate is what services use; an operator's inventory may be older."""
     editor.adopt(*PATH, a_served())
 

@@ -136,7 +136,7 @@ def test_close_order_leaves_an_order_that_only_has_to_be_recorded(sit: Sit):
     assert desk.certificate("idp").order
 
 
-def test_close_order_keeps_what_a_store_serves(sit: Sit):
+def test_close_order_keeps_what_a_store_has(sit: Sit):
     """The order book would go on to name the certificate before it, and S3's key of this one would never be erased."""
     desk = sit("idp", scm=OPEN_ORDER)
     serial = issue(desk, "s3")

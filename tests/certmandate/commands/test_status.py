@@ -26,7 +26,7 @@ def test_status_lists_what_needs_attention_first(desk: Desk):
     assert desk.run("status").exit_code == 1
 
 
-def test_show_prints_the_served_certificate_and_every_order(desk: Desk):
+def test_show_prints_the_stored_certificate_and_every_order(desk: Desk):
     """The RAO may ask which certificate it was and why it was ordered."""
     found = desk.document("show", "univ/recent")
 

@@ -321,7 +321,7 @@ YESTERDAY = NOW - timedelta(days=1)
         "empty report",
     ],
 )
-def test_what_is_served_is_compared_with_the_report_by_its_serial(
+def test_what_is_stored_is_compared_with_the_report_by_its_serial(
     system: System, rows: tuple[ReportedCertificate, ...], causes: list[str], finding: str | None
 ) -> None:
     """SCM keeps the SSL ID of a replaced certificate. What the report does not show proves nothing."""

@@ -80,7 +80,6 @@ def execute_documents(program: str) -> tuple[int, int]:
         with LocalSystem(estate) as system:
             environment = system.aws.exports() | _variables(system)
             run_to_its_end(Cli(program, environment), system.aws.outputs["StateMachineArn"])
-            system.aws.client("iam").create_role(RoleName="ROLE_OF_THE_SERVICE", AssumeRolePolicyDocument="{}")
             commands = [each for names in SHELLS for each in _typed(program, environment, names)]
     require_marks(commands, marked())
     failed = sum(each.code != 0 for each in commands)

@@ -92,15 +92,19 @@ class Services:
 
 
 class RenewedDelegation:
-    """A delegation with its certificates, and with an order book, a bucket and a key of its own."""
+    """A delegation with its certificates, and with an order book and a key of its own; each certificate has a bucket.
+
+    So no two threads change one collection of the fakes while a third reads it.
+    """
 
     def __init__(self, number: int, certificates: int, services: Services) -> None:
-        self._services, self._book, self._seal, self._objects = services, FakeOrderBook(), FakeSeal(), FakeObjects()
+        self._services, self._book, self._seal = services, FakeOrderBook(), FakeSeal()
         self._name, self._run = f"d{number}", 0
         self._specs = [
             CertificateSpec(self._name, f"c{index}", (f"c{index}.d{number}.example",), PROFILE)
             for index in range(certificates)
         ]
+        self._objects = {spec.name: FakeObjects() for spec in self._specs}
         delegation = Delegation(self._name, "Example", number, (f"*.d{number}.example",))
         self._book.apply(delegation, *self._specs, now=utc_now())
 
@@ -117,7 +121,8 @@ class RenewedDelegation:
     def collect(self, progress: Progress) -> bool:
         """Collect one order; return whether its certificate is stored."""
         book, deadline = self._book, _deadline()
-        stores = Stores(book, self._seal, FakeAcm(), self._objects, FakeAnnouncer(), utc_now)
+        objects = self._objects[progress.certificate]
+        stores = Stores(book, self._seal, FakeAcm(), objects, FakeAnnouncer(), utc_now)
         step = Collect(book, book, self._services.accounts(deadline), stores, self._services.roots, utc_now)
         return step(progress).status == ResultStatus.STORED
 
