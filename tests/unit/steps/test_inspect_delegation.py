@@ -424,7 +424,7 @@ def test_a_follow_up_does_not_try_what_was_refused(system: System) -> None:
             system.inspect(system.item(run_id=run_id, follow_up=run_id != "run"))
 
     assert system.accounts.shown == {("univ", "v1"): 1}
-    assert "before the next daily run" in system.inspection().findings[0].text
+    assert "by the next daily run" in system.inspection().findings[0].text
 
 
 def test_a_follow_up_tries_what_has_worked_since(system: System) -> None:
