@@ -14,13 +14,18 @@ from renewal.domain.run.payload import Task
 from renewal.domain.setup.check_result import SetupStep
 from renewal.domain.setup.domain_checks import dcv_soon
 from renewal.domain.setup.inspection import Inspection
+from scm_simulator.world.world import Domain
+from tests.fakes import FakeDns
 from tests.unit.system import NOW
 
-from .conftest import DELEGATION, LOGIN, Mandate, faults
+from .conftest import DELEGATION, LOGIN, NAMES, Mandate, faults
+from .test_persistent_dcv import RECORD
+from .test_persistent_dcv import mandate as persistently_validated
 
 DAILY = 2
 """Requests of a day on which nothing is due: the state of the password, and the SSL report."""
 WEEK = 7
+REFUSAL = httpx.Response(403, json={"code": -16, "description": "forbidden"})
 
 
 def requests_of(mandate: Mandate, *, days: float = 1, **task: Any) -> int:
@@ -131,11 +136,41 @@ def test_a_report_that_scm_shows_at_the_second_request_is_not_missing() -> None:
 def test_what_the_account_may_not_read_is_not_read_again_each_day() -> None:
     """SCM hides the custom fields from some accounts for ever."""
     mandate = quiet()
-    refusal = httpx.Response(403, json={"code": -16, "description": "forbidden"})
-    mandate.change = lambda path, document: refusal if path == "/ssl/v1/customFields" else document
+    mandate.change = lambda path, document: REFUSAL if path == "/ssl/v1/customFields" else document
     requests_of(mandate, full=True)
+    requests_of(mandate)  # in full, because SCM had shown them
 
     assert requests_of(mandate) == DAILY
+
+
+def test_a_section_that_scm_shows_no_more_is_read_the_next_day() -> None:
+    """One refusal would hide for a week that a validation ends."""
+    mandate = quiet()
+    first, second = mandate.domains
+    mandate.domains = (replace(first, dcv_expires_on=(mandate.clock() + timedelta(days=2)).date()), second)
+    requests_of(mandate, full=True)
+    assert codes(mandate.inspection) == {"DcvLapsing"}
+    mandate.change = lambda path, document: REFUSAL if path.startswith("/domain/v1") else document
+    requests_of(mandate)
+    mandate.change = Mandate().change
+
+    assert requests_of(mandate) > DAILY
+    assert codes(mandate.inspection) == {"DcvLapsed"}
+
+
+def test_a_changed_file_is_judged_with_what_is_read_for_it() -> None:
+    """What was kept lacks the domain of a new name, and has that of a removed one: the RAO would get a false notice."""
+    mandate, new = quiet(), "new.univ.example"
+    before = mandate.delegation, mandate.domains
+    mandate.delegation = replace(mandate.delegation, delegated_names=(*NAMES, new))
+    mandate.domains = (*mandate.domains, Domain(new))
+    requests_of(mandate)
+    assert not mandate.inspection.findings
+
+    mandate.delegation, mandate.domains = before
+    requests_of(mandate)
+
+    assert not mandate.inspection.findings
 
 
 # ---- What hurts before the next full inspection is found on the day --------------------------------------------------
@@ -218,3 +253,17 @@ def test_a_validation_is_reported_on_its_day_from_what_was_kept() -> None:
 
     assert requests[-1] == DAILY
     assert faults(mandate.inspection) == {(SetupStep.DOMAINS.value, "DcvLapsing")}
+
+
+@pytest.mark.parametrize("shape", ["a sixth name and a date that rolls", "a date that rolls"])
+def test_everything_is_read_when_the_record_of_a_persistent_validation_is_removed(shape: str) -> None:
+    """SCM's date rolls, and the date that was kept would order at once, or frighten the RAO."""
+    mandate = persistently_validated(shape, RECORD, age=105, account={"password_expires_in_days": None})
+    mandate.inspect()
+    while requests_of(mandate) == DAILY:
+        pass
+    assert [requests_of(mandate) for _ in range(5)] == [DAILY] * 5
+    mandate.dns = FakeDns({})
+
+    assert requests_of(mandate) > DAILY
+    assert mandate.tasks["certificates"] == []

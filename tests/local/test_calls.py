@@ -14,6 +14,7 @@ from local import LocalAws
         ("service-quotas", "list_service_quotas", {"ServiceCode": "acm"}),
         ("cloudtrail", "lookup_events", {}),
         ("cloudformation", "describe_stacks", {}),
+        ("rolesanywhere", "list_trust_anchors", {}),
     ],
 )
 def test_an_operation_that_is_not_implemented_is_answered(

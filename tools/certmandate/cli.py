@@ -156,19 +156,17 @@ _REPLACED = {
     "Input should be a valid integer, unable to parse string as an integer": "it must be a whole number",
     "Input should be a valid number, unable to parse string as a number": "it must be a number",
     "Input should be ": "it must be ",
-    "does not match the formats": "is not written as",
-    "%Y": "YYYY",
-    "%m": "MM",
-    "%d": "DD",
-    "%H": "HH",
-    "%M": "MM",
-    "%S": "SS",
 }
 """What the libraries print, and what it means."""
+_FORMATS = "does not match the formats"
+_LETTERS = {"%Y": "YYYY", "%m": "MM", "%d": "DD", "%H": "HH", "%M": "MM", "%S": "SS"}
 
 
 def _in_plain_words(message: str) -> str:
     """Return the text of a wrong usage without the words of the libraries that found it."""
     for theirs, ours in _REPLACED.items():
         message = message.replace(theirs, ours)
-    return message
+    given, _, formats = message.partition(_FORMATS)
+    for theirs, ours in _LETTERS.items():
+        formats = formats.replace(theirs, ours)
+    return f"{given}is not written as{formats}" if formats else message

@@ -97,8 +97,13 @@ class _Server:
         class KeepAlive(MotoRequestHandler):
             protocol_version = "HTTP/1.1"
 
+        def backend_app(service: Any) -> Any:
+            if service is None:
+                raise NotImplementedError  # moto would end in an AttributeError
+            return create_backend_app(service)
+
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it would log every request
-        app = CallRecorder(DomainDispatcherApplication(create_backend_app), calls)
+        app = CallRecorder(DomainDispatcherApplication(backend_app), calls)
         self._server = make_server(LOOPBACK, port, app, threaded=True, request_handler=KeepAlive)
         self.endpoint = f"http://{LOOPBACK}:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True)

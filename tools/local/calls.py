@@ -69,7 +69,7 @@ class CallRecorder:
 
         try:
             return self._app(environ, respond)
-        except (ImportError, NotImplementedError):  # moto lacks the operation, or a package for the service
+        except (ImportError, NotImplementedError):  # moto lacks the operation, the service or a package for it
             content_type, answer = _not_implemented(operation, request.mimetype)
             respond("501 Not Implemented", [("Content-Type", content_type)])
             return [answer.encode()]

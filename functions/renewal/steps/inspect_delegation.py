@@ -14,7 +14,7 @@ from renewal.domain.due import Cause
 from renewal.domain.errors import CredentialRefused, MandateEnded, NeedsAttention, RenewalError, ScmUnavailable
 from renewal.domain.forecast import forecast
 from renewal.domain.judgement.acting_times import ActingTimes
-from renewal.domain.judgement.reading import is_kept
+from renewal.domain.judgement.reading import is_hidden_since, is_kept, validation_ends
 from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with, foreseen_refusals
@@ -104,7 +104,7 @@ class InspectDelegation:
             # A broken egress path causes the same error. What SCM showed before is kept; the rest is of this run.
             self._record(record, record.inspection or Inspection("", now), drift, task.run_id)
             raise
-        snapshot = self._with_records(reader.snapshot, record, now)
+        snapshot = reader.snapshot if kept else self._with_records(reader.snapshot, record, now)
         # An OAuth2 client has no password that could be replaced.
         rotation = self.next_rotation(task.delegation) if snapshot.password else None
         orders = self._compared(task, record, certificates, snapshot, now)
@@ -122,16 +122,22 @@ class InspectDelegation:
     ) -> Inspection | None:
         """Read what this day demands; return the last inspection where what it has read is kept."""
         last, is_due = record.inspection, bool(task.certificates)
-        is_full = task.full or is_due or not is_kept(record, certificates, now, self.times, self._reading_key(record))
+        key = self._reading_key(record, certificates)
+        is_full = task.full or is_due or not is_kept(record, certificates, now, self.times, key)
         # A certificate that is withdrawn is renewed in this run, for which everything is read.
-        if is_full or not reader.read_daily() or withdrawn_in(certificates, reader.snapshot, {}) or last is None:
-            reader.read()
-            return None
-        reader.snapshot = with_kept(reader.snapshot, last)
-        return last
+        if not is_full and last and reader.read_daily() and not withdrawn_in(certificates, reader.snapshot, {}):
+            kept = self._with_records(with_kept(reader.snapshot, last), record, now)
+            if validation_ends(kept.delegated, now) == validation_ends(
+                last.delegated, now
+            ):  # no DNS record has changed
+                reader.snapshot = kept
+                return last
+        reader.read()
+        return None
 
-    def _reading_key(self, record: DelegationRecord) -> str:
-        return reading_key(record.delegation, self.accounts.credential_version(record.delegation.name))
+    def _reading_key(self, record: DelegationRecord, certificates: Certificates) -> str:
+        version = self.accounts.credential_version(record.delegation.name)
+        return reading_key(record.delegation, (managed.spec for managed in certificates), version)
 
     def _checked(
         self,
@@ -145,9 +151,10 @@ class InspectDelegation:
         """Check the setup steps. *kept*: what has all but the daily sections of *snapshot*; None if they are of now."""
         judged = (record.delegation, [managed.spec for managed in certificates], snapshot, now)
         checks = review_again(kept.remarks, *judged) if kept else review(*judged)
-        full_at = kept.full_at if kept else None if snapshot.unanswered else now
+        is_incomplete = bool(snapshot.unanswered) or is_hidden_since(record.inspection, snapshot.unavailable)
+        full_at = kept.full_at if kept else None if is_incomplete else now
         found = _inspection(task.run_id, now, snapshot, checks)
-        return replace(found, full_at=full_at, read_for=self._reading_key(record))
+        return replace(found, full_at=full_at, read_for=self._reading_key(record, certificates))
 
     def _with_records(self, snapshot: Snapshot, record: DelegationRecord, now: datetime) -> Snapshot:
         before = record.inspection.delegated if record.inspection else ()
@@ -246,9 +253,8 @@ def _complete(
     """Add to *found*, which has the checks, what the certificates and the orders show, and all findings."""
     now, before, (unrecorded, foreign) = found.at, record.inspection, orders
     withdrawn = withdrawn_in(certificates, snapshot, before.withdrawn if before else {})
-    revoked = revoked_in(record, certificates, snapshot)
     adoptable = adoptable_certificates(certificates, snapshot.reported, now)
-    found = replace(found, withdrawn=withdrawn, revoked=revoked)
+    found = replace(found, withdrawn=withdrawn, revoked=revoked_in(record, certificates, snapshot))
     found = replace(found, unrecorded=unrecorded, adoptable=adoptable, foreign=foreign)
     findings = [
         *(finding for check in found.remarks for finding in check.findings()),
@@ -281,10 +287,8 @@ def _interrupted(
     now: datetime,
 ) -> Inspection:
     """What is known when *error* ended the inspection: the error, and the checks of what SCM showed before."""
-    if snapshot == Snapshot():
-        checks = unreachable(error)
-    else:
-        checks = review(record.delegation, [managed.spec for managed in certificates], snapshot, now)
+    specs = [managed.spec for managed in certificates]
+    checks = unreachable(error) if snapshot == Snapshot() else review(record.delegation, specs, snapshot, now)
     others = (finding for check in checks for finding in check.findings() if finding.code != type(error).__name__)
     findings = sorted_and_capped((finding_from(error), *refused_login(error), *others))
     found = _inspection(run_id, now, snapshot, checks, findings=findings)

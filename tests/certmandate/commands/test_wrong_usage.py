@@ -87,6 +87,13 @@ def test_a_wrong_value_is_refused_without_the_words_of_libraries(
     assert not [leak for leak in ("Value error", "Input should", "%") if leak in text + error]
 
 
+def test_what_the_operator_wrote_is_quoted_as_it_was_written(capsys: pytest.CaptureFixture[str]):
+    """Only the formats that the library lists are put into plain words."""
+    assert main(["status", "--expires-before", "100%dark"]) == 2
+
+    assert "'100%dark' is not written as 'YYYY-MM-DD'" in capsys.readouterr().err
+
+
 def test_no_help_shows_a_format_of_strftime():
     """`<%Y-%m-%d>` is no example of a day."""
     for command in ("status", "replace"):

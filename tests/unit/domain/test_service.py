@@ -11,8 +11,9 @@ import pytest
 from renewal import records
 from renewal.domain.endpoint.declaration import Endpoint, StartTls
 from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceState
-from renewal.domain.order import ManagedCertificate
+from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.service.state import not_served, service_after, service_findings, service_state, to_announce
+from tests.unit.orders import an_order
 from tests.unit.system import IDP, NOW, served_by
 
 WEB, MAIL = Endpoint("idp.univ.example"), Endpoint("idp.univ.example", 587, StartTls.SMTP)
@@ -187,6 +188,17 @@ def test_the_hours_of_what_was_served_before_it_was_declared_are_unknown() -> No
     for found in (declared, again, observed(observed(again, OLD, SERVED), SERVED, SERVED)):
         assert found.service is not None
         assert found.service.hours is None
+
+
+def test_an_order_that_is_stored_in_part_measures_and_announces_nothing() -> None:
+    """Clients meet its certificate everywhere, and the record is still of the former one, which they never met."""
+    certificate = replace(observed(stored(2_400), OLD, OLD, at=NOW - HOUR), order=an_order(status=OrderStatus.ISSUED))
+
+    record = service_after(certificate, [Observation(str(each), SERVED, NOW, serial="C3") for each in (WEB, MAIL)], NOW)
+
+    assert service_state(replace(certificate, service=record), NOW) is ServiceState.SERVED
+    assert record.hours is None
+    assert to_announce(certificate, record) is None
 
 
 def test_the_hours_of_what_no_order_issued_are_unknown() -> None:

@@ -19,7 +19,7 @@ from tests.unit.orders import an_order
 from tests.unit.system import DELEGATION, NOW, managed
 
 TODAY = NOW.date()
-KEY = reading_key(DELEGATION, "v1")
+KEY = reading_key(DELEGATION, (), "v1")
 ENTRY = DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", TODAY + timedelta(days=190))
 LAST = Inspection("run", NOW, delegated=(ENTRY,), full_at=NOW, read_for=KEY)
 RAO_DAYS = 14
@@ -62,7 +62,7 @@ def test_information_does_not_keep_it_from_being_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", [reading_key(DELEGATION, "v2"), reading_key(replace(DELEGATION, department_id=7), "v1")]
+    "key", [reading_key(DELEGATION, (), "v2"), reading_key(replace(DELEGATION, department_id=7), (), "v1")]
 )
 def test_another_login_or_department_is_read_in_full(key: str) -> None:
     """It has other privileges, domains and profiles."""

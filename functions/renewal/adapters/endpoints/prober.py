@@ -67,12 +67,14 @@ class TlsProber:
 
     def _contacts(self, endpoint: Endpoint, deadline: Deadline, connecting: Executor) -> tuple[Contact, ...]:
         """Return the contacts with all addresses; none when the deadline has cut one of them."""
-        contact, addresses = partial(self._contact, endpoint, deadline=deadline), self._addresses(endpoint)
+        contact = partial(self._contact, endpoint, deadline=deadline)
+        addresses = sorted(self._addresses(endpoint), key=_is_ipv6)  # which may have no route from here
         try:
-            made = _of_all(connecting.map(contact, addresses[:MOST_ADDRESSES]))
+            tried = list(connecting.map(contact, addresses[:MOST_ADDRESSES]))
         except _Late:
             return ()
-        return (*made, *_of_others(endpoint, len(addresses)))
+        others = [each for each in addresses[MOST_ADDRESSES:] if None not in tried or not _is_ipv6(each)]
+        return (*_of_all(tried), *_of_others(endpoint, len(others)))
 
     def _addresses(self, endpoint: Endpoint) -> Sequence[Address]:
         """The addresses to contact; one that is empty when there is none."""
@@ -143,11 +145,18 @@ def _of_all(contacts: Iterable[Contact | None]) -> tuple[Contact, ...]:
     return made or (Contact("", failure="it has IPv6 addresses only, and there is no route to them from here"),)
 
 
-def _of_others(endpoint: Endpoint, addresses: int) -> tuple[Contact, ...]:
+def _is_ipv6(address: Address) -> bool:
+    return ":" in address[0]
+
+
+def _of_others(endpoint: Endpoint, others: int) -> tuple[Contact, ...]:
     """What is observed of the addresses that are not contacted."""
-    if addresses <= MOST_ADDRESSES:
+    if not others:
         return ()
-    text = f"{endpoint.host} has {addresses} addresses, and {MOST_ADDRESSES} are contacted: declare the others"
+    text = (
+        f"{endpoint.host} has {others} addresses beyond the {MOST_ADDRESSES} that are contacted: declare each address "
+    )
+    text += "in its place"
     return (Contact("", failure=text),)
 
 

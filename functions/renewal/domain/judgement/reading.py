@@ -6,7 +6,7 @@ daily sections (`renewal.domain.setup.snapshot.DAILY_SECTIONS`), and judges them
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from zlib import crc32
 
@@ -15,7 +15,7 @@ from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import decide_with
 from renewal.domain.setup.inspection import MOST_ENTRIES, DelegationRecord, Inspection
-from renewal.domain.setup.snapshot import dcv_of
+from renewal.domain.setup.snapshot import DelegatedName, Section, dcv_of
 
 WEEK = timedelta(days=7)
 NEAR = timedelta(days=3)
@@ -57,7 +57,7 @@ def _is_near(certificate: ManagedCertificate, last: Inspection, now: datetime) -
 def _ends(last: Inspection, certificates: Collection[ManagedCertificate], now: datetime) -> Iterator[date]:
     """Yield the ends of what the RAO, or a renewal, must replace in time."""
     yield from (certificate.served.not_after.date() for certificate in certificates if certificate.served)
-    yield from (ends for entry in last.delegated if (ends := entry.expiry(now)))
+    yield from filter(None, validation_ends(last.delegated, now))
     if last.organisation_validated_until:
         yield last.organisation_validated_until
 
@@ -65,3 +65,21 @@ def _ends(last: Inspection, certificates: Collection[ManagedCertificate], now: d
 def _is_soon(end: date, now: datetime, times: ActingTimes) -> bool:
     """Whether the RAO, informed by the full inspection of next week, could not have acted by *end*."""
     return times.last_day("rao", end) <= (now + WEEK).date()
+
+
+def validation_ends(delegated: Iterable[DelegatedName], now: datetime) -> list[date | None]:
+    """Return when the validation of each entry ends, None where it does not."""
+    return [entry.expiry(now) for entry in delegated]
+
+
+def is_hidden_since(before: Inspection | None, hidden: Collection[Section]) -> bool:
+    """Return whether SCM refused to show what it showed *before*, or what a finding of then may have been about."""
+    if before is None:
+        return False
+    shown = {
+        Section.DOMAINS: bool(before.delegated),
+        Section.VALIDATIONS: before.organisation_validated_until is not None,
+        Section.CUSTOM_FIELDS: before.custom_fields is not None,
+        Section.ACCOUNT: any(finding.severity != "info" for finding in before.findings),
+    }
+    return any(shown.get(section) for section in hidden)

@@ -50,16 +50,22 @@ def service_after(certificate: ManagedCertificate, observations: Iterable[Observ
     most = _MOST_TEXT // max(len(dated), 1)
     record = ServiceRecord(serial, now, tuple(replace(each, text=each.text[:most]) for each in dated))
     if _is_everywhere(certificate, record):
-        return replace(record, hours=_hours(certificate, now), announced=before.announced if before else None)
+        hours = _hours(certificate, now) if _is_of_stored(record) else before.hours if before else None
+        return replace(record, hours=hours, announced=before.announced if before else None)
     if before is None:
         return replace(record, unserved_since=stored_at)
     return replace(record, unserved_since=before.unserved_since or now, hours=before.hours, announced=before.announced)
 
 
+def _is_of_stored(record: ServiceRecord) -> bool:
+    """Whether clients meet what the record is about, and not the certificate of an order that is stored in part."""
+    return all(each.serial in {"", record.serial} for each in record.observations)
+
+
 def to_announce(certificate: ManagedCertificate, record: ServiceRecord) -> ServiceState | None:
     """Return the state to publish: `served` at once, `not served` after the grace; None without a change."""
     if record.unserved_since is None:
-        state = ServiceState.SERVED
+        state = ServiceState.SERVED if _is_of_stored(record) else record.announced
     elif record.has_waited(_grace(certificate)):
         state = ServiceState.NOT_SERVED
     else:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from hashlib import sha256
+from json import dumps
+from operator import itemgetter
 from types import MappingProxyType
 
+from renewal import records
 from renewal.domain.certificate.revocation import RevocationRequest
-from renewal.domain.delegation import CustomField, Delegation, Profile
+from renewal.domain.delegation import CertificateSpec, CustomField, Delegation, Profile
 from renewal.domain.due import Cause
 from renewal.domain.errors import SHOWN_BY_A_LOGIN, RecordUnreadable
 from renewal.domain.notices.notice import Notices
@@ -66,9 +70,13 @@ class Inspection:
         return error in SHOWN_BY_A_LOGIN and bool(self.run_id) and at is not None and self.at > at
 
 
-def reading_key(delegation: Delegation, credential_version: str) -> str:
-    """Return what the sections of an inspection depend on, besides SCM: another department, or login, shows others."""
-    return f"{delegation.department_id} {credential_version}"
+def reading_key(delegation: Delegation, certificates: Iterable[CertificateSpec], credential_version: str) -> str:
+    """Return what the sections of an inspection depend on, besides SCM: another login shows others.
+
+    For another specification, what was kept may lack a name, a profile or a field.
+    """
+    specs = [records.to_json(delegation), *sorted(map(records.to_json, certificates), key=itemgetter("name"))]
+    return f"{sha256(dumps(specs, sort_keys=True).encode()).hexdigest()[:16]} {credential_version}"
 
 
 def with_kept(daily: Snapshot, before: Inspection) -> Snapshot:
