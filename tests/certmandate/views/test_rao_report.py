@@ -90,6 +90,17 @@ def test_an_unfinished_and_an_empty_month_are_marked() -> None:
     assert "Nothing was refused in this month." in empty
 
 
+def test_what_was_never_issued_is_to_be_ordered_and_not_renewed() -> None:
+    """*Due now* beside *not issued yet* leaves the RAO to guess what there is to renew."""
+    french, _, english = page(month()).partition('<section class="language" id="en"')
+
+    for text, (never, first) in {
+        french: ("pas encore émis", "à demander maintenant"),
+        english: ("not issued yet", "to be ordered now"),
+    }.items():
+        assert first in text.partition(never)[2].partition("</tr>")[0]
+
+
 def test_the_page_begins_with_what_the_rao_must_do() -> None:
     """N11: it came last, without what happens otherwise, and nothing named who had written it."""
     report = month()

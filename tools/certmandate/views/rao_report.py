@@ -172,5 +172,5 @@ def _values(report: RaoReport, language: Language, third_party: str) -> Mapping[
         "inspected_in_full": language.day(full_at.date()) if full_at else "",
         "prefix": COMMENT_PREFIX.strip(),
         "contact": third_party or language.text("report.proof.contact"),
-        "third_party": third_party or language.text("mail.operators", delegation=delegation.name),
+        "third_party": third_party or language.text("report.proof.contact"),
     } | finding_values(report.record, language)
