@@ -87,7 +87,7 @@ class Collect:
                 order = self.transitions.record_issued(order, chain, self.clock())
             chain.leaf.require_begun(self.clock())
             self._require_newest(order)
-            served = self.stores.store(order, chain, certificate, "; ".join(notes))
+            stored = self.stores.store(order, chain, certificate, "; ".join(notes))
         except Pending:
             if self._awaits_search(order):
                 with suppress(RenewalError):
@@ -100,10 +100,10 @@ class Collect:
             self._end(order, certificate, error)
             raise
         with suppress(RenewalError):
-            self._mark_renewed(record(), progress, served, certificate.served)
+            self._mark_renewed(record(), progress, stored, certificate.served)
             if self._awaits_search(order):
                 self._control_search(order, record(), progress)
-        return replace(progress, ssl_id=served.ssl_id, status=OrderStatus.STORED)
+        return replace(progress, ssl_id=stored.ssl_id, status=OrderStatus.STORED)
 
     def _require_newest(self, order: Order) -> None:
         """Raise OrderNotRecorded when the order had ended before a later certificate was stored or adopted.
@@ -222,19 +222,19 @@ class Collect:
         self,
         record: DelegationRecord,
         progress: Progress,
-        served: StoredCertificate,
+        stored: StoredCertificate,
         previous: StoredCertificate | None,
     ) -> None:
         """Mark the replaced certificate in SCM, so that SCM sends no more reminders: nothing depends on it.
 
         The SSL ID of an adopted certificate was typed: SCM would send no more reminders of another one.
         """
-        if previous is None or not previous.ssl_id or previous.ssl_id == served.ssl_id:
+        if previous is None or not previous.ssl_id or previous.ssl_id == stored.ssl_id:
             return
         login = ScmLogin(self.transitions, self.accounts)
         with suppress(RenewalError), login.authority(record, progress.run_id, follow_up=True) as scm:
             if previous.token or scm.details(previous.ssl_id).serial == previous.serial:
-                scm.mark_renewed(previous.ssl_id, served.ssl_id)
+                scm.mark_renewed(previous.ssl_id, stored.ssl_id)
 
 
 def _expected(order: Order, delegated: tuple[str, ...]) -> Expectation:

@@ -20,6 +20,7 @@ from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.problem import Consequence
 from renewal.domain.order import OrderStatus
 from renewal.domain.service.state import NOT_SERVED
+from renewal.domain.setup.inspection import DelegationRecord
 from renewal.mail.language import Language
 from tests.certmandate.desk import Desk
 from tests.certmandate.views import status_samples as samples
@@ -92,6 +93,17 @@ def test_english_text_on_the_french_page_is_marked_as_english() -> None:
 
     for english in ("delegated are idp.univ.example", "it presents a former certificate the text"):
         assert re.search(rf'lang="en">[^<]*{english}', french)
+
+
+@pytest.mark.parametrize(("age", "cause"), [(150, "due by age"), (None, "first certificate")])
+def test_no_renewal_is_promised_after_a_failed_attempt(age: float | None, cause: str) -> None:
+    """The RAO must act first; the page printed that the next run renews it."""
+    failed = samples.certificate("idp", age=age, failures=1, last_error="PermissionMissing")
+    record = DelegationRecord(samples.DELEGATION)
+
+    page = section(samples.status_page(samples.estate([record], [failed]), (), {}, "en"), "en")
+
+    assert f"the next run tries again: {cause}" in page
 
 
 def test_an_empty_estate_needs_no_attention() -> None:
