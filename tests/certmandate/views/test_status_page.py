@@ -13,6 +13,7 @@ import pytest
 
 from certmandate.views.advice import ADVICE
 from certmandate.views.language import languages
+from certmandate.views.status_page.page import status_page
 from certmandate.views.status_page.pictures import MOST_BY_DAY, MOST_LANES, Planned, Timeline, Weeks
 from renewal.domain.endpoint.observation import EndpointState, ServiceState
 from renewal.domain.judgement.certificate import CLOSED, OVERDUE, WITHDRAWN
@@ -23,6 +24,7 @@ from renewal.domain.service.state import NOT_SERVED
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.mail.language import Language
 from tests.certmandate.desk import Desk
+from tests.certmandate.rao_samples import DELEGATION
 from tests.certmandate.views import status_samples as samples
 
 ESTATE = ("recent:20", "old:198", "new")
@@ -99,9 +101,9 @@ def test_english_text_on_the_french_page_is_marked_as_english() -> None:
 def test_no_renewal_is_promised_after_a_failed_attempt(age: float | None, cause: str) -> None:
     """The RAO must act first; the page printed that the next run renews it."""
     failed = samples.certificate("idp", age=age, failures=1, last_error="PermissionMissing")
-    record = DelegationRecord(samples.DELEGATION)
+    record = DelegationRecord(DELEGATION)
 
-    page = section(samples.status_page(samples.estate([record], [failed]), (), {}, "en"), "en")
+    page = section(status_page(samples.estate([record], [failed]), (), {}, "en"), "en")
 
     assert f"the next run tries again: {cause}" in page
 
