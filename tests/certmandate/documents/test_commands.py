@@ -13,7 +13,7 @@ from tests.documents import ALL, ROOT, typed
 
 ESTATE = ("idp:20", "www:160")
 _DELEGATION = re.compile(
-    r"(?:univ-example|example-university|first|univ|value|NAME)(?P<path>/(?:idp|portal|value|CERTIFICATE))?"
+    r"(?:univ-example|example-university|first|univ|value|NAME|DELEGATION)(?P<path>/(?:idp|portal|value|CERTIFICATE))?"
 )
 """The delegations and certificates of the documents; `value` is what a variable of the shell has."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\dZ")
