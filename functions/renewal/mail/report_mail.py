@@ -28,7 +28,11 @@ def report_mail(report: RaoReport, language: Language, third_party: str) -> Mail
     sections = [
         *_asks(report, language),
         _list(language, "orders", (_order(row, language) for row in report.orders)),
-        *([_list(language, "refusals", (_refusal(row) for row in report.refusals))] if report.refusals else []),
+        *(
+            [_list(language, "refusals", (_refusal(row, language) for row in report.refusals))]
+            if report.refusals
+            else []
+        ),
         _list(language, "next", (_next(each, language) for each in report.nexts)),
         language.text("report_mail.proof", **values),
     ]
@@ -60,15 +64,16 @@ def _order(row: FinishedOrder, language: Language) -> str:
     return f"{_named(row.certificate, row.names)}{language.text('report_mail.renewed', until=until, serial=serial)}"
 
 
-def _refusal(row: FinishedOrder) -> str:
-    return f"{_named(row.certificate, row.names)}: {row.error}, {row.text}"
+def _refusal(row: FinishedOrder, language: Language) -> str:
+    return f"{_named(row.certificate, row.names)}{language.texts['colon']}{row.error}, {row.text}"
 
 
 def _next(order: NextOrder, language: Language) -> str:
     spec, served = order.certificate.spec, order.certificate.served
     day = language.text("report_mail.on", day=language.day(order.renewal)) if order.renewal else None
     until = language.text("report_mail.until", until=language.day(served.not_after.date())) if served else ""
-    return f"{_named(spec.name, spec.names)}: {day or language.text('report_mail.mandate')}{until}"
+    when = day or language.text("report_mail.mandate")
+    return f"{_named(spec.name, spec.names)}{language.texts['colon']}{when}{until}"
 
 
 def _named(certificate: str, names: tuple[str, ...]) -> str:
