@@ -79,6 +79,7 @@ class InspectDelegation:
         """
         record = self.book.delegation(task.delegation)
         certificates = self.book.certificates(task.delegation)
+        names = frozenset(record.delegation.delegated_names).union(*(managed.spec.names for managed in certificates))
         now, reader, kept = self.clock(), None, None
         before = record.inspection.findings if record.inspection else ()
         drift = self.stores.findings(certificates, before)
@@ -90,11 +91,13 @@ class InspectDelegation:
                     record, task.run_id, follow_up=task.follow_up
                 ) as scm,
             ):
-                names = frozenset(record.delegation.delegated_names).union(
-                    *(managed.spec.names for managed in certificates)
-                )
                 reader = SnapshotReader(scm, record.delegation.department_id, names, now, self.deadline)
-                kept = self._read(reader, task, record, certificates, now)
+                last = self._last(task, record, certificates, now)
+                kept = (
+                    last if last and reader.read_daily() and self._holds(last, reader, record, certificates) else None
+                )
+                if kept is None:
+                    reader.read()
                 record = record if reader.snapshot.late else self._controlled(record, scm)
         except NeedsAttention as error:
             snapshot = self._with_records(reader.snapshot, record, now) if reader else Snapshot()
@@ -112,28 +115,25 @@ class InspectDelegation:
         complete = _complete(checked, record, certificates, snapshot, orders, rotation)
         return self._payload(task, certificates, record, self._record(record, complete, drift))
 
-    def _read(
-        self,
-        reader: SnapshotReader,
-        task: DelegationTask,
-        record: DelegationRecord,
-        certificates: Certificates,
-        now: datetime,
+    def _last(
+        self, task: DelegationTask, record: DelegationRecord, certificates: Certificates, now: datetime
     ) -> Inspection | None:
-        """Read what this day demands; return the last inspection where what it has read is kept."""
-        last, is_due = record.inspection, bool(task.certificates)
+        """Return the last inspection if what it has read may be kept."""
         key = self._reading_key(record, certificates)
-        is_full = task.full or is_due or not is_kept(record, certificates, now, self.times, key)
-        # A certificate that is withdrawn is renewed in this run, for which everything is read.
-        if not is_full and last and reader.read_daily() and not withdrawn_in(certificates, reader.snapshot, {}):
-            kept = self._with_records(with_kept(reader.snapshot, last), record, now)
-            if validation_ends(kept.delegated, now) == validation_ends(
-                last.delegated, now
-            ):  # no DNS record has changed
-                reader.snapshot = kept
-                return last
-        reader.read()
-        return None
+        is_full = task.full or task.certificates or not is_kept(record, certificates, now, self.times, key)
+        return None if is_full else record.inspection
+
+    def _holds(
+        self, last: Inspection, reader: SnapshotReader, record: DelegationRecord, certificates: Certificates
+    ) -> bool:
+        """Return whether *last* agrees with what was read today; the snapshot then has what was kept, too."""
+        kept = self._with_records(with_kept(reader.snapshot, last), record, reader.now)
+        has_changed = validation_ends(kept.delegated, reader.now) != validation_ends(last.delegated, reader.now)
+        # What a DNS record or SCM withdraws may be renewed in this run, for which everything is read.
+        if has_changed or withdrawn_in(certificates, reader.snapshot, {}):
+            return False
+        reader.snapshot = kept
+        return True
 
     def _reading_key(self, record: DelegationRecord, certificates: Certificates) -> str:
         version = self.accounts.credential_version(record.delegation.name)
