@@ -92,11 +92,11 @@ class InspectDelegation:
                 ) as scm,
             ):
                 reader = SnapshotReader(scm, record.delegation.department_id, names, now, self.deadline)
+                reader.read_password()
                 last = self._last(task, record, certificates, now)
-                kept = (
-                    last if last and reader.read_daily() and self._holds(last, reader, record, certificates) else None
-                )
-                if kept is None:
+                if last and reader.read_report() and self._holds(last, reader, record, certificates):
+                    kept = last
+                else:
                     reader.read()
                 record = record if reader.snapshot.late else self._controlled(record, scm)
         except NeedsAttention as error:
@@ -298,9 +298,8 @@ def _interrupted(
 
 def _unchanged(before: Inspection | None, run_id: str) -> ForeignOrders | None:
     """What the previous inspection found, when SCM does not show its report now; what is new stays so in its run."""
-    if before is None or before.foreign is None or before.run_id == run_id:
-        return before.foreign if before else None
-    return replace(before.foreign, new=0)
+    foreign = before.foreign if before else None
+    return replace(foreign, new=0) if before and foreign and before.run_id != run_id else foreign
 
 
 def _profiles_of(certificates: Iterable[ManagedCertificate]) -> set[int]:

@@ -29,9 +29,9 @@ class SnapshotReader:
     """Reads one snapshot of a delegation's set-up before *deadline*; `snapshot` grows while it reads.
 
     The requests: password state, profiles, account (2), department, custom fields, report, validations (1 or 2),
-    domains (1 + one for each entry that concerns *names*, + 1 where such an entry lacks its validation). What
-    `read_daily` has read, `read` does not request again. When the time is over, the remaining sections are late: the
-    domains, which may take longest, come last.
+    domains (1 + one for each entry that concerns *names*, + 1 where such an entry lacks its validation). `read` does
+    not request again what SCM has shown. When the time is over, the remaining sections are late: the domains, which may
+    take longest, come last.
     """
 
     scm: SetupReader
@@ -42,23 +42,28 @@ class SnapshotReader:
     deadline: Deadline
     snapshot: Snapshot = field(default_factory=Snapshot)
 
-    def read_daily(self) -> bool:
-        """Request the state of the password and the report; return whether SCM showed both.
+    def read_password(self) -> None:
+        """Request the state of the password, before anything else.
 
-        Raises what `read` raises for the password.
+        Raises CredentialExpired when it has expired, because the next request would be a failed attempt.
         """
-        self._read_password()
+        with self._optional(Section.PASSWORD):
+            self._take(Section.PASSWORD, self.scm.password_state())
+        if is_expired(self.snapshot):
+            msg = "the account's password has expired; set a new one in SCM and store it with `certmandate credential`"
+            raise CredentialExpired(msg)
+
+    def read_report(self) -> bool:
+        """Request the SSL report; return whether SCM has shown it and the state of the password."""
         with self._optional(Section.REPORT):
             self._take(Section.REPORT, self.scm.reported(self.department_id))
         return not self.snapshot.unavailable & DAILY_SECTIONS
 
     def read(self) -> None:
-        """Request the profiles, without which nothing can be ordered, and every section that SCM shows in time.
+        """Request the profiles, without which nothing can be ordered, and every other section that SCM shows in time.
 
-        Raises CredentialExpired when the password has expired, because the next request would be a failed attempt, and
-        SCM's errors: a refusal of the profiles alone after everything else, because that explains it.
+        Raises SCM's errors: a refusal of the profiles alone after everything else, because that explains it.
         """
-        self._read_password()
         refusal: NeedsAttention | None = None
         try:
             self.snapshot = replace(self.snapshot, profiles=self.scm.profiles(self.department_id))
@@ -72,15 +77,6 @@ class SnapshotReader:
                     self._take(section, request())
         if refusal:
             raise refusal
-
-    def _read_password(self) -> None:
-        if Section.PASSWORD not in self.snapshot.unavailable:
-            return
-        with self._optional(Section.PASSWORD):
-            self._take(Section.PASSWORD, self.scm.password_state())
-        if is_expired(self.snapshot):
-            msg = "the account's password has expired; set a new one in SCM and store it with `certmandate credential`"
-            raise CredentialExpired(msg)
 
     def _other_sections(self) -> Iterator[tuple[Section, Callable[[], Any]]]:
         yield Section.ACCOUNT, self.scm.account
