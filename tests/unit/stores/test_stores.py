@@ -12,6 +12,7 @@ from renewal.domain.errors import (
     AcmCertificateMissing,
     AcmQuotaReached,
     AcmWouldRefuse,
+    OrderConflict,
     RenewalError,
     StoreRefused,
     StoreUnavailable,
@@ -371,3 +372,14 @@ def test_a_leaf_of_a_root_has_its_root_as_chain(system: System) -> None:
     folder = f"univ/idp/{served.serial}"
     leaf, chain, full = (system.objects.files[f"{folder}/{name}.pem"] for name in ("cert", "chain", "fullchain"))
     assert (chain, full) == (pem(root.certificate), leaf + chain)
+
+
+def test_a_run_that_another_one_has_overtaken_announces_nothing(system: System) -> None:
+    """Its event would be the last one, and lack the region whose import the other run has recorded."""
+    progress = ordered(system)
+    overtaken = interrupted(system.acm, "put", after=lambda: system.collect(progress), at=2)
+
+    with pytest.raises(OrderConflict):
+        system.collect(progress, acm=overtaken)
+
+    assert len(system.announcer.announced) == 1

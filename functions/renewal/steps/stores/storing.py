@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import ACM, S3
 from renewal.domain.due import is_due_by_age
-from renewal.domain.errors import NeedsAttention, RenewalError, StoreUnavailable, error_of
+from renewal.domain.errors import NeedsAttention, OrderConflict, RenewalError, StoreUnavailable, error_of
 from renewal.domain.order import ManagedCertificate, Order, StoredCertificate
 from renewal.domain.stored_certificate import stored_certificate
 from renewal.ports.environment import Clock
@@ -35,11 +35,15 @@ class Stores:
     def store(self, order: Order, chain: Chain, certificate: ManagedCertificate, notes: str) -> StoredCertificate:
         """Bring the certificate of the issued *order* into every store that lacks it, publish the event, end the order.
 
-        After a failure the order stays open, with its key, and the other stores have the certificate meanwhile.
+        After a failure the order stays open, with its key, and the other stores have the certificate meanwhile; they
+        are announced too, unless another run has changed the order.
         Raises KeyLost before anything is stored, or `error_of` the failures after everything was tried.
         """
         failures: Failures = {}
         order = self._put_missing(order, chain, certificate, failures)
+        # Another run goes on with the order, and may have announced more than this one knows. S3's is of its pointer.
+        if any(isinstance(error, OrderConflict) and store != S3 for store, error in failures.items()):
+            raise error_of(failures)
         held = [store for store in certificate.spec.stores if store not in failures]
         stored, previous = stored_certificate(order, certificate, held, self.clock()), certificate.served
         if set(held) - set(order.stores):
