@@ -22,8 +22,9 @@ PROGRAMS = (
 _REAL = ("date", "grep")
 _RECORDS = """
 command_not_found_handle() {
-    printf '%s\\x1f' "$@" >> "$CALLS"
-    printf '\\x1e' >> "$CALLS"
+    local words
+    printf -v words '%s\\x1f' "$@"
+    printf '%s\\x1e' "$words" >> "$CALLS"  # in one write: the commands of a pipeline are called at the same time
     echo value
 }
 cd() { :; }

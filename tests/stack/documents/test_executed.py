@@ -25,7 +25,7 @@ EXECUTED = {
     "make client": ("tests/fetch/test_recipes.py", '"--silent", "client"'),
     "make deploy": ("tests/stack/test_deploy.py", '["deploy", "deploy-network"]'),
     "make deploy-network": ("tools/stack/rehearsal/deployed.py", '"--silent", "deploy-network"'),
-    "make help": ("tests/stack/documents/test_executed.py", '["make"]'),
+    "make help": ("tests/stack/documents/test_executed.py", '["make", "--no-print-directory"]'),
     "make pdf": (".ci/run", "step pdf"),
     "make rehearse": (".ci/run", "test test-long run rehearse"),
     "make run": (".ci/run", "test test-long run rehearse"),
@@ -109,7 +109,8 @@ def test_what_executes_a_command_exists(command: str) -> None:
 
 def test_make_lists_every_target() -> None:
     """A newcomer types it first."""
-    listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S607
+    command = ["make", "--no-print-directory"]  # which make prints of itself where these tests run below another make
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     phony = makefile.partition(".PHONY: ")[2].replace("\\\n", "").partition("\n")[0].split()
 
