@@ -153,11 +153,8 @@ def _of_others(endpoint: Endpoint, others: int) -> tuple[Contact, ...]:
     """What is observed of the addresses that are not contacted."""
     if not others:
         return ()
-    text = (
-        f"{endpoint.host} has {others} addresses beyond the {MOST_ADDRESSES} that are contacted: declare each address "
-    )
-    text += "in its place"
-    return (Contact("", failure=text),)
+    text = f"{endpoint.host} has {others} addresses beyond the {MOST_ADDRESSES} that are contacted"
+    return (Contact("", failure=f"{text}: declare each address in its place"),)
 
 
 def _reason(error: Exception) -> str:
