@@ -33,7 +33,7 @@ BY_INTERFACE = ("acm", "events", "kms", "secretsmanager")
 DAILY_TRANSITIONS, HOURLY_TRANSITIONS = 11, 7
 INSPECTION_TRANSITIONS = 3
 POLL_TRANSITIONS = 5
-CALLS_OF_A_RENEWAL = 24
+CALLS_OF_A_RENEWAL = 23
 """Calls of AWS by enroll and collect, at most, for a certificate that is issued at once."""
 CALLS_OF_A_POLL, CALLS_OF_A_STATUS = 2, 2
 """More of them for each poll that finds the order pending; once more for what the first one notes of it."""
