@@ -63,9 +63,10 @@ class S3Certificates:
         self._bucket = bucket
 
     def put(self, pair: Pair) -> str:
-        """Return the pointer's ETag. Raises OrderConflict when it is of a newer certificate, or another run replaces it.
+        """Return the pointer's ETag.
 
-        The certificate that the pair replaces counts as older whatever its dates: CAs date certificates back.
+        Raises OrderConflict when the store points to a newer certificate, or another run replaces the pointer now. The
+        certificate that the pair replaces counts as older whatever its dates: CAs date certificates back.
         """
         leaf, folder = pair.chain.leaf, _folder(pair.spec.delegation, pair.spec.name)
         before = self._current(folder)
