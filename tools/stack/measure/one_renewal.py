@@ -144,7 +144,7 @@ def calls_table(in_s3: Renewal, in_acm: Renewal) -> str:
         function, operation = call.split()
         rows.append(f"| `{function}`: `{operation}` | {in_s3.aws.get(call, '')} | {in_acm.aws.get(call, '')} | {why} |")
     together = (sum(renewal.aws.values()) for renewal in (in_s3, in_acm))
-    return "\n".join((*rows, f"| **together** | {' | '.join(f'**{number}**' for number in together)} | |")) + "\n"
+    return "\n".join((*rows, f"| **all of them** | {' | '.join(f'**{number}**' for number in together)} | |")) + "\n"
 
 
 def written(document: str, in_s3: Renewal, in_acm: Renewal) -> str:
