@@ -942,9 +942,9 @@ class FakeArchive:
         return records.read(PlanFacts, self.read(run_id, "facts"))
 
     def read_results(self, run_id: str) -> tuple[list[Mapping[str, Any]], list[PlanUnreadable]]:
-        if (run_id, "results") not in self.documents and not self.read(run_id, "plan"):
-            return [], []
         try:
+            if (run_id, "results") not in self.documents and not self.read(run_id, "plan"):
+                return [], []
             return self.read(run_id, "results"), []
         except PlanUnreadable as error:
             return [], [error]

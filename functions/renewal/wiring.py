@@ -304,7 +304,9 @@ def notify(context: LambdaContext) -> Notify:
     announcer = EventBridgeAnnouncer(aws.client("events"), settings().event_bus)
     signature, transitions = settings().signature, _transitions("notify")
     deadline = _deadline(context, 0)
-    return Notify(_book(), transitions, announcer, _mailer(), signature, utc_now, new_token, _times(), deadline)
+    return Notify(
+        _book(), _archive(), transitions, announcer, _mailer(), signature, utc_now, new_token, _times(), deadline
+    )
 
 
 def _mailer() -> SesMailer | None:
