@@ -75,9 +75,10 @@ class Notify:
     def __call__(self, event: dict[str, Any]) -> dict[str, int]:
         """Send the notices that are due, or record the bounce that *event* of Amazon SES is about.
 
-        *event*: `{"run_id"}`, or SES's. Return the number of notices by outcome. A delegation that fails stops no other; its error is raised at the
-        end: MailRefused, StoreUnavailable, StoreRefused, RecordUnreadable, OrderConflict. StoreUnavailable of those for
-        which no time was left: the next daily run begins with another delegation.
+        *event*: `{"run_id"}`, or SES's. Return the number of notices by outcome. A delegation that fails stops no
+        other; its error is raised at the end: MailRefused, StoreUnavailable, StoreRefused, RecordUnreadable,
+        OrderConflict. StoreUnavailable of those for which no time was left: the next daily run begins with another
+        delegation.
         """
         if mail_event := MailEvent.parse(event):
             return self._bounced(mail_event)
