@@ -85,7 +85,7 @@ class Notify:
         sent: Counter[str] = Counter()
         errors: dict[str, RenewalError] = {}
         rules = self.book.replacements()
-        for name in self._concerned(event["run_id"]):
+        for name in self._to_read(event["run_id"]):
             try:
                 self._require_time()
                 for notice in self._delegation(name, rules):
@@ -98,7 +98,7 @@ class Notify:
             raise type(first)("; ".join(f"{name}: {each}" for name, each in errors.items()))
         return dict(sent)
 
-    def _concerned(self, run_id: str) -> Iterator[str]:
+    def _to_read(self, run_id: str) -> Iterator[str]:
         """Yield the delegations whose RAO may have to be notified."""
         results = self._results(run_id)
         worked_on = {CertificatePath.parse(path).delegation for path in results.certificates}
