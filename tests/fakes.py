@@ -196,6 +196,8 @@ class FakeOrderBook:
     records: dict[str, DelegationRecord] = field(default_factory=dict)
     kept: dict[Path, ManagedCertificate] = field(default_factory=dict)
     """Certificates without their open orders."""
+    retirements: set[str] = field(default_factory=set)
+    """The delegations that the operator has retired."""
     orders: dict[Path, Order] = field(default_factory=dict)
     rows: list[FinishedOrder] = field(default_factory=list)
     rules: list[ReplacementRule] = field(default_factory=list)
@@ -263,6 +265,9 @@ class FakeOrderBook:
 
     def load_delegations(self, names: Iterable[str]) -> Listing[DelegationRecord]:
         return Listing(self.records[name] for name in names if name in self.records)
+
+    def retired_among(self, delegations: Collection[str]) -> Collection[str]:
+        return self.retirements & set(delegations)
 
     def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
         return self.load(sorted(path for path in self.kept if path[0] == delegation))
@@ -943,9 +948,9 @@ class FakeArchive:
         return records.read(PlanFacts, self.read(run_id, "facts"))
 
     def read_results(self, run_id: str) -> tuple[list[Mapping[str, Any]], list[PlanUnreadable]]:
-        if (run_id, "results") not in self.documents and not self.read(run_id, "plan"):
-            return [], []
         try:
+            if (run_id, "results") not in self.documents and not self.read(run_id, "plan"):
+                return [], []
             return self.read(run_id, "results"), []
         except PlanUnreadable as error:
             return [], [error]
