@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from certmandate.judged_estate import JudgedEstate, judged_estate
@@ -11,6 +12,7 @@ from renewal import records
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.errors import Failure
 from renewal.domain.run.report import RunReport
+from renewal.domain.setup.inspection import record_missing
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -83,6 +85,14 @@ def judged_delegation(
         replacements=deployment.book.replacements(),
         unreadable=certificates.unreadable,
     )
+
+
+def with_lost(deployment: Deployment, stored: Stored) -> Stored:
+    """Return *stored* with an error for each delegation of the last daily run that is not there and was not retired."""
+    damaged = (error.delegation for error in stored.unreadable)
+    missing = set(_notified(deployment).delegations).difference(stored.delegations, damaged)
+    lost = sorted(missing - set(deployment.book.retired_among(missing)))
+    return replace(stored, unreadable=(*stored.unreadable, *map(record_missing, lost)))
 
 
 def _failures(

@@ -50,9 +50,9 @@ def export_command(
 
 
 def _openmetrics(deployment: Deployment, now: datetime) -> Iterator[str]:
-    from certmandate.run_failures import judged_order_book
+    from certmandate.run_failures import judged_order_book, with_lost
 
-    stored, replacements = read_stored(deployment), deployment.book.replacements()
+    stored, replacements = with_lost(deployment, read_stored(deployment)), deployment.book.replacements()
     unreadable = (*stored.unreadable, *replacements.unreadable)
     judged = judged_order_book(deployment, stored, replacements, now)
     print_left_out(unreadable)

@@ -139,9 +139,11 @@ def _known_states(names: Collection[str]) -> frozenset[str]:
 
 def _selected(deployment: Deployment, names: Collection[str]) -> Stored:
     """Read the delegations *names*, or all. Raises UnknownDelegation."""
+    from certmandate.run_failures import with_lost
+
     for name in names:
         deployment.book.delegation(name)
-    stored = read_stored(deployment)
+    stored = with_lost(deployment, read_stored(deployment))
     return replace(
         stored,
         delegations={name: each for name, each in stored.delegations.items() if not names or name in names},

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from certmandate.files.operator_action import ActionKind, OperatorAction
-from certmandate.files.operator_records import UNFINISHED_APPLY, OperatorReader, Retired, retired_key
+from certmandate.files.operator_records import UNFINISHED_APPLY, OperatorReader, Retired
 from certmandate.files.specification import Specification
 from renewal import records
 from renewal.adapters.order_book import schema
@@ -83,7 +83,10 @@ class SpecWriter:
 
         Raises UnknownDelegation when it is not retired, OrderConflict.
         """
-        action, key = OperatorAction(delegation, ActionKind.REINSTATED, now, reason=reason), retired_key(delegation)
+        action, key = (
+            OperatorAction(delegation, ActionKind.REINSTATED, now, reason=reason),
+            schema.retired_key(delegation),
+        )
         for _ in range(_TRIES):
             mark = [deleted(key, condition=_EXISTS)] if self._table.read([key]) else []
             if not mark and not self._is_reinstated(delegation):
@@ -119,7 +122,7 @@ class SpecWriter:
             yield tuple(self._row(action))
         for retired in change.retired:
             values = {"map": records.to_item(retired, without=("delegation",))}
-            yield (updated(retired_key(retired.delegation), "SET #retired = :map", values),)
+            yield (updated(schema.retired_key(retired.delegation), "SET #retired = :map", values),)
         yield from self._of_delegations(change, stored, now)
         for spec in written:
             yield (_spec_updated(spec, stored.get(spec.record_key), now, self._operator),)

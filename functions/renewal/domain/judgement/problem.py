@@ -168,6 +168,8 @@ def _consequence(finding: Finding, affected: Iterable[ManagedCertificate]) -> tu
     if finding.due and finding.code not in OUTAGES:
         return Consequence.ORDERS_STOP, finding.due
     served = [each.served for each in affected]
-    if not served or None in served:
+    if not served:  # there is none, or its record cannot be read
+        return Consequence.ORDERS_STOP, None
+    if None in served:
         return Consequence.NO_CERTIFICATE, None
     return Consequence.EXPIRES, min(each.not_after.date() for each in served if each)
