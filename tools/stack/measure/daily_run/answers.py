@@ -1,4 +1,4 @@
-"""Answers the requests of check_expiry and report to DynamoDB, S3, Step Functions and SNS from an `LargeEstate`.
+"""Answers the requests of the measured functions to DynamoDB, S3, Step Functions and SNS from an `LargeEstate`.
 
 On loopback, in another process than the measured function. Pages are as long as DynamoDB's. Of what is written, only
 the objects of the run are kept.
