@@ -257,7 +257,7 @@ def test_two_accounts_may_be_refused_in_one_run(healthy: Evidence) -> None:
 def test_a_run_killed_before_its_alert_is_not_silent(healthy: Evidence) -> None:
     """Its execution fails, and the next run sends the alert. The metrics of verify_served are not the report's."""
     failed = reported(healthy, outcome="failed", error="OrderConflict")
-    killed = last_run(failed, status="FAILED", metrics={"EndpointsNotServed": 0.0})
+    killed = last_run(failed, status="FAILED", error="Runtime.ExitError", metrics={"EndpointsNotServed": 0.0})
 
     assert violations(killed, [audit.every_failure_is_notified, audit.a_failure_is_reported]) == []
 
