@@ -823,7 +823,7 @@ class FakeObjects:
     begins: dict[Path, datetime] = field(default_factory=dict)
     """Since when the current certificate is valid."""
 
-    def put(self, pair: Pair) -> None:
+    def put(self, pair: Pair) -> str:
         serial, path = pair.chain.leaf.serial, (pair.spec.delegation, pair.spec.name)
         current, not_before = self.current.get(path, ""), pair.chain.leaf.not_before
         if current not in {"", serial, pair.replaces} and self.begins[path] > not_before:
@@ -834,13 +834,14 @@ class FakeObjects:
         self.files[f"{folder}/fullchain.pem"] = pair.chain.pem()
         self.files[f"{folder}/privkey.pem"] = pair.key.pem().decode()
         self.current[path], self.begins[path] = serial, not_before
+        return serial
 
     def stored_serial(self, delegation: str, certificate: str) -> str:
         return self.current.get((delegation, certificate), "")
 
-    def erase_replaced_keys(self, delegation: str, certificate: str, serial: str) -> None:
+    def erase_replaced_keys(self, delegation: str, certificate: str, serial: str, pointer: str = "") -> None:
         folder, current = f"{delegation}/{certificate}", self.current[delegation, certificate]
-        if current != serial:
+        if current != serial or pointer not in {"", serial}:
             return
         for name in [name for name in self.files if name.startswith(f"{folder}/") and name.endswith("/privkey.pem")]:
             if name != f"{folder}/{current}/privkey.pem":
