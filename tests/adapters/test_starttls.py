@@ -71,7 +71,8 @@ def mail_proxy(protocol: str) -> Server:
     def nginx(root: Path, folder: Path, port: int) -> Command:
         (folder / "nginx.conf").write_text(
             f"load_module {root}/usr/lib/nginx/modules/ngx_mail_module.so;\n"
-            f"pid {folder}/pid;\ndaemon off;\nevents {{ }}\nmail {{\nserver {{\nlisten 127.0.0.1:{port};\nprotocol {protocol};\nserver_name {HOST};\n"
+            f"pid {folder}/pid;\ndaemon off;\nevents {{ }}\n"
+            f"mail {{\nserver {{\nlisten 127.0.0.1:{port};\nprotocol {protocol};\nserver_name {HOST};\n"
             f"auth_http 127.0.0.1:1;\nstarttls only;\n"
             f"ssl_certificate {folder}/cert.pem;\nssl_certificate_key {folder}/key.pem;\n}}\n}}\n"
         )
