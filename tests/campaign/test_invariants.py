@@ -254,6 +254,14 @@ def test_two_accounts_may_be_refused_in_one_run(healthy: Evidence) -> None:
     assert violations(refused(healthy, LOGIN, "another"), [audit.one_refusal_a_credential]) == []
 
 
+def test_a_run_killed_before_its_alert_is_not_silent(healthy: Evidence) -> None:
+    """Its execution fails, and the next run sends the alert. The metrics of verify_served are not the report's."""
+    failed = reported(healthy, outcome="failed", error="OrderConflict")
+    killed = last_run(failed, status="FAILED", error="Runtime.ExitError", metrics={"EndpointsNotServed": 0.0})
+
+    assert violations(killed, [audit.every_failure_is_notified, audit.a_failure_is_reported]) == []
+
+
 def test_every_invariant_has_a_falsification() -> None:
     """A new invariant needs a falsification."""
     assert {invariant for invariant, _ in FALSIFIED.values()} == {*ALWAYS, *AT_REST}

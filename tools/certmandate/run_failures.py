@@ -10,21 +10,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from certmandate.judged_estate import JudgedEstate, judged_estate
 from renewal import records
 from renewal.domain.alerts.memory import NotifiedProblems
-from renewal.domain.errors import Failure
-from renewal.domain.run.report import RunReport
-from renewal.domain.setup.inspection import record_missing
+from renewal.domain.errors import Failure, RecordUnreadable
+from renewal.domain.order import ManagedCertificate
+from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.run.report import CertificateRow, DelegationRow, RunReport
+from renewal.domain.setup.inspection import DelegationRecord, record_missing
+from renewal.ports.order_book import Listing
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from certmandate.deployment import Deployment
     from certmandate.estate_changes import Stored
-    from renewal.domain.errors import RecordUnreadable
-    from renewal.domain.order import ManagedCertificate
-    from renewal.domain.replacement_rule import ReplacementRule
-    from renewal.domain.run.report import CertificateRow, DelegationRow
-    from renewal.domain.setup.inspection import DelegationRecord
-    from renewal.ports.order_book import Listing
 
 T = TypeVar("T")
 _MOST_REPORTS = 5

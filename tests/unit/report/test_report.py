@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.errors import (
     AddressRefused,
     CredentialRefused,
@@ -109,6 +110,18 @@ def test_a_lost_delegation_is_reported_until_it_is_retired(system: System) -> No
     assert [[(row.error, row.text) for row in run.delegations] for run in lost] == 2 * [[("RecordUnreadable", text)]]
     assert [run.outcome for run in (*lost, retired)] == ["failed", "failed", "succeeded"]
     assert not retired.delegations
+
+
+def test_a_lost_delegation_is_found_by_its_certificates_without_a_memory(system: System) -> None:
+    """`runs/notified.json` may be lost too, and an earlier version left no delegations in it."""
+    system.daily_run()
+    del system.book.records["univ"]
+    system.archive.write_notified(NotifiedProblems())
+
+    lost, later = system.daily_run(), system.daily_run()
+
+    assert [(row.delegation, row.error) for row in lost.delegations] == [("univ", "RecordUnreadable")]
+    assert later.delegations == lost.delegations
 
 
 def test_a_delegation_that_the_plan_left_out_is_reported(system: System) -> None:

@@ -240,6 +240,10 @@ class PlayedEstate:
         """The records of delegations."""
         return Listing(self.records[name] for name in names)
 
+    def every_certificate(self) -> Iterator[CertificatePath]:
+        """All of them."""
+        return map(CertificatePath.parse, self.kept)
+
     def retired_among(self, _delegations: Collection[str]) -> Collection[str]:
         """None is retired."""
         return ()

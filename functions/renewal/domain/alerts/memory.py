@@ -12,9 +12,9 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from renewal import records
-from renewal.domain.judgement.problem import RANKS, Problem
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.run.report import RunOutcome, RunReport
-from renewal.domain.setup.finding import Severity
+from renewal.domain.setup.finding import RANKS, Severity
 
 FAILED_AGAIN_AFTER = timedelta(days=1)
 

@@ -14,7 +14,7 @@ from renewal.domain.judgement.command import command_for
 from renewal.domain.names import permits
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.domain_checks import DOMAIN_CODES, is_cut, lists
-from renewal.domain.setup.finding import SECURITY, Finding, Severity
+from renewal.domain.setup.finding import RANKS, SECURITY, Finding, Severity
 
 OUTAGES = frozenset({ScmUnavailable.__name__, StoreUnavailable.__name__})
 """Codes of errors that end without an action of the operator or the RAO; after AnswerLost, an order may exist."""
@@ -118,9 +118,6 @@ class Problem:
     def urgency(self) -> tuple[int, date, str, str]:
         """Sort key: what needs attention first, then by the day by which the actor must begin."""
         return RANKS[self.severity], self.act_by or date.min, self.key, self.text
-
-
-RANKS: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
 
 def severity_at(finding: Finding, today: date, times: ActingTimes) -> Severity:

@@ -68,7 +68,9 @@ class ReportReader:
         return password_expires is not None and password_expires - today <= self.password_notice
 
     def _lost(self, facts: PlanFacts, before: Collection[str]) -> list[str]:
-        missing = set(before) - set(facts.delegations)
+        # Without a memory, what the index has lost is found by its certificates, if it has these.
+        known = before or (path.delegation for path in self.book.every_certificate())
+        missing = set(known) - set(facts.delegations)
         return sorted(missing - set(self.book.retired_among(missing)))
 
     def _paths(self, facts: PlanFacts, results: RunResults, now: datetime) -> _Paths:
