@@ -265,6 +265,13 @@ def test_the_auditor_has_the_names_of_all_errors_and_no_others() -> None:
     assert causes.names() >= causes.CAUSES.keys() | causes.LASTING
 
 
+def test_a_run_that_was_killed_before_its_alert_owes_none(healthy: Evidence) -> None:
+    """It has a report, and metrics of another function. A random history of 2026-11-30 had such a run."""
+    failed = reported(healthy, outcome="failed", error="OrderConflict")
+
+    assert violations(last_run(failed, metrics={"EndpointsNotServed": 0.0}), [audit.every_failure_is_notified]) == []
+
+
 def test_a_failure_after_a_fault_has_a_cause(healthy: Evidence) -> None:
     """In the run with the fault; in a later run, where the error is one that lasts."""
     failed = reported(healthy, outcome="failed", error="OrderConflict")

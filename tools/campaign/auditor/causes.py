@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from campaign.auditor.reports import EndedRun
 from campaign.auditor.world import World
 from campaign.interception.calls import LedgerEntry
 
@@ -58,6 +59,7 @@ _NO_FAILURE = {("dynamodb", 400), ("s3", 404), ("s3", 412)}
 """Answers by which a condition was not met, or nothing was found: concurrent runs get them, and must succeed."""
 
 
+@functools.cache
 def names() -> set[str]:
     """Return the errors that the runbook explains."""
     return set(re.findall(r"^#### (\w+)$", RUNBOOK.read_text(encoding="utf-8"), re.MULTILINE))
@@ -65,9 +67,12 @@ def names() -> set[str]:
 
 def every_failure_has_a_cause(world: World) -> Iterator[str]:
     """What a report calls failed is explained by a fault, by an answer of SCM or AWS, or by an order that SCM ended."""
+    answered: dict[str, set[CauseKind]] = defaultdict(set)
+    for entry in filter(_is_error, world.ledger):
+        answered[entry.run_id] |= _causes(entry)
     earlier: set[CauseKind] = set()
     for run in world.runs:
-        present = set(_causes(world, run))
+        present = answered[run.run_id] | ({_D} if run.is_disturbed else set())
         earlier |= present
         held = {row.path for row in run.report.certificates if row.outcome == "held"} if run.report else set()
         for where, error in run.report.failures() if run.report else ():
@@ -78,16 +83,14 @@ def every_failure_has_a_cause(world: World) -> Iterator[str]:
                 yield f"{run.run_id} reports {where} as {error}, and nothing in the world explains it"
 
 
-def _causes(world: World, run: EndedRun) -> Iterator[CauseKind]:
-    if run.is_disturbed:
-        yield _D
-    for entry in world.ledger:
-        # The error of a function is what needs a cause.
-        if entry.run_id == run.run_id and entry.service != "lambda" and _is_error(entry):
-            yield _S if entry.service == "scm" else _A
-            if entry.status == 401:
-                yield _L
+def _causes(error: LedgerEntry) -> set[CauseKind]:
+    if error.service != "scm":
+        return {_A}
+    return {_S, _L} if error.status == 401 else {_S}
 
 
 def _is_error(entry: LedgerEntry) -> bool:
+    """Whether SCM or AWS gave an error or no answer; the error of a function is what needs a cause."""
+    if entry.service == "lambda":
+        return False
     return (entry.status >= 400 or entry.status == 0) and (entry.service, entry.status) not in _NO_FAILURE
