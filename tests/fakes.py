@@ -196,6 +196,8 @@ class FakeOrderBook:
     records: dict[str, DelegationRecord] = field(default_factory=dict)
     kept: dict[Path, ManagedCertificate] = field(default_factory=dict)
     """Certificates without their open orders."""
+    retirements: set[str] = field(default_factory=set)
+    """The delegations that the operator has retired."""
     orders: dict[Path, Order] = field(default_factory=dict)
     rows: list[FinishedOrder] = field(default_factory=list)
     rules: list[ReplacementRule] = field(default_factory=list)
@@ -263,6 +265,9 @@ class FakeOrderBook:
 
     def load_delegations(self, names: Iterable[str]) -> Listing[DelegationRecord]:
         return Listing(self.records[name] for name in names if name in self.records)
+
+    def retired_among(self, delegations: Collection[str]) -> Collection[str]:
+        return self.retirements & set(delegations)
 
     def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
         return self.load(sorted(path for path in self.kept if path[0] == delegation))
@@ -818,7 +823,7 @@ class FakeObjects:
     begins: dict[Path, datetime] = field(default_factory=dict)
     """Since when the current certificate is valid."""
 
-    def put(self, pair: Pair) -> None:
+    def put(self, pair: Pair) -> str:
         serial, path = pair.chain.leaf.serial, (pair.spec.delegation, pair.spec.name)
         current, not_before = self.current.get(path, ""), pair.chain.leaf.not_before
         if current not in {"", serial, pair.replaces} and self.begins[path] > not_before:
@@ -829,13 +834,14 @@ class FakeObjects:
         self.files[f"{folder}/fullchain.pem"] = pair.chain.pem()
         self.files[f"{folder}/privkey.pem"] = pair.key.pem().decode()
         self.current[path], self.begins[path] = serial, not_before
+        return serial
 
     def stored_serial(self, delegation: str, certificate: str) -> str:
         return self.current.get((delegation, certificate), "")
 
-    def erase_replaced_keys(self, delegation: str, certificate: str, serial: str) -> None:
+    def erase_replaced_keys(self, delegation: str, certificate: str, serial: str, pointer: str = "") -> None:
         folder, current = f"{delegation}/{certificate}", self.current[delegation, certificate]
-        if current != serial:
+        if current != serial or pointer not in {"", serial}:
             return
         for name in [name for name in self.files if name.startswith(f"{folder}/") and name.endswith("/privkey.pem")]:
             if name != f"{folder}/{current}/privkey.pem":
@@ -942,9 +948,9 @@ class FakeArchive:
         return records.read(PlanFacts, self.read(run_id, "facts"))
 
     def read_results(self, run_id: str) -> tuple[list[Mapping[str, Any]], list[PlanUnreadable]]:
-        if (run_id, "results") not in self.documents and not self.read(run_id, "plan"):
-            return [], []
         try:
+            if (run_id, "results") not in self.documents and not self.read(run_id, "plan"):
+                return [], []
             return self.read(run_id, "results"), []
         except PlanUnreadable as error:
             return [], [error]

@@ -302,9 +302,9 @@ def notify(context: LambdaContext) -> Notify:
     from renewal.steps.notify import Notify
 
     announcer = EventBridgeAnnouncer(aws.client("events"), settings().event_bus)
-    signature, transitions = settings().signature, _transitions("notify")
-    deadline = _deadline(context, 0)
-    return Notify(_book(), transitions, announcer, _mailer(), signature, utc_now, new_token, _times(), deadline)
+    book, transitions, signature = _book(), _transitions("notify"), settings().signature
+    mailer, times, deadline = _mailer(), _times(), _deadline(context, 0)
+    return Notify(book, _archive(), transitions, announcer, mailer, signature, utc_now, new_token, times, deadline)
 
 
 def _mailer() -> SesMailer | None:

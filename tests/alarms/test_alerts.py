@@ -311,6 +311,26 @@ def test_a_notice_has_all_that_is_needed_to_act() -> None:
     ]
 
 
+def test_a_cause_is_described_once_for_all_that_it_stops() -> None:
+    """The text about a refused login was repeated for each certificate of the delegation."""
+    refused = a_problem("CredentialRefused", "", actor="operator", text="SCM refused it", command="certmandate x")
+    stopped = replace(refused, certificate="idp", consequence=Consequence.EXPIRES, consequence_on=date(2026, 12, 13))
+    another = replace(refused, delegation="college")
+
+    assert text_of(stopped, refused, another).text.splitlines()[2:12] == [
+        "CredentialRefused",
+        "- college: the operator must act now",
+        "  SCM refused it",
+        "  Do: certmandate x",
+        "- univ: the operator must act now",
+        "  SCM refused it",
+        "  Do: certmandate x",
+        "- univ/idp: the operator must act now",
+        "  The same cause.",
+        "  Otherwise the stored certificate expires on 2026-12-13.",
+    ]
+
+
 def test_accounts_that_are_refused_at_once_have_one_cause() -> None:
     """Twenty refusals are one incident: the address, not twenty passwords."""
     refused = [a_problem("CredentialRefused", "", delegation=f"univ{number}") for number in range(20)]

@@ -254,6 +254,14 @@ def test_two_accounts_may_be_refused_in_one_run(healthy: Evidence) -> None:
     assert violations(refused(healthy, LOGIN, "another"), [audit.one_refusal_a_credential]) == []
 
 
+def test_a_run_killed_before_its_alert_is_not_silent(healthy: Evidence) -> None:
+    """Its execution fails, and the next run sends the alert. The metrics of verify_served are not the report's."""
+    failed = reported(healthy, outcome="failed", error="OrderConflict")
+    killed = last_run(failed, status="FAILED", error="Runtime.ExitError", metrics={"EndpointsNotServed": 0.0})
+
+    assert violations(killed, [audit.every_failure_is_notified, audit.a_failure_is_reported]) == []
+
+
 def test_every_invariant_has_a_falsification() -> None:
     """A new invariant needs a falsification."""
     assert {invariant for invariant, _ in FALSIFIED.values()} == {*ALWAYS, *AT_REST}
@@ -263,13 +271,6 @@ def test_the_auditor_has_the_names_of_all_errors_and_no_others() -> None:
     """It reads them from the runbook, which must not lack one; a finding beside its error has a section there, too."""
     assert causes.names() == {kind.__name__ for kind in every_error()} | {RESULT_MISSING, STORE_DRIFTED}
     assert causes.names() >= causes.CAUSES.keys() | causes.LASTING
-
-
-def test_a_run_that_was_killed_before_its_alert_owes_none(healthy: Evidence) -> None:
-    """It has a report, and metrics of another function. A random history of 2026-11-30 had such a run."""
-    failed = reported(healthy, outcome="failed", error="OrderConflict")
-
-    assert violations(last_run(failed, metrics={"EndpointsNotServed": 0.0}), [audit.every_failure_is_notified]) == []
 
 
 def test_a_failure_after_a_fault_has_a_cause(healthy: Evidence) -> None:

@@ -12,9 +12,11 @@ from campaign.served.play import play
 from renewal.adapters.endpoints import prober
 from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.endpoint.observation import EndpointState
+from renewal.domain.order import ManagedCertificate
 from renewal.domain.service import comparison
+from renewal.steps import verify_served
 
-SEED, RUNS = 2, 9
+SEED, RUNS = 1, 10  # in which each store has lacked a certificate that the other one had
 
 
 def _first_address(made: prober.TlsProber, endpoint: Endpoint) -> Sequence[prober.Address]:
@@ -39,6 +41,8 @@ def test_the_auditor_agrees_with_everything_that_is_recorded(harness: Harness) -
         (comparison, "requested_key_fingerprint", lambda _csr: "", "is called foreign, and a client meets it"),
         (comparison, "_fault", lambda *_: "refused", "is called broken, and a client meets it"),
         (prober.TlsProber, "_addresses", _first_address, "was not verified"),
+        (verify_served, "expected_certificate", lambda certificate: certificate.served, "was not verified"),
+        (ManagedCertificate, "lacking", (), "is called old, and a client meets it"),
     ],
 )
 def test_a_wrong_comparison_is_detected(

@@ -12,12 +12,13 @@ from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.audit.seal import Seal, SealStatement
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.judgement.problem import Consequence
+from renewal.domain.notices.month import month_named
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.mail.findings_mail import Otherwise
-from renewal.mail.rao_report import Proof, RaoReport, month_named, rao_report
+from renewal.mail.rao_report import Proof, RaoReport, rao_report
 from tests.unit import system
 from tests.unit.orders import an_order
 from tests.unit.system import NOW, served_by

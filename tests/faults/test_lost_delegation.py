@@ -1,4 +1,4 @@
-"""Delegations that the order book's index has lost, while none of their certificates is due: each is reported."""
+"""Delegations that the order book, or its index, has lost while no certificate is due: each is reported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from campaign.scenarios import DELEGATION, PROFILE, credential, specification, w
 from renewal.domain.delegation import S3, CertificateSpec
 from scm_simulator import Dials
 
-LOST = {"edited": "its item has no `action`", "removed": "it has no item"}
+LOST = {
+    "edited": "its item has no `action`",
+    "removed": "it has no item",
+    "hidden": "neither its item nor its certificate has an `action`",
+    "vanished": "it has no item and no certificate",
+}
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +33,11 @@ def run(harness: Harness) -> Run:
     harness.daily_run()
     table = {"TableName": harness.aws.outputs["OrdersTable"]}
     dynamodb = harness.aws.client("dynamodb")
-    dynamodb.update_item(
-        **table, Key=_key("edited"), UpdateExpression="REMOVE #name", ExpressionAttributeNames={"#name": "action"}
-    )
-    dynamodb.delete_item(**table, Key=_key("removed"))
+    hidden = {"UpdateExpression": "REMOVE #name", "ExpressionAttributeNames": {"#name": "action"}}
+    for key in (_key("edited"), _key("hidden"), _key("hidden", "certificate#idp")):
+        dynamodb.update_item(**table, Key=key, **hidden)
+    for key in (_key("removed"), *(_key("vanished", item) for item in ("delegation", "certificate#idp", "order#idp"))):
+        dynamodb.delete_item(**table, Key=key)
     return harness.daily_run()
 
 
@@ -39,8 +45,8 @@ def _certificates(delegation: str) -> tuple[CertificateSpec, ...]:
     return (CertificateSpec(delegation, "idp", (f"{delegation}.idp.univ.example",), PROFILE),)
 
 
-def _key(delegation: str) -> Mapping[str, Any]:
-    return {"delegation": {"S": delegation}, "item": {"S": "delegation"}}
+def _key(delegation: str, item: str = "delegation") -> Mapping[str, Any]:
+    return {"delegation": {"S": delegation}, "item": {"S": item}}
 
 
 @pytest.mark.parametrize(("delegation", "why"), LOST.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import fcntl
 import json
 import os
@@ -25,6 +26,7 @@ from moto import mock_aws
 from certmandate_fetch.__main__ import main
 from certmandate_fetch.configuration import read_configuration
 from certmandate_fetch.errors import FetchError
+from certmandate_fetch.installation import Installation
 from certmandate_fetch.store import Store
 from renewal.adapters.objects import S3Certificates
 from tests.adapters.aws.records import SPEC
@@ -133,18 +135,48 @@ def test_wrong_usage_exits_2_with_the_lines(host: Host, capsys: pytest.CaptureFi
     assert run(host, capsys=capsys)[1]["error"] == "ConfigurationInvalid"
 
 
-def test_two_runs_at_a_time_exclude_each_other(host: Host, capsys: pytest.CaptureFixture[str]):
-    """An operator's run beside the timer's would switch and clean under its hands."""
-    with host.configuration.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_SH)
-        assert run(host, capsys=capsys) == (
-            75,
-            {
-                "error": "AlreadyRunning",
-                "text": f"another run with {host.configuration} is in progress",
-                "exit_code": 75,
-            },
-        )
+def test_two_runs_at_a_time_exclude_each_other(host: Host, s3: Any, capsys: pytest.CaptureFixture[str]):
+    """An operator's run beside the timer's would switch and clean under its hands, whatever the configuration file is.
+
+    Ansible may have replaced it since the timer's run began.
+    """
+    busy = {"error": "AlreadyRunning", "text": f"another run works on {host.folder}/www", "exit_code": 75}
+    with Installation(host.declaration).locked():
+        assert run(host, capsys=capsys) == (75, busy)
+        host.configuration.unlink()
+        host.declare("haproxy = yes")
+        assert run(host, capsys=capsys) == (75, busy)
+    assert "Contents" not in s3.list_objects_v2(Bucket="store"), "no report about what the other run does"
+
+    assert "error" not in run(host, capsys=capsys)[1]
+
+
+def test_a_folder_that_cannot_be_locked_is_named(
+    host: Host, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """A network file system may have no locks; then nothing would exclude a second run."""
+    monkeypatch.setattr(fcntl, "flock", _refuse)
+
+    code, document = run(host, capsys=capsys)
+
+    assert (code, document["error"]) == (1, "FileRefused")
+    assert document["text"] == f"{host.folder}/www/lock: its file system has no locks (No locks available)"
+
+
+def _refuse(*_: Any) -> None:
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_of_its_certificate(
+    host: Host, s3: Any, capsys: pytest.CaptureFixture[str]
+):
+    """Others are installed, and the report has both."""
+    S3Certificates(s3, "store").put(a_new_pair())
+    (host.folder / "www").write_text("a file")
+
+    code, document = run(host, capsys=capsys)
+
+    assert (code, [row["error"] for row in document["certificates"]]) == (1, ["FileRefused"])
 
 
 def refusal(code: str, status: int = 400) -> ClientError:

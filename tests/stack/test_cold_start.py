@@ -20,30 +20,39 @@ JUDGES = {
     "plan_collection",
 }  # the last one reads what the inspections have found
 _LEFT_OUT = variable((ROOT / "infra" / "dependencies" / "Makefile").read_text(encoding="utf-8"), "UNUSED")
-_WITHOUT = f"import sys\nsys.modules.update(dict.fromkeys({[name.replace('/', '.') for name in _LEFT_OUT]}))"
-_LIST = "\nprint(*sys.modules)"
+_FORKED = f"""
+import os, sys
+sys.modules.update(dict.fromkeys({[name.replace("/", ".") for name in _LEFT_OUT]}))
+import botocore.session
+for name in sys.argv[3:]:
+    if not os.fork():
+        sys.argv[3] = name
+        exec({BUILT!r})
+        print(name, *sys.modules, flush=True)
+        os._exit(0)
+    if os.wait()[1]:
+        sys.exit(f"{{name}} cannot be imported")
+"""
+"""Each function is imported in a process of its own, which has nothing but what all of them need for AWS."""
+
+
+@pytest.fixture(scope="module")
+def imported() -> dict[str, set[str]]:
+    """The modules that each function imports; what the layer leaves out is not there to be imported."""
+    folder = str(ROOT / "functions")
+    command = [sys.executable, "-c", _FORKED, folder, folder, *functions()]
+    done = subprocess.run(command, env=environment(), check=True, stdout=subprocess.PIPE, text=True)
+    return {line.split()[0]: set(line.split()) for line in done.stdout.splitlines()}
 
 
 @pytest.mark.parametrize("function", functions())
-def test_a_function_imports_only_what_its_step_needs(function: str) -> None:
-    """With one wiring that imports everything, each cold start took the time of all; cryptography takes a tenth.
+def test_a_function_imports_only_what_its_step_needs(function: str, imported: dict[str, set[str]]) -> None:
+    """With one wiring that imports everything, each cold start took the time of all; cryptography takes a tenth."""
+    modules = imported[function]
 
-    What the layer leaves out is not there to be imported.
-    """
-    command = [
-        sys.executable,
-        "-c",
-        _WITHOUT + BUILT + _LIST,
-        str(ROOT / "functions"),
-        str(ROOT / "functions"),
-        function,
-    ]
-    done = subprocess.run(command, env=environment(), check=True, capture_output=True, text=True)
-
-    imported = set(done.stdout.split())
-    assert "boto3" not in imported
-    assert ("httpx" in imported) is (function in ASKS_SCM)
-    assert ("cryptography" in imported) is (function not in WITHOUT_CERTIFICATES)
-    assert ("renewal.domain.judgement.problem" in imported) is (function in JUDGES)
-    assert {name for name in imported if name.startswith("renewal.steps.")} >= {f"renewal.steps.{function}"}
-    assert not {f"renewal.steps.{other}" for other in functions() if other != function} & imported
+    assert "boto3" not in modules
+    assert ("httpx" in modules) is (function in ASKS_SCM)
+    assert ("cryptography" in modules) is (function not in WITHOUT_CERTIFICATES)
+    assert ("renewal.domain.judgement.problem" in modules) is (function in JUDGES)
+    assert {name for name in modules if name.startswith("renewal.steps.")} >= {f"renewal.steps.{function}"}
+    assert not {f"renewal.steps.{other}" for other in functions() if other != function} & modules

@@ -32,6 +32,7 @@ SERVICES, OPERATIONS = variable(MAKEFILE, "SERVICES"), variable(MAKEFILE, "OPERA
 DATA = Path(botocore.__file__).parent / "data"
 
 
+@cache
 def service_model(service: str, data: Path = DATA) -> ServiceModel:
     """The description of a service below *data*."""
     loader = Loader(extra_search_paths=[str(data)], include_default_search_paths=False)

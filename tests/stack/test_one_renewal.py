@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stack import cost
-from stack.measure.one_renewal import STORES, Renewal, measure
+from stack.measure.one_renewal import STORES, WHY, Renewal, measure, written
 
 MOST_SCM_REQUESTS = 4  # order, collect, mark the predecessor, and the search that proves that searches find orders
 PENDING = 3
@@ -15,6 +15,12 @@ PENDING = 3
 def at_once() -> Renewal:
     """A renewal in S3 that SCM issues at once."""
     return measure(STORES[0])
+
+
+@pytest.fixture(scope="module")
+def in_acm() -> Renewal:
+    """A renewal in ACM that SCM issues at once."""
+    return measure(STORES[1])
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +35,17 @@ def test_a_renewal_issued_at_once_makes_few_calls(at_once: Renewal) -> None:
     assert sum(at_once.aws.values()) <= cost.CALLS_OF_A_RENEWAL, at_once.aws
 
 
-def test_a_renewal_in_acm_makes_no_more() -> None:
+def test_a_renewal_in_acm_makes_no_more(in_acm: Renewal) -> None:
     """It has other calls: the owner of the ARN is looked up before the order and before the import."""
-    in_acm = measure(STORES[1])
-
     assert len(in_acm.scm) <= MOST_SCM_REQUESTS, in_acm.scm
     assert sum(in_acm.aws.values()) < cost.CALLS_OF_A_RENEWAL, in_acm.aws
+
+
+def test_the_page_has_each_call_with_its_reason(at_once: Renewal, in_acm: Renewal) -> None:
+    """A call without a reason is one too many: `python -m stack.measure.one_renewal --write` (docs/cost.md)."""
+    assert {*at_once.aws, *in_acm.aws} == set(WHY)
+    text = cost.DOCUMENT.read_text(encoding="utf-8")
+    assert written(text, at_once, in_acm) == text
 
 
 def test_a_renewal_enters_a_state_for_the_order_and_one_for_each_poll(at_once: Renewal, later: Renewal) -> None:

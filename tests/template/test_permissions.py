@@ -52,6 +52,7 @@ PATTERNS: Mapping[tuple[str, str], str] = {
     ("VerifyServedRole", "ReadReports"): "a host is declared by a delegation file",
     ("ReportRole", "ReadRun"): RUN,
     ("ReportRole", "WriteReport"): RUN,
+    ("NotifyRole", "ReadResults"): RUN,
     ("RotatePasswordRole", "Credential"): BY_DELEGATION,
     ("SealAuditRole", "AddSeal"): SEALED_TRAIL,
 }

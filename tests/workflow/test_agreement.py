@@ -1,6 +1,6 @@
 """The run, its alerts, the notices and every command show the same, for every certificate of an estate.
 
-`test_more_agreement.py` compares them for the other example and for more seeds.
+`test_more_agreement.py` compares them for the other example and for random estates.
 """
 
 from __future__ import annotations
@@ -10,19 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.random_estates import write_random_estate
 from tests.workflow.views import VIEWS, AfterRun, after_a_run
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-SEED = 3
+TROUBLED = Path(__file__).resolve().parents[2] / "examples" / "troubled"
 
 
-@pytest.fixture(scope="module", params=["troubled", "random"])
-def after(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AfterRun]:
-    """An estate after its run."""
-    is_random = request.param == "random"
-    folder = write_random_estate(tmp_path_factory.mktemp("estate"), SEED) if is_random else EXAMPLES / request.param
-    with after_a_run(folder) as found:
+@pytest.fixture(scope="module")
+def after() -> Iterator[AfterRun]:
+    """The estate after its run."""
+    with after_a_run(TROUBLED) as found:
         yield found
 
 

@@ -80,12 +80,13 @@ class _PostsFirst:
 class PointerFirst(S3Certificates):
     """Flips the pointer, and then writes the files."""
 
-    def put(self, pair: Pair) -> None:
+    def put(self, pair: Pair) -> str:
         """Write in the wrong order."""
         leaf, folder = pair.chain.leaf, _folder(pair.spec.delegation, pair.spec.name)
-        self._replace(f"{folder}/current.json", _pointer_to(leaf, folder), self._current(folder))
+        pointer = self._replace(f"{folder}/current.json", _pointer_to(leaf, folder), self._current(folder))
         for name, content in _files(pair).items():
             self._write(f"{folder}/{leaf.serial}/{name}", content)
+        return pointer
 
 
 class DescribeAgain(Acm):

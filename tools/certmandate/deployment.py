@@ -15,6 +15,7 @@ import typer
 
 from certmandate.exit import DeploymentMissing, Refused, aws_errors, aws_unreachable, exit_on_error, usable_environment
 from certmandate.views.printing import print_line, printer
+from renewal.domain.judgement.acting_times import ActingTimes
 
 if TYPE_CHECKING:
     from certmandate.audit.seals import SealedTrails
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from renewal.adapters.keys import KmsSigner
     from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
     from renewal.adapters.order_book.table import OrderTables
-    from renewal.domain.judgement.acting_times import ActingTimes
 
 OUTPUTS_VARIABLE = "CERTMANDATE_OUTPUTS"
 """JSON object of the stack's outputs and parameters, in place of CloudFormation: `certmandate local up` exports it."""
@@ -172,8 +172,6 @@ class Deployment:
     @cached_property
     def acting_times(self) -> ActingTimes:
         """How long acting takes, as the stack's parameters have it."""
-        from renewal.domain.judgement.acting_times import ActingTimes
-
         return ActingTimes(int(self.fact("OperatorWorkingDays")), int(self.fact("RaoWorkingDays")))
 
     @cached_property

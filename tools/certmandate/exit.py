@@ -13,7 +13,15 @@ from typer._click.globals import get_current_context  # typer does not export it
 from certmandate.files.atomic_files import NotWritten
 from certmandate.files.yaml_document import FilesInvalid
 from certmandate.views.printing import print_error, print_json
-from renewal.domain.errors import InvalidDelegation, InvalidRequest, RenewalError, Retryable, UnknownDelegation
+from renewal.adapters.redaction import redacted_of_aws
+from renewal.domain.errors import (
+    InvalidDelegation,
+    InvalidRequest,
+    RenewalError,
+    Retryable,
+    StoreUnavailable,
+    UnknownDelegation,
+)
 
 NEEDS_ATTENTION = 1
 WRONG_USAGE = 2
@@ -120,7 +128,6 @@ def aws_errors() -> tuple[type[Exception], ...]:
 def aws_unreachable(error: Exception, advice: str = "") -> AwsUnreachable:
     """Return boto3's error under our name, with *advice* after its sentence."""
     from renewal.adapters.aws import meaning
-    from renewal.domain.errors import StoreUnavailable
 
     code = TRY_LATER if isinstance(meaning(error, "", {}), StoreUnavailable) else UNREACHABLE
     return AwsUnreachable(f"{aws_sentence(error)} {advice}".rstrip(), code)
@@ -131,7 +138,6 @@ def aws_sentence(error: Exception) -> str:
     from botocore.exceptions import ClientError
 
     from renewal.adapters.aws import error_code
-    from renewal.adapters.redaction import redacted_of_aws
 
     if isinstance(error, ClientError):
         text = redacted_of_aws(error.response.get("Error", {}).get("Message", ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -15,9 +15,7 @@ from certmandate.exit import Refused
 from certmandate.stored_credential.rotation import current_version
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import CREDENTIAL_ERRORS
-
-if TYPE_CHECKING:
-    from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.setup.inspection import DelegationRecord
 
 DelegationArgument = Annotated[
     str, typer.Argument(metavar="DELEGATION", help="Name of the delegation.", autocompletion=delegation_names)

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from certmandate.judged_estate import JudgedEstate, judged_estate
+from certmandate.stored_credential.untried import is_untried, with_untried
 from renewal import records
 from renewal.domain.alerts.memory import NotifiedProblems
-from renewal.domain.errors import Failure
-from renewal.domain.run.report import RunReport
+from renewal.domain.errors import Failure, RecordUnreadable
+from renewal.domain.order import ManagedCertificate
+from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.run.report import CertificateRow, DelegationRow, RunReport
+from renewal.domain.setup.inspection import DelegationRecord, record_missing
+from renewal.ports.order_book import Listing
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from certmandate.deployment import Deployment
     from certmandate.estate_changes import Stored
-    from renewal.domain.errors import RecordUnreadable
-    from renewal.domain.order import ManagedCertificate
-    from renewal.domain.replacement_rule import ReplacementRule
-    from renewal.domain.run.report import CertificateRow, DelegationRow
-    from renewal.domain.setup.inspection import DelegationRecord
-    from renewal.ports.order_book import Listing
 
 T = TypeVar("T")
 _MOST_REPORTS = 5
@@ -38,12 +38,16 @@ def judged_with_runs(
     replacements: Iterable[ReplacementRule] = (),
     unreadable: Iterable[RecordUnreadable] = (),
 ) -> JudgedEstate:
-    """Return `judged_estate`, with the failures that only the reports of runs have; each names its run and time."""
+    """Return `judged_estate`, with the failures that only the reports of runs have; each names its run and time.
+
+    And with the credentials that were stored since the last inspections.
+    """
+    known = {name: with_untried(deployment, record) for name, record in delegations.items()}
     found, rules, damaged = tuple(certificates), tuple(replacements), tuple(unreadable)
 
     def judged(failures: Mapping[str, Failure]) -> JudgedEstate:
         return judged_estate(
-            delegations,
+            known,
             found,
             now,
             deployment.acting_times,
@@ -53,7 +57,7 @@ def judged_with_runs(
         )
 
     stored = judged({})
-    failures = dict(_failures(deployment, stored, delegations))
+    failures = dict(_failures(deployment, stored, known))
     return judged(failures) if failures else stored
 
 
@@ -85,6 +89,14 @@ def judged_delegation(
     )
 
 
+def with_lost(deployment: Deployment, stored: Stored) -> Stored:
+    """Return *stored* with an error for each delegation of the last daily run that is not there and was not retired."""
+    damaged = (error.delegation for error in stored.unreadable)
+    missing = set(_notified(deployment).delegations).difference(stored.delegations, damaged)
+    lost = sorted(missing - set(deployment.book.retired_among(missing)))
+    return replace(stored, unreadable=(*stored.unreadable, *map(record_missing, lost)))
+
+
 def _failures(
     deployment: Deployment, judged: JudgedEstate, delegations: Mapping[str, DelegationRecord]
 ) -> Iterator[tuple[str, Failure]]:
@@ -107,7 +119,7 @@ def _failures(
 
 def _is_past(error: str, at: datetime, record: DelegationRecord | None) -> bool:
     inspection = record.inspection if record else None
-    return inspection is not None and inspection.supersedes(error, at)
+    return is_untried(record, error) or (inspection is not None and inspection.supersedes(error, at))
 
 
 def _rows(

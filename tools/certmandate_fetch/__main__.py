@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import os
 import ssl
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from certmandate_fetch import __version__
-from certmandate_fetch.configuration import Configuration, read_configuration
-from certmandate_fetch.errors import AlreadyRunning, ConfigurationInvalid, FetchError
+from certmandate_fetch.configuration import Configuration, Declaration, read_configuration
+from certmandate_fetch.errors import ConfigurationInvalid, FetchError
+from certmandate_fetch.installation import Installation
 from certmandate_fetch.pair import trusting
 from certmandate_fetch.report import report, written
 from certmandate_fetch.store import Store
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         configuration = read_configuration(options.config)
         if options.check_config:
             return 0
-        with _lock(options.config):
+        with _locked(configuration.certificates):
             return _run(configuration, options)
     except FetchError as error:
         _print_error(str(error))
@@ -56,14 +56,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 @contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Raises AlreadyRunning. The lock ends with the process, however that ends."""
-    with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            msg = f"another run with {path} is in progress"
-            raise AlreadyRunning(msg) from None
+def _locked(certificates: Iterable[Declaration]) -> Iterator[None]:
+    """Exclude runs that install any of *certificates*, whatever their configuration file is. Raises AlreadyRunning."""
+    with ExitStack() as locks:
+        for declared in certificates:
+            with suppress(OSError):  # its update meets the same error, and reports it
+                locks.enter_context(Installation(declared).locked())
         yield
 
 

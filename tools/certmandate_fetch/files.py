@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write(path: Path, content: bytes, *, uid: int = -1, gid: int = -1, mode: int = 0o600) -> None:
@@ -22,6 +23,11 @@ def write(path: Path, content: bytes, *, uid: int = -1, gid: int = -1, mode: int
         os.fchown(descriptor, uid, gid)
         os.fchmod(descriptor, mode)
         os.fsync(descriptor)
+
+
+def opened_for_lock(path: Path) -> BinaryIO:
+    """Return the open file, made empty where it does not exist; no run replaces it, because a lock is of the file."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b")
 
 
 def copy(source: Path, target: Path) -> None:

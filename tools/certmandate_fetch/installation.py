@@ -1,6 +1,7 @@
 """The files of one certificate on this server.
 
     FOLDER/current                  a link to one version, which servers' configurations name
+    FOLDER/lock                     locked by the run that is in progress
     FOLDER/<serial>-<random>/       a version: cert.pem chain.pem fullchain.pem privkey.pem
                                     haproxy.pem keystore.p12      where declared
                                     former.p12                    what KEYSTORE held before this version
@@ -14,20 +15,23 @@ time they find one whole pair. What an interrupted run has left is removed by th
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from certmandate_fetch import files
 from certmandate_fetch.configuration import Declaration
+from certmandate_fetch.errors import AlreadyRunning, FileRefused
 from certmandate_fetch.store import FILES
 
-LINK, STATE, KEYSTORE, FORMER = "current", "state.json", "keystore.p12", "former.p12"
+LINK, LOCK, STATE, KEYSTORE, FORMER = "current", "lock", "state.json", "keystore.p12", "former.p12"
 _VERSION = re.compile(r"[0-9A-F]{1,40}-[a-z0-9_]{8}")
 _MOST_FORMER = 10
 
@@ -61,6 +65,21 @@ class Installation:
         self._declared = declared
         self._folder = declared.folder
         self._link = declared.folder / LINK
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Exclude other runs until the end of the block, or of this process. Raises AlreadyRunning, FileRefused."""
+        self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with files.opened_for_lock(self._folder / LOCK) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                msg = f"another run works on {self._folder}"
+                raise AlreadyRunning(msg) from None
+            except OSError as error:
+                msg = f"{self._folder / LOCK}: its file system has no locks ({error.strerror})"
+                raise FileRefused(msg) from None
+            yield
 
     def current(self) -> Version | None:
         """Return the version that the link shows, if it has a state that can be read, of this client or a newer one."""

@@ -33,9 +33,9 @@ BY_INTERFACE = ("acm", "events", "kms", "secretsmanager")
 DAILY_TRANSITIONS, HOURLY_TRANSITIONS = 11, 7
 INSPECTION_TRANSITIONS = 3
 POLL_TRANSITIONS = 5
-CALLS_OF_A_RENEWAL = 24
+CALLS_OF_A_RENEWAL = 23
 """Calls of AWS by enroll and collect, at most, for a certificate that is issued at once."""
-CALLS_OF_A_POLL, CALLS_OF_A_STATUS = 2, 2
+CALLS_OF_A_POLL, CALLS_OF_A_STATUS = 2, 1
 """More of them for each poll that finds the order pending; once more for what the first one notes of it."""
 CALLS_OF_AN_INSPECTION, CALLS_OF_A_COMPARISON = 9, 2
 """Calls of AWS of an inspection, and of its comparison of one certificate with what S3 has."""
@@ -267,7 +267,12 @@ def choices() -> str:
 
 def written(document: str) -> str:
     """Return the document with the tables of today between their markers."""
-    for name, text in {"computed": tables(), "choices": choices()}.items():
+    return replaced(document, {"computed": tables(), "choices": choices()})
+
+
+def replaced(document: str, texts: Mapping[str, str]) -> str:
+    """Return the document with each of *texts* between the markers of its name."""
+    for name, text in texts.items():
         begin, end = BEGIN.format(name=name), END.format(name=name)
         head, _, rest = document.partition(begin)
         _, _, tail = rest.partition(end)

@@ -42,6 +42,16 @@ class _Pointer:
     not_before: datetime
     path: str
     etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """A version of an object, or a delete marker, which has no *etag*."""
+
+    key: str
+    id: str
+    etag: str
+    is_latest: bool
     written_at: datetime
 
 
@@ -52,44 +62,50 @@ class S3Certificates:
         self._client = client
         self._bucket = bucket
 
-    def put(self, pair: Pair) -> None:
-        """Raises OrderConflict when the store points to a newer certificate, or another run replaces the pointer now.
+    def put(self, pair: Pair) -> str:
+        """Return the pointer's ETag.
 
-        The certificate that the pair replaces counts as older whatever its dates: CAs date certificates back.
+        Raises OrderConflict when the store points to a newer certificate, or another run replaces the pointer now. The
+        certificate that the pair replaces counts as older whatever its dates: CAs date certificates back.
         """
         leaf, folder = pair.chain.leaf, _folder(pair.spec.delegation, pair.spec.name)
         before = self._current(folder)
         if before and before.serial == leaf.serial:
-            return
+            return before.etag
         if before and before.serial != pair.replaces and before.not_before > leaf.not_before:
             msg = f"{folder}/current.json points to serial {before.serial}, which is newer than {leaf.serial}"
             raise OrderConflict(msg)
         for name, content in _files(pair).items():
             self._write(f"{folder}/{leaf.serial}/{name}", content)
-        if not self._replace(f"{folder}/current.json", _pointer_to(leaf, folder), before):
-            self._require_pointing_to(leaf.serial, folder)
-
-    def _require_pointing_to(self, serial: str, folder: str) -> None:
-        """Another write came first: an earlier one of ours whose answer was lost, or one of another run."""
-        after = self._current(folder)
-        if after is None or after.serial != serial:
+        pointer = self._replace(f"{folder}/current.json", _pointer_to(leaf, folder), before)
+        # Another write may have come first: an earlier one of ours whose answer was lost, or one of another run.
+        pointer = pointer or self._current_etag(leaf.serial, folder)
+        if not pointer:
             msg = f"{folder}/current.json was just replaced by another run"
             raise OrderConflict(msg)
+        return pointer
 
-    def erase_replaced_keys(self, delegation: str, certificate: str, serial: str) -> None:
+    def _current_etag(self, serial: str, folder: str) -> str:
+        """The ETag of the pointer; empty when it leads elsewhere than to *serial*."""
+        current = self._current(folder)
+        return current.etag if current and current.serial == serial else ""
+
+    def erase_replaced_keys(self, delegation: str, certificate: str, serial: str, pointer: str = "") -> None:
         """Erase every version: a delete marker would erase nothing.
 
         A key that was written after `current.json`, by the next order, stays. Nothing is erased while `current.json`
         points elsewhere than to *serial*: someone has put it back, and which key is in use is not known.
         """
         folder = _folder(delegation, certificate)
-        current = self._current(folder)
-        if current is None or current.serial != serial:
+        pointer = pointer or self._current_etag(serial, folder)
+        versions = self._versions(f"{folder}/")
+        latest = next((each for each in versions if each.is_latest and each.key == f"{folder}/current.json"), None)
+        if latest is None or latest.etag != pointer:
             return
-        for key, version, written_at in self._versions(f"{folder}/"):
-            of, _, name = key.removeprefix(f"{folder}/").partition("/")
-            if name == _KEY and of != current.serial and written_at <= current.written_at:
-                self._delete(key, version)
+        for each in versions:
+            of, _, name = each.key.removeprefix(f"{folder}/").partition("/")
+            if name == _KEY and of != serial and each.written_at <= latest.written_at:
+                self._delete(each)
 
     def stored_serial(self, delegation: str, certificate: str) -> str:
         """S3 reports an absent object as forbidden to a role that may not list the bucket: both count as absent."""
@@ -120,44 +136,52 @@ class S3Certificates:
     # ---- Calls -----------------------------------------------------------------------------------------
 
     @translated("s3:GetObject")
-    def _read(self, key: str) -> tuple[bytes, str, datetime] | None:
+    def _read(self, key: str) -> tuple[bytes, str] | None:
         try:
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
             if error_code(error) == "NoSuchKey":
                 return None
             raise
-        content = answer["Body"].read(MOST_BYTES)  # what is cut off there is no JSON
-        return content, answer["ETag"], answer["LastModified"].astimezone(UTC)
+        return answer["Body"].read(MOST_BYTES), answer["ETag"]  # what is cut off there is no JSON
 
     @translated("s3:PutObject")
     def _write(self, key: str, content: bytes) -> None:
         self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType="application/x-pem-file")
 
     @translated("s3:PutObject")
-    def _replace(self, key: str, content: bytes, before: _Pointer | None) -> bool:
-        """Write the pointer if it has not changed since it was read; return whether it was written."""
+    def _replace(self, key: str, content: bytes, before: _Pointer | None) -> str:
+        """Write the pointer and return its ETag; empty when it has changed since it was read."""
         condition: Any = {"IfMatch": before.etag} if before else {"IfNoneMatch": "*"}
         try:
-            self._client.put_object(
+            answer = self._client.put_object(
                 Bucket=self._bucket, Key=key, Body=content, ContentType="application/json", **condition
             )
         except ClientError as error:
             if error_code(error) in _LOST_RACE:
-                return False
+                return ""
             raise
-        return True
+        return answer["ETag"]
 
     @translated("s3:ListBucketVersions")
-    def _versions(self, prefix: str) -> list[tuple[str, str, datetime]]:
-        """Key, version and time of every version below *prefix*, and of every delete marker."""
+    def _versions(self, prefix: str) -> list[_Version]:
+        """Every version below *prefix*, and every delete marker."""
         pages: Any = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
         found = (version for page in pages for kind in _VERSIONS for version in page.get(kind, []))
-        return [(str(each["Key"]), str(each["VersionId"]), each["LastModified"].astimezone(UTC)) for each in found]
+        return [
+            _Version(
+                str(each["Key"]),
+                str(each["VersionId"]),
+                str(each.get("ETag", "")),
+                bool(each["IsLatest"]),
+                each["LastModified"].astimezone(UTC),
+            )
+            for each in found
+        ]
 
     @translated("s3:DeleteObjectVersion")
-    def _delete(self, key: str, version: str) -> None:
-        self._client.delete_object(Bucket=self._bucket, Key=key, VersionId=version)
+    def _delete(self, version: _Version) -> None:
+        self._client.delete_object(Bucket=self._bucket, Key=version.key, VersionId=version.id)
 
 
 def _folder(delegation: str, certificate: str) -> str:
@@ -192,13 +216,13 @@ def _serial_in(pem: bytes) -> str:
         return ""
 
 
-def _pointer_from(content: bytes, etag: str, written_at: datetime) -> _Pointer | None:
+def _pointer_from(content: bytes, etag: str) -> _Pointer | None:
     try:
         document = json.loads(content)
         not_before = datetime.fromisoformat(document["not_before"])
         if not_before.tzinfo is None:
             return None
-        return _Pointer(str(document["serial"]), not_before, str(document["path"]), etag, written_at)
+        return _Pointer(str(document["serial"]), not_before, str(document["path"]), etag)
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
 

@@ -12,9 +12,8 @@ from renewal.domain.delegation import Delegation
 from renewal.domain.due import DCV_MARGIN, is_brought_forward, renewal_point
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.domain_checks import RECORD_NOTICE, dcv_soon
-from renewal.domain.setup.finding import Finding, Severity
+from renewal.domain.setup.finding import Finding, Severity, finding_in_scm
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.domain.setup.scm_menu import screen_of
 from renewal.domain.setup.snapshot import DelegatedName, Snapshot, dcv_of, entry_for
 from renewal.domain.setup.sunsets import client_auth_findings, method_findings
 
@@ -141,7 +140,7 @@ def _ending_validation(entry: DelegatedName, these: Renewals, now: datetime) -> 
         code, due = "DcvLapsing", (expires if expires + reuse > first else first) - DCV_MARGIN
         text = f"the validation of {entry.entry} expires on {expires}, before {_renewal(these)}; validate it again"
     due = _by(due, now)
-    return Finding(code, _severity(due, now), "rao", text, _only(these), due, screen_of(code), entry.entry)
+    return finding_in_scm(code, _severity(due, now), "rao", text, _only(these), due, entry.entry)
 
 
 def _organisation_validation(renewals: Renewals, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
@@ -152,9 +151,7 @@ def _organisation_validation(renewals: Renewals, snapshot: Snapshot, now: dateti
     due = _by(until - DCV_MARGIN, now)
     before = f", before {_renewal(affected)}" if affected else ""
     text = f"the organisation's validation expires on {until}{before}; have it validated again"
-    severity = _severity(due, now)
-    code = "OrganisationValidationLapsing"
-    yield Finding(code, severity, "rao", text, _only(affected), due, screen_of(code))
+    yield finding_in_scm("OrganisationValidationLapsing", _severity(due, now), "rao", text, _only(affected), due)
 
 
 def _terms(renewals: Renewals, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
@@ -168,8 +165,7 @@ def _terms(renewals: Renewals, snapshot: Snapshot, now: datetime) -> Iterator[Fi
     if affected:
         first = min(day for _, day in affected)
         text = f"the profile offers no term of {_phase(first).term_days} days or less for {_renewal(affected)}"
-        due = _by(first, now)
-        yield Finding("TermTooLong", "warning", "rao", text, _only(affected), due, screen_of("TermTooLong"))
+        yield finding_in_scm("TermTooLong", "warning", "rao", text, _only(affected), _by(first, now))
 
 
 def _mandate(delegation: Delegation, renewals: Renewals, now: datetime) -> Iterator[Finding]:

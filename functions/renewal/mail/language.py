@@ -104,7 +104,6 @@ def language_of(code: str, texts: Mapping[str, Any]) -> Language:
 
 
 def _in_french(value: Any) -> Any:
-    """Return French texts with the meaning beside each menu, and no-break spaces before : ; ? ! and inside quotes."""
     if isinstance(value, dict):
         return {key: _in_french(inner) for key, inner in value.items()}
     if isinstance(value, list):

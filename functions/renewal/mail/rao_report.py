@@ -4,53 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from types import MappingProxyType
 
 from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.audit.seal import Seal
 from renewal.domain.forecast import next_renewal
+from renewal.domain.notices.month import Month
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.snapshot import dcv_of
 from renewal.mail.findings_mail import Otherwise
-
-
-@dataclass(frozen=True, slots=True)
-class Month:
-    """A calendar month, UTC."""
-
-    first: date
-
-    @property
-    def begins(self) -> datetime:
-        """Its start."""
-        return datetime(self.first.year, self.first.month, 1, tzinfo=UTC)
-
-    @property
-    def ends(self) -> datetime:
-        """The start of the next month."""
-        return (self.begins + timedelta(days=31)).replace(day=1)
-
-    def has(self, at: datetime) -> bool:
-        """Return whether *at* is in it."""
-        return self.begins <= at < self.ends
-
-    def __str__(self) -> str:
-        """`2026-11`."""
-        return f"{self.first:%Y-%m}"
-
-
-def month_named(text: str) -> Month:
-    """Return the month written as `2026-11`. Raises ValueError."""
-    return Month(datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date())
-
-
-def month_before(now: datetime) -> Month:
-    """Return the month before the one of *now*."""
-    return Month((now.date().replace(day=1) - timedelta(days=1)).replace(day=1))
 
 
 @dataclass(frozen=True, slots=True)

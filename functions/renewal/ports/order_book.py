@@ -62,6 +62,9 @@ class OrderReader(Protocol):
     def load_delegations(self, names: Iterable[str]) -> Listing[DelegationRecord]:
         """The named delegations with their status; those that do not exist are left out."""
 
+    def retired_among(self, delegations: Collection[str]) -> Collection[str]:
+        """Those of *delegations* that the operator has retired."""
+
     def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
         """All certificates of a delegation with their open orders."""
 

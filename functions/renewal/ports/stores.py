@@ -53,11 +53,14 @@ class StoredObjects(Protocol):
 class ObjectStore(Protocol):
     """Certificates as objects."""
 
-    def put(self, pair: Pair) -> None:
-        """Write the four files, then the `current.json` that names them (docs/architecture.md)."""
+    def put(self, pair: Pair) -> str:
+        """Write the four files, then the `current.json` that names them (docs/architecture.md); return its version."""
 
-    def erase_replaced_keys(self, delegation: str, certificate: str, serial: str) -> None:
-        """Erase every private key of the certificate besides that of *serial*, which the store has."""
+    def erase_replaced_keys(self, delegation: str, certificate: str, serial: str, pointer: str = "") -> None:
+        """Erase every private key of the certificate besides that of *serial*, which the store has.
+
+        *pointer*: what `put` has returned; empty = `current.json` is read.
+        """
 
 
 class Announcer(Protocol):

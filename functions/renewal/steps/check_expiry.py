@@ -123,7 +123,7 @@ class CheckExpiry:
     def _delegations(self, request: RunRequest) -> list[str]:
         """The delegations that the run was asked for; none when it inspects only those of what it takes."""
         if not request.is_narrowed:
-            return [] if request.open_orders_only else self._every_delegation()
+            return [] if request.open_orders_only else sorted(self.book.delegations())
         wanted = {*request.delegations, *(path.delegation for path in _paths(request))}
         if unknown := sorted(name for name in wanted if not self._is_known(name)):
             known = ", ".join(sorted(self.book.delegations())) or "none"
@@ -133,11 +133,6 @@ class CheckExpiry:
             )
             raise UnknownDelegation(msg)
         return sorted(wanted)
-
-    def _every_delegation(self) -> list[str]:
-        """Those in the index, and those of its certificates: what the index has lost is inspected, hence reported."""
-        owners = (path.delegation for path in self.book.every_certificate())
-        return sorted({*self.book.delegations(), *owners})
 
     def _is_known(self, delegation: str) -> bool:
         try:

@@ -17,6 +17,7 @@ from renewal.domain.errors import (
     ChainBroken,
     KeyLost,
     NeedsAttention,
+    OrderConflict,
     OrderNotRecorded,
     OrderPending,
     Pending,
@@ -50,6 +51,8 @@ from renewal.steps.stores.storing import Stores
 
 CONFIRM_EVERY = timedelta(minutes=10)
 """How often a pending order's details are requested at most: polls are cheap for SCM, details are not."""
+Observed = dict[str, Any]
+"""What is to be noted of an order: arguments of `OrderTransitions.note`."""
 LONGEST_HOLD_DAYS = 8
 LONGEST_COLLECTING = timedelta(hours=4)
 """After the start of a run, in which it polls. When SCM does not answer, each poll takes minutes: the run must end,
@@ -80,8 +83,9 @@ class Collect:
         order = certificate.order
         if order is None or order.token != progress.token or self._is_late(order, progress):
             return self._unpolled(certificate, progress)
+        observed: Observed = {}
         try:
-            pem = None if order.status is OrderStatus.ISSUED else self._collected(order, record(), progress)
+            pem = None if order.status is OrderStatus.ISSUED else self._collected(order, record(), progress, observed)
             chain, notes = self._chain(order, certificate, pem, record)
             if order.status is not OrderStatus.ISSUED:
                 order = self.transitions.record_issued(order, chain, self.clock())
@@ -89,14 +93,17 @@ class Collect:
             self._require_newest(order)
             stored = self.stores.store(order, chain, certificate, "; ".join(notes))
         except Pending:
-            if self._awaits_search(order):
-                with suppress(RenewalError):
-                    self.transitions.note(order, **self._control_search(order, record(), progress))
+            with suppress(RenewalError):
+                if self._awaits_search(order):
+                    observed |= self._control_search(order, record(), progress)
+            with suppress(OrderConflict):  # another run has gone on with the order; the next poll finds it ended
+                self._note(order, observed)
             return replace(progress, status=ResultStatus.PENDING)
         except (CertificateMismatch, CertificateUnusable, ChainBroken, KeyLost, OrderNotRecorded) as error:
-            self._note(order, type(error).__name__)
+            self._note(order, {"trouble": type(error).__name__})
             raise
         except NeedsAttention as error:
+            self._note(order, observed)
             self._end(order, certificate, error)
             raise
         with suppress(RenewalError):
@@ -152,7 +159,7 @@ class Collect:
         is_recent = order.missed_at is not None and order.missed_at <= now < order.missed_at + CONFIRM_EVERY
         return not (order.found_at or is_recent)
 
-    def _control_search(self, order: Order, record: DelegationRecord, progress: Progress) -> dict[str, Any]:
+    def _control_search(self, order: Order, record: DelegationRecord, progress: Progress) -> Observed:
         """Search for the order, which exists; return what is to be noted beside it."""
         now, ssl_id = self.clock(), order.ssl_id or progress.ssl_id
         control = SearchControl.of(order, ssl_id, now)
@@ -176,8 +183,8 @@ class Collect:
         notes = check(delivered.leaf, _expected(order, record().delegation.delegated_names), self.clock())
         return delivered.chain(certificate.spec.chain, self.roots, self.clock()), notes
 
-    def _collected(self, order: Order, record: DelegationRecord, progress: Progress) -> str:
-        """What SCM delivers."""
+    def _collected(self, order: Order, record: DelegationRecord, progress: Progress, observed: Observed) -> str:
+        """What SCM delivers. Adds to *observed* SCM's status of an order that can still be issued."""
         if order.ssl_id is None:
             msg = f"order {order.token} of {order.path} has no SSL ID yet; enroll comes first"
             raise PlanUnreadable(msg)
@@ -191,25 +198,25 @@ class Collect:
                 # distinguish them (SCM reference §5.10).
                 if isinstance(error, NeedsAttention) or not self._is_confirmed(order):
                     with suppress(PermissionMissing, ScmRefused):
-                        self._confirm(order, authority.details(order.ssl_id))
+                        observed |= self._confirmed(order, authority.details(order.ssl_id))
                 raise
 
-    def _confirm(self, order: Order, details: OrderDetails) -> None:
-        """Record SCM's status of an order that can still be issued. Raises the error that it amounts to otherwise."""
+    def _confirmed(self, order: Order, details: OrderDetails) -> Observed:
+        """SCM's status of an order that can still be issued. Raises the error that it amounts to otherwise."""
         if error := ended(details.status):
             msg = f"SCM order {details.ssl_id} of {order.path} is {details.status.lower()}"
             raise error(msg)
-        self.transitions.note(order, confirmed_at=self.clock(), scm_status=details.status)
+        return {"confirmed_at": self.clock(), "scm_status": details.status}
 
     def _is_confirmed(self, order: Order) -> bool:
         """A time in the future does not count: a wrong clock recorded it."""
         now = self.clock()
         return order.confirmed_at is not None and order.confirmed_at <= now < order.confirmed_at + CONFIRM_EVERY
 
-    def _note(self, order: Order, error: str) -> None:
-        """Record it, so that the open order is not reported as pending at the CA."""
-        if order.trouble != error:
-            self.transitions.note(order, trouble=error)
+    def _note(self, order: Order, observed: Observed) -> None:
+        """Record what is new, in one write: with an error, the order is not reported as pending at the CA."""
+        if new := {name: value for name, value in observed.items() if getattr(order, name) != value}:
+            self.transitions.note(order, **new)
 
     def _end(self, order: Order, certificate: ManagedCertificate, error: NeedsAttention) -> None:
         if not error.ends_order:

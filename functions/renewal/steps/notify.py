@@ -3,6 +3,9 @@
 At most once: a notice is claimed in the order book before its mail is sent, and what became of it is recorded after. A
 function that is killed in between leaves the claim, and nothing is sent again. Every notice is also an event, with or
 without a mail.
+
+What is read: the delegations of which the run's inspection has found that a notice may be due, those that the run
+worked on, and those without an inspection in the results. The audit rows, which the mails quote, only for a mail.
 """
 
 from __future__ import annotations
@@ -10,39 +13,42 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from renewal.deadline import Deadline
-from renewal.domain.delegation import LANGUAGES
+from renewal.domain.delegation import LANGUAGES, CertificatePath
 from renewal.domain.errors import MailRefused, RenewalError, StoreRefused, StoreUnavailable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import judge
 from renewal.domain.judgement.delegation import problems_of
 from renewal.domain.judgement.problem import Problem
-from renewal.domain.notices.escalation import Topic, claimed
+from renewal.domain.notices.escalation import Topic, claimed, notices_due
 from renewal.domain.notices.mail_event import MailEvent
-from renewal.domain.notices.notice import MailOutcome, Notice, NoticeKind
+from renewal.domain.notices.month import Month, month_before
+from renewal.domain.notices.notice import MailOutcome, Notice, NoticeKind, Notices
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.run.map_results import read_map_results
+from renewal.domain.run.outcome import RunResults
 from renewal.domain.run.turns import in_turn
+from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.mail.asks import Ask, asks_of, listed
-from renewal.mail.findings_mail import findings_mail
+from renewal.mail.asks import asks_of, listed
+from renewal.mail.findings_mail import Otherwise, findings_mail
 from renewal.mail.language import Language, mail_language
 from renewal.mail.mail import Mail, in_all_languages
-from renewal.mail.rao_report import Month, month_before, rao_report
+from renewal.mail.rao_report import rao_report
 from renewal.mail.report_mail import report_mail
 from renewal.ports.environment import Clock
 from renewal.ports.notices import Mailer, NoticeAnnouncer, NoticeBook
 from renewal.ports.order_book import OrderIndex
+from renewal.ports.runs import RunArchive
 
 LEAST_SECONDS = 80.0
 """Before a delegation is begun: with less, a notice could be claimed and not sent. A mail takes 22 s at most."""
-REPORT_DAYS = 7
-"""The report is sent on the first of the month, or by the next daily run up to this day."""
 _VARYING = re.compile(r"\d{4}-\d{2}-\d{2}(?:T[\d:.+Z]+)?|\b\d+ (?:days?|hours?|h|times)\b")
 """The parts of a finding's text that change while the topic stays the same."""
 
@@ -52,6 +58,7 @@ class Notify:
     """Claims, sends and records the notices of every delegation."""
 
     book: OrderIndex
+    archive: RunArchive
     notices: NoticeBook
     announcer: NoticeAnnouncer
     mailer: Mailer | None
@@ -68,16 +75,17 @@ class Notify:
     def __call__(self, event: dict[str, Any]) -> dict[str, int]:
         """Send the notices that are due, or record the bounce that *event* of Amazon SES is about.
 
-        Return the number of notices by outcome. A delegation that fails stops no other; its error is raised at the
-        end: MailRefused, StoreUnavailable, StoreRefused, RecordUnreadable, OrderConflict. StoreUnavailable of those for
-        which no time was left: the next daily run begins with another delegation.
+        *event*: `{"run_id"}`, or SES's. Return the number of notices by outcome. A delegation that fails stops no
+        other; its error is raised at the end: MailRefused, StoreUnavailable, StoreRefused, RecordUnreadable,
+        OrderConflict. StoreUnavailable of those for which no time was left: the next daily run begins with another
+        delegation.
         """
         if mail_event := MailEvent.parse(event):
             return self._bounced(mail_event)
         sent: Counter[str] = Counter()
         errors: dict[str, RenewalError] = {}
         rules = self.book.replacements()
-        for name in in_turn(self.book.delegations(), self.clock()):
+        for name in self._to_read(event["run_id"]):
             try:
                 self._require_time()
                 for notice in self._delegation(name, rules):
@@ -89,6 +97,20 @@ class Notify:
         for first in errors.values():
             raise type(first)("; ".join(f"{name}: {each}" for name, each in errors.items()))
         return dict(sent)
+
+    def _to_read(self, run_id: str) -> Iterator[str]:
+        """Yield the delegations whose RAO may have to be notified."""
+        results = self._results(run_id)
+        worked_on = {CertificatePath.parse(path).delegation for path in results.certificates}
+        for name in in_turn(self.book.delegations(), self.clock()):
+            if name in worked_on or results.summary_of(name).concerns_rao:
+                yield name
+
+    def _results(self, run_id: str) -> RunResults:
+        try:
+            return read_map_results(*self.archive.read_results(run_id))
+        except (StoreUnavailable, StoreRefused):
+            return RunResults()  # every delegation is read: no notice depends on the objects of the run
 
     def _require_time(self) -> None:
         if self.deadline.seconds() < LEAST_SECONDS:
@@ -104,33 +126,38 @@ class Notify:
         return {MailOutcome.BOUNCED.value: 1}
 
     def _delegation(self, name: str, rules: Iterable[ReplacementRule]) -> Iterator[Notice]:
-        certificates, history = self.book.certificates(name), self.book.history(name, "")
-        facts = _Facts(self.book.delegation(name), certificates, history, tuple(rules), self.clock(), self.times)
-        to = facts.record.delegation.rao_email if self.mailer else ""
+        record, certificates = self.book.delegation(name), self.book.certificates(name)
+        facts = _Facts(record, certificates, tuple(rules), self.clock(), self.times)
+        to = record.delegation.rao_email if self.mailer else ""
         yield from self._problems(facts, to)
         yield from self._report(facts, to)
 
     def _problems(self, facts: _Facts, to: str) -> Iterator[Notice]:
-        asks = {_key(ask.problem): ask for ask in facts.asks()}
-        topics = [_topic(ask.problem) for ask in asks.values()]
+        problems = {_key(problem): problem for problem in facts.problems()}
+        topics = [_topic(problem) for problem in problems.values()]
+        is_due = notices_due(topics, facts.notices, to, facts.now.date())
+        # Before the claim: a read that fails after it would leave a notice that is never sent.
+        history = self.book.history(facts.name, "") if is_due else ()
         claim = Notice(self.new_id(), facts.now, NoticeKind.PROBLEMS, to)
         after = self.notices.change_notices(facts.name, lambda notices: claimed(notices, topics, claim))
         if after.notice(claim.id):
-            named = listed(asks[key] for key in after.named_by(claim.id))
+            named = facts.listed([problems[key] for key in after.named_by(claim.id)], history)
             day = facts.now.date()
             yield self._sent(facts, claim, lambda language, who: findings_mail(facts.record, named, day, language, who))
 
     def _report(self, facts: _Facts, to: str) -> Iterator[Notice]:
-        month = month_before(facts.now)
-        if facts.now.day > REPORT_DAYS or not facts.existed_in(month):
+        if not facts.notices.is_report_due(facts.now):
+            return
+        month, history = month_before(facts.now), self.book.history(facts.name, "")
+        if not facts.existed_in(month, history):
             return
         claim = Notice(self.new_id(), facts.now, NoticeKind.REPORT, to, (str(month),))
         after = self.notices.change_notices(
             facts.name, lambda notices: notices if notices.has_report(str(month)) else notices.with_notice(claim)
         )
         if after.notice(claim.id):
-            report = rao_report(facts.record, facts.certificates, facts.history, month, facts.now)
-            report = replace(report, asks=listed(facts.asks()))
+            report = rao_report(facts.record, facts.certificates, history, month, facts.now)
+            report = replace(report, asks=facts.listed(facts.problems(), history))
             yield self._sent(facts, claim, lambda language, who: report_mail(report, language, who))
 
     def _sent(self, facts: _Facts, claim: Notice, render: Callable[[Language, str], Mail]) -> Notice:
@@ -160,12 +187,10 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What the order book has of a delegation."""
+    """What the order book has of a delegation, without its audit rows."""
 
     record: DelegationRecord
     certificates: tuple[ManagedCertificate, ...]
-    history: tuple[FinishedOrder, ...]
-    """Oldest first."""
     rules: tuple[ReplacementRule, ...]
     now: datetime
     times: ActingTimes
@@ -179,16 +204,23 @@ class _Facts:
         chosen = self.record.delegation.language
         return [mail_language(code) for code in ([chosen] if chosen in LANGUAGES else LANGUAGES)]
 
-    def asks(self) -> tuple[Ask, ...]:
-        """Return what the RAO is asked to do, most urgent first."""
+    @property
+    def notices(self) -> Notices:
+        return self.record.notices or Notices()
+
+    def problems(self) -> list[Problem]:
+        """Return on what the RAO must act, most urgent first."""
         judged = [judge(each, self.record, self.now, self.times, replacements=self.rules) for each in self.certificates]
         problems = problems_of(self.name, self.record, judged, self.now, self.times)
-        mine = [problem for problem in problems if problem.actor == "rao"]
-        return asks_of(mine, self.certificates, self.history)
+        return [problem for problem in problems if problem.actor == "rao"]
 
-    def existed_in(self, month: Month) -> bool:
+    def listed(self, problems: Iterable[Problem], history: Iterable[FinishedOrder]) -> Mapping[Finding, Otherwise]:
+        """Return what a mail lists of *problems*. *history*: the delegation's audit rows, oldest first."""
+        return listed(asks_of(problems, self.certificates, history))
+
+    def existed_in(self, month: Month, history: Iterable[FinishedOrder]) -> bool:
         """Return whether anything was stored, refused or served before the end of *month*."""
-        times = [row.ended_at for row in self.history]
+        times = [row.ended_at for row in history]
         times += [certificate.served.stored_at for certificate in self.certificates if certificate.served]
         return any(at < month.ends for at in times)
 

@@ -72,8 +72,8 @@ class Report:
         written, and the execution must fail; so it must when the operator could not be notified.
         """
         facts = self.archive.read_facts(run_id)
-        report = self._report(run_id, facts, verification)
         notified = NotifiedProblems.parse(self.archive.read_notified())
+        report = self._report(run_id, facts, verification, notified.delegations)
         if facts.follow_up and report.needs_attention and notified.cover(report):
             report = replace(report, outcome=RunOutcome.REPORTED_BEFORE)
         key = self.archive.write_report(run_id, report)
@@ -87,10 +87,12 @@ class Report:
             "metrics": run_metrics(report, news),
         }
 
-    def _report(self, run_id: str, facts: PlanFacts, verification: Mapping[str, Any]) -> RunReport:
+    def _report(
+        self, run_id: str, facts: PlanFacts, verification: Mapping[str, Any], before: Collection[str]
+    ) -> RunReport:
         rules = self.book.replacements()
         run = _Run(run_id, facts, read_map_results(*self.archive.read_results(run_id)), self.clock(), self.times, rules)
-        parts = [self._part(read, run) for read in self.read(facts, run.results, run.now)]
+        parts = [self._part(read, run) for read in self.read(facts, run.results, run.now, before)]
         problems = [*chain.from_iterable(part.problems for part in parts), *rule_problems(rules.unreadable)]
         members = _members(parts)
         rows: tuple[DelegationRow, ...] = members["delegations"]

@@ -15,7 +15,14 @@ from renewal.domain.errors import RenewalError, StoreRefused, shortened
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.run.request import RunRequest
 from renewal.domain.service.comparison import Compared, Contact, Expected, compare, compare_reported
-from renewal.domain.service.state import current_service, not_served, service_after, service_state, to_announce
+from renewal.domain.service.state import (
+    current_service,
+    expected_certificate,
+    not_served,
+    service_after,
+    service_state,
+    to_announce,
+)
 from renewal.ports.endpoints import EndpointProber, HostReports, ServiceAnnouncer, ServiceRecorder
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import OrderIndex
@@ -81,7 +88,7 @@ class VerifyServed:
         declared = (
             certificate
             for certificate in self.book.load(self.book.waiting(self.clock()))
-            if certificate.spec.served_at and certificate.served
+            if certificate.spec.served_at and expected_certificate(certificate)
         )
         for certificate in sorted(declared, key=_observed_at):
             if everything or service_state(certificate, self.clock()) is not ServiceState.SERVED:
@@ -118,8 +125,9 @@ class VerifyServed:
         return compare_reported(report, certificate.spec.name, expected, now)
 
     def _former_serials(self, certificate: ManagedCertificate) -> Collection[str]:
-        rows = self.book.history(*certificate.spec.record_key)
-        return {serial for row in rows for serial in (row.serial, row.previous_serial)} - {""}
+        rows, served = self.book.history(*certificate.spec.record_key), certificate.served
+        serials = {serial for row in rows for serial in (row.serial, row.previous_serial)}
+        return {*serials, served.serial if served else ""} - {""}
 
 
 def _observed_at(certificate: ManagedCertificate) -> tuple[bool, float]:

@@ -173,12 +173,12 @@ def test_an_erased_key_is_deleted_in_every_version(store: S3Certificates, s3: An
     key = f"{FOLDER}/{old.chain.leaf.serial}/privkey.pem"
     s3.put_object(Bucket=BUCKET, Key=key, Body=b"again")
     s3.delete_object(Bucket=BUCKET, Key=key)
-    store.put(younger(old))
+    written = store.put(younger(old))
     assert len(key_versions(s3, old)) == 3
 
     serial = pointer(s3)["serial"]
-    store.erase_replaced_keys("univ", "idp", serial)
-    store.erase_replaced_keys("univ", "idp", serial)
+    store.erase_replaced_keys("univ", "idp", serial, written)
+    store.erase_replaced_keys("univ", "idp", serial, written)
 
     assert key_versions(s3, old) == []
     assert body(s3, f"{FOLDER}/{old.chain.leaf.serial}/cert.pem")
@@ -214,16 +214,17 @@ def test_a_key_that_is_newer_than_the_pointer_is_kept(store: S3Certificates, s3:
     assert body(s3, key) == b"of the next order"
 
 
-def test_no_key_is_erased_while_the_pointer_leads_elsewhere(store: S3Certificates, s3: Any):
+@pytest.mark.parametrize("is_known", [True, False], ids=["just written", "written by an earlier invocation"])
+def test_no_key_is_erased_while_the_pointer_leads_elsewhere(store: S3Certificates, s3: Any, is_known: bool):
     """Someone restored an earlier `current.json` while ACM failed: the new key is nowhere else once the order ends."""
     old = a_pair()
     store.put(old)
     earlier = body(s3, POINTER)
     new = younger(old)
-    store.put(new)
+    written = store.put(new)
     s3.put_object(Bucket=BUCKET, Key=POINTER, Body=earlier)
 
-    store.erase_replaced_keys("univ", "idp", new.chain.leaf.serial)
+    store.erase_replaced_keys("univ", "idp", new.chain.leaf.serial, written if is_known else "")
 
     assert len(key_versions(s3, new)) == len(key_versions(s3, old)) == 1
 

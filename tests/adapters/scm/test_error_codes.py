@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import Counter
 from functools import partial
-from pathlib import Path
 
 import httpx
 import pytest
@@ -14,6 +12,7 @@ from renewal.adapters.scm.error_codes import CODES, known
 from renewal.adapters.scm.request import Operation
 from renewal.domain import errors
 from tests.adapters.scm.stage import HTML, ORDER, PASSWORD, json_answer, refusal, scm
+from tests.vendor_reference import REFERENCE, needs_reference
 
 KNOWN = """
 0 -1 -2 -3 -7 -9 -10 -11 -13 -14 -16 -25 -35 -36 -37 -39 -43 -44 -62 -64 -65 -76 -78 -102 -103 -105 -107
@@ -25,12 +24,6 @@ KNOWN = """
 -1140 -1144 -1148 -1400 -1450 -1601 -1603 -1608 -3114 -3115 -3301 -5001 -5002 -5003 -5101 -5109 -7306
 """
 TWO_MEANINGS = {-9, -39, -62, -105, -159, -618}
-
-
-def _reference() -> Path:
-    """The shared reference, which a new clone does not have."""
-    beside = Path(__file__).parents[4] / "shared" / "reference"
-    return Path(os.environ.get("CERTMANDATE_REFERENCE", beside))
 
 
 def test_every_known_code_is_in_the_table():
@@ -46,12 +39,12 @@ def test_a_number_with_two_meanings_has_both():
     assert len({(code.number, code.operation) for code in CODES}) == len(CODES)
 
 
-@pytest.mark.skipif(not _reference().is_dir(), reason="the shared reference is not at hand")
+@needs_reference
 def test_the_table_has_every_meaning_that_the_vendor_lists():
     """The list above is ours; this one is the vendor's own, and the reference's Appendix A."""
     ours = Counter(code.number for code in CODES)
-    vendor = json.loads((_reference() / "scm-vendor-examples" / "error-codes.json").read_text("utf-8"))
-    appendix = (_reference() / "scm-rest-api.md").read_text("utf-8").split("## Appendix A")[1].split("## Appendix B")[0]
+    vendor = json.loads((REFERENCE / "scm-vendor-examples" / "error-codes.json").read_text("utf-8"))
+    appendix = (REFERENCE / "scm-rest-api.md").read_text("utf-8").split("## Appendix A")[1].split("## Appendix B")[0]
 
     assert Counter(entry["code"] for entry in vendor["codes"]) <= ours
     assert Counter(int(number) for number in re.findall(r"^\| (-?\d+) \|", appendix, re.MULTILINE)) <= ours

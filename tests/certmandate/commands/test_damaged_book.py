@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 
+from renewal import records
+from renewal.domain.alerts.memory import NotifiedProblems
 from tests.certmandate.desk import Desk, seated
 from tests.poison import NEWER
 
@@ -61,6 +64,21 @@ def test_status_shows_the_others_and_names_what_is_damaged(desk: Desk):
     assert page.exit_code == 1
     assert IDP in " ".join(page.output.split())
     assert NEWER not in page.output
+
+
+def test_status_names_a_delegation_that_was_lost_with_everything(desk: Desk):
+    """Nothing of it is in the table; the last daily run had it, and it was not retired."""
+    memory = NotifiedProblems(delegations=("lost", "old", "univ", "vanished"))
+    bucket = {"Bucket": desk.system.aws.outputs["StoreBucket"], "Key": "runs/notified.json"}
+    desk.system.aws.client("s3").put_object(**bucket, Body=json.dumps(records.to_json(memory)).encode())
+
+    found, of_another = desk.document("status"), desk.document("status", "--delegation", "univ")
+    desk.system.aws.client("s3").delete_object(**bucket)
+
+    text = "the order book has no item of 'vanished', which was not retired: apply its file again"
+    assert [error["delegation"] for error in found["unreadable"] if error["text"] == text] == ["vanished"]
+    assert len(found["unreadable"]) == 5
+    assert "vanished" not in json.dumps(of_another)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
-from certmandate.views.problems import problem_line
+from certmandate.views.problems import problem_lines
 from renewal.domain.judgement.problem import Consequence, Problem
 
 DAY = date(2026, 11, 30)
@@ -15,9 +15,15 @@ PROBLEM = Problem(
 )  # fmt: skip
 
 
+def line(problem: Problem, today: date) -> str:
+    """The one line about *problem*."""
+    (only,) = problem_lines([problem], today)
+    return only
+
+
 def test_what_has_happened_is_not_announced() -> None:
     """`status` printed "otherwise the certificate expires on" a day of last week."""
-    before, after = problem_line(PROBLEM, DAY - timedelta(days=1)), problem_line(PROBLEM, DAY)
+    before, after = line(PROBLEM, DAY - timedelta(days=1)), line(PROBLEM, DAY)
 
     assert before == (
         "error: univ/idp: it is due (RenewalOverdue; for the operator by 2026-11-30; certmandate renew univ/idp; "
@@ -33,4 +39,33 @@ def test_what_goes_on_has_its_first_day() -> None:
     """Orders stop once, and nothing can be ordered from then on."""
     stopped = replace(PROBLEM, certificate="", consequence=Consequence.ORDERS_STOP)
 
-    assert problem_line(stopped, DAY).endswith("otherwise no more certificates are ordered from 2026-11-30)")
+    assert line(stopped, DAY).endswith("otherwise no more certificates are ordered from 2026-11-30)")
+
+
+def test_one_cause_is_one_line_with_all_that_it_stops() -> None:
+    """The long text about a refused login was printed for the delegation and for each of its certificates."""
+    refused = replace(PROBLEM, certificate="", code="CredentialRefused", text="SCM refused it", command="certmandate x")
+    refused = replace(refused, due=None, consequence=Consequence.NO_CERTIFICATE, consequence_on=None)
+    new, later = replace(refused, certificate="new"), replace(PROBLEM, certificate="later", due=DAY + timedelta(days=9))
+    stopped = replace(refused, certificate="idp", consequence=Consequence.EXPIRES, consequence_on=DAY)
+    many = [replace(refused, certificate=f"c{number}") for number in range(10)]
+
+    lines = [*problem_lines([new, later, refused, stopped], DAY)]
+    (long,) = problem_lines(many, DAY)
+
+    assert [text.partition(": it is")[0].partition(": SCM")[0] for text in lines] == [
+        "error: univ (new, idp)",
+        "error: univ/later",
+    ]
+    assert lines[0].endswith(
+        "(CredentialRefused; for the operator; certmandate x; the first certificate expired on 2026-11-30)"
+    )
+    assert long.startswith("error: univ (c0, c1, c2, c3, c4, c5, c6, c7 and 2 more): SCM refused it")
+
+
+def test_another_action_is_another_line() -> None:
+    """Two certificates that are renewed by two commands are two tasks, and so are those of two delegations."""
+    www = replace(PROBLEM, certificate="www", command="certmandate renew univ/www")
+    another = replace(PROBLEM, delegation="college")
+
+    assert len([*problem_lines([PROBLEM, www, another], DAY)]) == 3

@@ -12,9 +12,10 @@ import pytest
 
 from certmandate.commands.revoke import ReasonCode
 from certmandate.views.rao_report import REVOCATION, document, page
+from renewal.domain.notices.month import month_before, month_named
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.inspection import Inspection
-from renewal.mail.rao_report import Proof, RaoReport, month_before, month_named, rao_report
+from renewal.mail.rao_report import Proof, RaoReport, rao_report
 from tests.certmandate.rao_samples import DELEGATION, HEAD, HOSTILE, IDP, SEAL, month, record, row
 from tests.unit.orders import an_order
 from tests.unit.system import NOW, served_by

@@ -159,7 +159,7 @@ def test_an_incident_has_who_must_do_what_and_where() -> None:
         "Who    the RAO of Université d'Exemple, rao@univ.example",
         "Where  SCM: Certificates → SSL Certificates, SSL ID 10023",
         'Then   run `certmandate renew univ/www --force --reason "…"`.',
-        "Else   there is no certificate",
+        "Else   no more certificates are ordered",
         "Read   docs/runbook.md, OrderDeclined",
         "1 incident needs attention: 1 failed.",
     ):

@@ -1,28 +1,20 @@
 """The table of response schemas against the vendor's own examples and schemas, where they are available.
 
-They are not part of the project. Set CERTMANDATE_REFERENCE to the folder that holds `scm-vendor-examples` and
-`scm-openapi`, or keep it beside the repository as `shared/reference`; without it these tests are skipped.
-The sections named below are those of its `scm-rest-api.md`.
+Without them (`tests.vendor_reference`), these tests are skipped. The sections named below are those of its
+`scm-rest-api.md`.
 """
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from scm_simulator.conformance import complaints, operation_of
 from scm_simulator.response_schemas import ERROR, OCTETS, RESPONSE_SCHEMAS, BodySchema
+from tests.vendor_reference import REFERENCE, needs_reference
 
-ROOT = Path(__file__).parents[3]
-REFERENCE = Path(os.environ.get("CERTMANDATE_REFERENCE") or ROOT.parent / "shared" / "reference")
-pytestmark = pytest.mark.skipif(
-    not (REFERENCE / "scm-vendor-examples").is_dir(), reason="the vendor's data are not available"
-)
+pytestmark = needs_reference
 
 AREAS = ("ssl", "organizations", "domains", "dcv", "administrators", "reports")
 SCHEMAS = ("ssl", "organization", "domain", "dcv", "admin")

@@ -5,14 +5,26 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from renewal import records
+from renewal.domain.certificate.facts import Certificate
 from renewal.domain.endpoint.declaration import Endpoint, StartTls
 from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceState
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate, OrderStatus
-from renewal.domain.service.state import not_served, service_after, service_findings, service_state, to_announce
+from renewal.domain.service.state import (
+    expected_certificate,
+    not_served,
+    service_after,
+    service_findings,
+    service_state,
+    to_announce,
+)
+from tests.throwaway_ca import hierarchy, pem
 from tests.unit.orders import an_order
 from tests.unit.system import IDP, NOW, served_by
 
@@ -199,6 +211,63 @@ def test_an_order_that_is_stored_in_part_measures_and_announces_nothing() -> Non
     assert service_state(replace(certificate, service=record), NOW) is ServiceState.SERVED
     assert record.hours is None
     assert to_announce(certificate, record) is None
+
+
+LEAF = hierarchy().ec.issue(
+    KeyPair.generate(KeyType.P_256).private_key.public_key(), IDP.names, not_before=NOW - HOUR, days=199
+)
+
+
+def partly_stored(*stores: str, **changes: Any) -> ManagedCertificate:
+    """The certificate whose issued order is open, and which *stores* have."""
+    chain = pem(LEAF, hierarchy().ec.certificate)
+    order = an_order(status=OrderStatus.ISSUED, issued_at=NOW - HOUR, chain=chain, stores=stores, **changes)
+    return ManagedCertificate(replace(SPEC, stores=("s3", "acm:eu-west-3")), order=order)
+
+
+def test_a_first_certificate_is_expected_as_soon_as_a_store_has_it() -> None:
+    """While ACM refuses it, servers that read S3 have it: what they present is verified, and measured, from then on."""
+    first, serial = partly_stored("s3"), Certificate(LEAF).serial
+    missing, late = observed(first, SERVED, BROKEN), observed(first, SERVED, BROKEN, at=NOW + 24 * HOUR)
+
+    assert expected_certificate(partly_stored()) is None
+    assert service_state(first, NOW) is ServiceState.NOT_SERVED
+    assert service_state(missing, NOW) is ServiceState.PARTLY
+    assert [not_served(each) is not None for each in (missing, late)] == [False, True]
+    assert [each.code for each in service_findings([first], NOW + 48 * HOUR)] == ["NotVerified"]
+    everywhere = observed(missing, SERVED, SERVED, at=NOW + HOUR)
+    assert everywhere.service is not None
+    assert (everywhere.service.serial, everywhere.service.hours) == (serial, 2.0)
+    assert to_announce(everywhere, everywhere.service) is ServiceState.SERVED
+
+
+def test_the_record_of_a_first_certificate_goes_on_when_its_order_ends() -> None:
+    """Its grace does not begin anew, and its hours include what the failing store has delayed."""
+    begun = observed(partly_stored("s3"), OLD, SERVED)
+    served = served_by(SPEC, serial=Certificate(LEAF).serial, issued_at=NOW - HOUR, stored_at=NOW + 9 * HOUR)
+
+    ended = observed(replace(begun, order=None, served=served), SERVED, SERVED, at=NOW + 11 * HOUR)
+
+    assert ended.service is not None
+    assert ended.service.hours == 12.0
+
+
+def test_the_certificate_before_is_expected_until_no_store_has_it() -> None:
+    """An order that is open only because its event was not published has replaced it everywhere."""
+    arns = {"eu-west-3": "arn"}
+    before = served_by(SPEC, serial="B2")
+
+    def expected(certificate: ManagedCertificate) -> str:
+        found = expected_certificate(replace(certificate, served=before))
+        return found.serial if found else ""
+
+    assert expected(partly_stored("s3")) == "B2"
+    assert expected(partly_stored("s3", arns=arns)) == Certificate(LEAF).serial
+
+
+def test_an_order_that_was_edited_hides_no_other_certificate() -> None:
+    """The report and the verification of every delegation ask for what is expected."""
+    assert expected_certificate(replace(partly_stored(), order=an_order(chain="edited", stores=("s3",)))) is None
 
 
 def test_the_hours_of_what_no_order_issued_are_unknown() -> None:

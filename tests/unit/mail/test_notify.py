@@ -13,7 +13,7 @@ from renewal.deadline import Deadline
 from renewal.domain.errors import InvalidRequest, MailRefused, StoreUnavailable, UnknownDelegation
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.notices.notice import MailOutcome, Notice
-from renewal.domain.order import FinishedOrder
+from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from renewal.ports.order_book import Listing
@@ -22,16 +22,17 @@ from tests.fakes import FakeMailer, FakeOrderBook, HandClock, Killed, interrupte
 from tests.unit.system import DELEGATION, IDP, NOW, System, served_by
 
 RAO = "rao@univ.example"
+RUN = {"run_id": "run"}
 DCV = Finding("DcvLapsing", "warning", "rao", "idp.univ.example expires on 2027-01-08", due=date(2027, 1, 1))
 
 
 def notify(system: System, mailer: FakeMailer | None, **instead: Any) -> Notify:
     """The step over the system's fakes."""
-    book = instead.get("book", system.book)
+    book, archive = instead.get("book", system.book), instead.get("archive", system.archive)
     announcer, name = instead.get("announcer", system.announcer), "Hébergeur Exemple"
     clock = system.clock
     deadline = Deadline(clock() + timedelta(seconds=instead.get("seconds", 600)), clock)
-    return Notify(book, book, announcer, mailer, name, clock, lambda: uuid4().hex, ActingTimes(), deadline)
+    return Notify(book, archive, book, announcer, mailer, name, clock, lambda: uuid4().hex, ActingTimes(), deadline)
 
 
 def sent(system: System) -> list[Notice]:
@@ -54,7 +55,7 @@ def test_a_mail_has_what_the_rao_must_do_in_both_languages(system: System) -> No
     found(system, DCV, Finding("PasswordExpiring", "warning", "operator", "…"))
     mailer = FakeMailer()
 
-    assert notify(system, mailer)({"run_id": "run"}) == {"sent": 1}
+    assert notify(system, mailer)(RUN) == {"sent": 1}
 
     (mail,) = mailer.mails
     assert mail.to == RAO
@@ -79,7 +80,7 @@ def test_a_certificate_that_cannot_be_renewed_is_notified_until_it_expires(syste
         system.clock.now = NOW + timedelta(days=day)
         found(system, expired, language="en")
         mailer = FakeMailer()
-        notify(system, mailer)({})
+        notify(system, mailer)(RUN)
         bodies += [mail.body for mail in mailer.mails if "report for" not in mail.subject]
         days += [49 - day] * (len(bodies) - len(days))
 
@@ -92,7 +93,7 @@ def test_a_file_with_a_language_gets_a_mail_in_it(system: System) -> None:
     """An RAO of a French administration gets no English text."""
     found(system, DCV, language="fr")
     mailer = FakeMailer()
-    notify(system, mailer)({})
+    notify(system, mailer)(RUN)
 
     assert "Validate" not in mailer.mails[0].body + mailer.mails[0].subject
 
@@ -103,8 +104,8 @@ def test_without_a_mail_there_is_still_an_event_and_a_record(system: System, add
     found(system, DCV, rao_email=address)
     mailer = None if address else FakeMailer()
 
-    assert notify(system, mailer)({}) == {"off": 1}
-    assert notify(system, mailer)({}) == {}
+    assert notify(system, mailer)(RUN) == {"off": 1}
+    assert notify(system, mailer)(RUN) == {}
 
     (notice,) = sent(system)
     assert (notice.to, notice.outcome) == ("", MailOutcome.OFF)
@@ -117,9 +118,9 @@ def test_a_function_that_is_killed_sends_nothing_twice(system: System) -> None:
         found(system, replace(DCV, certificate=f"number {number}"))
         mailer = FakeMailer()
         with pytest.raises(Killed):
-            notify(system, interrupted(mailer, "send", before=before, after=after))({})
+            notify(system, interrupted(mailer, "send", before=before, after=after))(RUN)
 
-        assert notify(system, mailer)({}) == {}
+        assert notify(system, mailer)(RUN) == {}
         assert len(mailer.mails) == number
         assert sent(system)[-1].outcome is MailOutcome.CLAIMED
 
@@ -128,10 +129,10 @@ def test_an_answer_that_is_lost_leaves_the_mail_as_claimed(system: System) -> No
     """A second mail is worse than a mail that the operator finds in the record."""
     found(system, DCV)
     mailer = FakeMailer(error=StoreUnavailable("no answer"))
-    notify(system, mailer)({})
+    notify(system, mailer)(RUN)
     mailer.error = None
 
-    assert notify(system, mailer)({}) == {}
+    assert notify(system, mailer)(RUN) == {}
     assert (sent(system)[0].outcome, sent(system)[0].text) == (MailOutcome.CLAIMED, "no answer")
     system.inspect(system.item())
     (finding,) = [each for each in system.inspection().findings if each.code == "RaoMailUndelivered"]
@@ -143,11 +144,11 @@ def test_a_refused_mail_is_an_error_and_tried_the_next_day(system: System) -> No
     found(system, DCV)
     mailer = FakeMailer(error=MailRefused("the identity is not verified"))
     with pytest.raises(MailRefused, match="univ: the identity is not verified"):
-        notify(system, mailer)({})
+        notify(system, mailer)(RUN)
 
     mailer.error = None
     system.clock.advance(days=1)
-    assert notify(system, mailer)({}) == {"sent": 1}
+    assert notify(system, mailer)(RUN) == {"sent": 1}
 
 
 def test_no_notice_is_claimed_that_may_not_be_sent_in_time(system: System) -> None:
@@ -156,22 +157,22 @@ def test_no_notice_is_claimed_that_may_not_be_sent_in_time(system: System) -> No
     mailer = FakeMailer()
 
     with pytest.raises(StoreUnavailable, match="univ: no time was left for its notices"):
-        notify(system, mailer, seconds=60)({})
+        notify(system, mailer, seconds=60)(RUN)
     assert (mailer.mails, sent(system)) == ([], [])
 
-    notify(system, mailer)({})
+    notify(system, mailer)(RUN)
     assert len(mailer.mails) == 1
 
 
 class SlowOrderBook(FakeOrderBook):
-    """Many audit rows: a delegation takes a minute to read."""
+    """Many certificates: a delegation takes a minute to read."""
 
     clock: HandClock
 
-    def history(self, delegation: str, certificate: str) -> Listing[FinishedOrder]:
+    def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
         """Read them."""
         self.clock.advance(seconds=60)
-        return super().history(delegation, certificate)
+        return super().certificates(delegation)
 
 
 def test_each_rao_is_notified_though_one_day_does_not_suffice() -> None:
@@ -188,7 +189,7 @@ def test_each_rao_is_notified_though_one_day_does_not_suffice() -> None:
     for day in range(4):
         system.clock.now = NOW + timedelta(days=day)
         with pytest.raises(StoreUnavailable, match="no time was left"):
-            notify(system, FakeMailer())({})
+            notify(system, FakeMailer())(RUN)
 
     assert {name for name, record in slow.records.items() if not record.notices} == set()
 
@@ -201,7 +202,7 @@ def test_a_delegation_that_fails_does_not_stop_the_others(system: System) -> Non
     mailer = FakeMailer()
 
     with pytest.raises(UnknownDelegation, match="lost"):
-        notify(system, mailer, book=broken)({})
+        notify(system, mailer, book=broken)(RUN)
     assert len(mailer.mails) == 1
 
 
@@ -213,7 +214,7 @@ def test_the_report_is_sent_once_in_the_first_days_of_a_month(system: System) ->
     days = []
     for day in range(45):
         system.clock.now = NOW + timedelta(days=day)
-        if day != 8 and notify(system, mailer)({}):  # 1 December
+        if day != 8 and notify(system, mailer)(RUN):  # 1 December
             days.append(system.clock.now.date())
     reports = [mail for mail in mailer.mails if "report for" in mail.subject]
 
@@ -231,7 +232,7 @@ def test_a_new_delegation_gets_no_report_on_the_time_before_it(system: System) -
     found(system)
     system.clock.now = NOW.replace(day=1)
 
-    assert notify(system, FakeMailer())({}) == {}
+    assert notify(system, FakeMailer())(RUN) == {}
 
 
 def bounce(kind: str = "Permanent", subtype: str = "NoEmail", **detail: Any) -> dict[str, Any]:
@@ -249,7 +250,7 @@ def test_a_bounce_is_recorded_and_becomes_a_finding_of_the_operator(system: Syst
     """N3: nothing stops; but the RAO does not know what they must do."""
     found(system, DCV)
     mailer = FakeMailer()
-    notify(system, mailer)({})
+    notify(system, mailer)(RUN)
 
     assert notify(system, mailer)(bounce()) == {"bounced": 1}
 
@@ -273,7 +274,7 @@ def test_a_bounce_that_is_faster_than_the_record_of_its_mail_is_kept(system: Sys
         detail = bounce()["detail"]["mail"] | {"tags": {"delegation": ["univ"], "notice": [notice.id]}}
         notify(system, mailer)(bounce(mail=detail))
 
-    notify(system, interrupted(mailer, "send", before=None, after=bounced))({})
+    notify(system, interrupted(mailer, "send", before=None, after=bounced))(RUN)
 
     assert [notice.outcome for notice in sent(system)] == [MailOutcome.BOUNCED]
 
@@ -288,7 +289,7 @@ def test_the_second_of_two_problems_of_a_certificate_is_notified(system: System)
     for day, findings in enumerate(((first,), (first, second))):
         system.clock.now = NOW + timedelta(days=day)
         found(system, *findings, language="en")
-        notify(system, mailer)({})
+        notify(system, mailer)(RUN)
 
     assert [number in mail.body for mail in mailer.mails for number in ("101", "102")] == [True, False, False, True]
 
@@ -297,7 +298,7 @@ def test_an_absence_notice_is_no_bounce(system: System) -> None:
     """SES reports it as a transient bounce; the mail has arrived."""
     found(system, DCV)
     mailer = FakeMailer()
-    notify(system, mailer)({})
+    notify(system, mailer)(RUN)
 
     assert notify(system, mailer)(bounce("Transient", "General")) == {}
     assert sent(system)[0].outcome is MailOutcome.SENT
@@ -315,7 +316,7 @@ def test_two_functions_at_once_send_one_mail(system: System) -> None:
     mailer = FakeMailer()
     other = notify(system, mailer)
 
-    notify(system, mailer, book=interrupted(system.book, "change_notices", before=lambda: other({})))({})
+    notify(system, mailer, book=interrupted(system.book, "change_notices", before=lambda: other(RUN)))(RUN)
 
     assert len(mailer.mails) == 1
     assert system.book.delegation("univ").delegation.name == DELEGATION.name

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.errors import (
     AddressRefused,
     CredentialRefused,
@@ -22,6 +23,7 @@ from renewal.domain.errors import (
 from renewal.domain.limits import Limits
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.map_results import failure, read_map_results
+from renewal.domain.run.outcome import RESULT_MISSING
 from renewal.domain.run.report import CertificateRow, RunReport
 from renewal.domain.run.result import CertificateResult, ResultStatus
 from renewal.domain.setup.snapshot import DelegatedName
@@ -92,6 +94,46 @@ def test_a_declined_order_is_held_and_still_needs_attention(system: System) -> N
         f"{row_of(first).text} (failed 2026-11-23 08:00 UTC); no new order before 2026-11-24 08:00 UTC"
     )
     assert len(system.scm.orders) == 1
+
+
+def test_a_lost_delegation_is_reported_until_it_is_retired(system: System) -> None:
+    """Without its records no other daily run would know of it; an hourly run between them forgets nothing."""
+    system.daily_run()
+    del system.book.records["univ"], system.book.kept[PATH]
+
+    system.daily_run(**HOURLY)
+    lost = [system.daily_run() for _ in range(2)]
+    system.book.retirements.add("univ")
+    retired = system.daily_run()
+
+    text = "the order book has no item of 'univ', which was not retired: apply its file again"
+    assert [[(row.error, row.text) for row in run.delegations] for run in lost] == 2 * [[("RecordUnreadable", text)]]
+    assert [run.outcome for run in (*lost, retired)] == ["failed", "failed", "succeeded"]
+    assert not retired.delegations
+
+
+def test_a_lost_delegation_is_found_by_its_certificates_without_a_memory(system: System) -> None:
+    """`runs/notified.json` may be lost too, and an earlier version left no delegations in it."""
+    system.daily_run()
+    del system.book.records["univ"]
+    system.archive.write_notified(NotifiedProblems())
+
+    lost, later = system.daily_run(), system.daily_run()
+
+    assert [(row.delegation, row.error) for row in lost.delegations] == [("univ", "RecordUnreadable")]
+    assert later.delegations == lost.delegations
+
+
+def test_a_delegation_that_the_plan_left_out_is_reported(system: System) -> None:
+    """`check_expiry` decides what a run works on: what it left out, by mistake or when taken over, nothing showed."""
+    system.daily_run()
+    system.check_expiry("short")
+    facts = system.archive.read_facts("short")
+    system.archive.write_facts("short", replace(facts, delegations=(), due={}))
+
+    report = system.report("short")
+
+    assert [(row.delegation, row.error) for row in report.delegations] == [("univ", RESULT_MISSING)]
 
 
 HOURLY: dict[str, Any] = {"open_orders_only": True, "scheduled_at": "2026-11-23T09:00:00Z"}

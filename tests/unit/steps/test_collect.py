@@ -653,7 +653,8 @@ def test_a_refused_order_that_has_not_ended_stays_open(system: System, details: 
 
     with pytest.raises(ScmRefused, match="-1113"):
         system.collect(progress)
-    assert system.book.orders[PATH].status is OrderStatus.ORDERED
+    order = system.book.orders[PATH]
+    assert (order.status, order.scm_status) == (OrderStatus.ORDERED, "" if details else "REQUESTED")
 
 
 @pytest.mark.parametrize("refusal", [CredentialRefused("-16"), AddressRefused("403")], ids=str)
@@ -674,6 +675,17 @@ def test_an_order_keeps_the_status_that_scm_shows(system: System) -> None:
     assert system.collect(progress).status == "pending"
 
     assert system.book.orders[PATH].scm_status == "REQUESTED"
+
+
+def test_a_poll_fails_nothing_when_another_run_stores_meanwhile(system: System) -> None:
+    """A daily and an hourly run poll the same order; what is noted of a pending order is out of date then."""
+    system.scm.polls = 1
+    progress = system.enroll()
+    late = interrupted(system.scm, "details", after=lambda: system.collect(progress))
+
+    assert system.collect(progress, scm=late).status == "pending"
+
+    assert system.collect(progress).status == "stored"
 
 
 def test_a_shorter_lifetime_is_noted_in_the_audit_row(system: System) -> None:

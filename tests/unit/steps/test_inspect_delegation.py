@@ -45,7 +45,7 @@ def test_a_healthy_delegation_has_no_findings(system: System) -> None:
         "dry_run": False,
         "deferred": 0,
         "certificates": [system.task().payload()],
-        "summary": {"is_quiet": True, "first_expiry": None, "password_expires": None},
+        "summary": {"is_quiet": True, "first_expiry": None, "password_expires": None, "concerns_rao": False},
     }
     found = system.inspection()
     assert (found.run_id, found.at, found.profiles, found.findings) == ("run", NOW, system.scm.offered, ())

@@ -31,7 +31,7 @@ from renewal.domain.service.state import service_state
 from renewal.records import Unreadable
 from renewal.steps.verify_served import VerifyServed
 from tests.fakes import ample
-from tests.throwaway_ca import hierarchy, trusted_roots
+from tests.throwaway_ca import hierarchy, pem, trusted_roots
 from tests.unit.orders import an_order
 from tests.unit.system import IDP, NOW, PATH, System, served_by
 
@@ -253,6 +253,44 @@ def test_what_a_failing_store_keeps_from_the_record_is_served(verification: Veri
     verification.prober.presented[WEB] = verification.current
     verification.run()
     assert verification.states == [EndpointState.SERVED], "a server at the store that fails"
+
+
+def test_a_first_certificate_is_verified_while_a_store_refuses_it(verification: Verification) -> None:
+    """Servers that read S3 may lack it, or present it, for as long as ACM refuses it: the operator must learn that."""
+    spec, key = replace(SPEC, stores=("s3", "acm:eu-west-3")), KeyPair.generate(KeyType.P_256)
+    leaf = hierarchy().ec.issue(key.private_key.public_key(), SPEC.names, not_before=NOW - timedelta(days=1), days=199)
+    order = an_order(
+        status=OrderStatus.ISSUED, csr=key.signing_request(SPEC.names), chain=pem(leaf, hierarchy().ec.certificate)
+    )
+    verification.system.add(spec)
+    verification.system.book.orders[PATH] = order
+    verification.prober.presented[WEB] = verification.current
+    assert verification.run()["verified"] == 0, "no store has it, so that no server can"
+
+    verification.system.book.orders[PATH] = replace(order, stores=("s3",))
+    found = []
+    for presented in (verification.current, leaf):
+        verification.prober.presented[WEB] = presented
+        verification.run()
+        found += verification.states
+
+    assert found == [EndpointState.FOREIGN, EndpointState.SERVED]
+    assert verification.system.announcer.announced == [("univ/idp", "served")]
+
+
+def test_the_certificate_before_is_old_once_no_store_has_it(verification: Verification) -> None:
+    """The order is open only because its event was not published; an adopted certificate is in no audit row."""
+    spec, key = replace(SPEC, stores=("acm:eu-west-3",)), KeyPair.generate(KeyType.P_256)
+    leaf = hierarchy().ec.issue(key.private_key.public_key(), SPEC.names, not_before=NOW - timedelta(days=1), days=199)
+    verification.manage(spec)
+    verification.system.book.orders[PATH] = an_order(
+        status=OrderStatus.ISSUED, csr=key.signing_request(SPEC.names), chain=pem(leaf), arns={"eu-west-3": "arn"}
+    )
+    verification.prober.presented[WEB] = verification.current
+
+    verification.run()
+
+    assert verification.states == [EndpointState.OLD]
 
 
 def test_a_record_without_a_public_key_is_compared_by_serial(verification: Verification) -> None:

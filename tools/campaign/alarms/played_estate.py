@@ -7,7 +7,7 @@ should be notified is known without the judgement of the product.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -239,6 +239,14 @@ class PlayedEstate:
     def load_delegations(self, names: Iterable[str]) -> Listing[DelegationRecord]:
         """The records of delegations."""
         return Listing(self.records[name] for name in names)
+
+    def every_certificate(self) -> Iterator[CertificatePath]:
+        """All of them."""
+        return map(CertificatePath.parse, self.kept)
+
+    def retired_among(self, _delegations: Collection[str]) -> Collection[str]:
+        """None is retired."""
+        return ()
 
     def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
         """All certificates of a delegation."""

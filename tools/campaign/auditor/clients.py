@@ -1,13 +1,15 @@
 """What clients meet: the auditor connects by itself, and lets OpenSSL judge name, purpose and chain.
 
-It compares what it meets with the certificates in S3 and ACM. It has dialogs of its own for STARTTLS, too.
+It compares what it meets with the certificates in S3 and ACM; while one of them fails, they have two, and both count.
+It has dialogs of its own for STARTTLS, too.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,10 +41,10 @@ class Claim:
 
 def disagreements(world: World, claims: Iterable[Claim], roots: str) -> Iterator[str]:
     """Yield each claim that differs from what a client meets; *roots*: PEM of what clients trust."""
-    stored = _stored_keys(world)
+    stored = stored_keys(world)
     for claim in claims:
         key = presented(claim, roots)
-        is_met = key != b"" and key == stored.get(claim.path)
+        is_met = key in stored.get(claim.path, ())
         if is_met is not (claim.state == "served"):
             what = "meets" if is_met else "does not meet"
             yield f"{claim.path} at {claim.host} {claim.address} is called {claim.state}, and a client {what} it there"
@@ -74,15 +76,13 @@ def _begin_tls(connection: socket.socket, protocol: str) -> None:
         raise ConnectionError
 
 
-def _stored_keys(world: World) -> Mapping[str, bytes]:
-    """Return the public key of the certificate that the store of each `delegation/certificate` holds."""
-    folders, imported = dict(world.folders()), world.by_arn()
-    keys = {
-        path: public_key(imported[arn].certificate)
-        for path, event in world.announced().items()
-        for arn in event["arns"].values()
-    }
+def stored_keys(world: World) -> Mapping[str, Collection[bytes]]:
+    """Return the public keys of the certificates that the stores of each `delegation/certificate` hold."""
+    folders, imported, keys = dict(world.folders()), world.by_arn(), defaultdict[str, set[bytes]](set)
+    for event in world.events:
+        for arn in event["arns"].values():
+            keys[f"{event['delegation']}/{event['certificate']}"].add(public_key(imported[arn].certificate))
     for folder, pointer in world.pointers():
         leaf = x509.load_pem_x509_certificate(folders[f"{folder}/{pointer['serial']}"]["cert.pem"])
-        keys[folder.removeprefix("certificates/")] = public_key(leaf)
+        keys[folder.removeprefix("certificates/")].add(public_key(leaf))
     return keys

@@ -167,12 +167,9 @@ def _has_reason(run: EndedRun, report: PublishedReport) -> bool:
 
 
 def every_failure_is_notified(world: World) -> Iterator[str]:
-    """A run that completed, or one before it, has sent an alert that names each failure of its report.
-
-    A run that is killed between its report and its alert has not completed: the alarm RunFailed notifies of it.
-    """
+    """A run that ended with its report and metrics, or one before it, has sent an alert that names each failure."""
     for run in world.runs:
-        for where, error in run.report.failures() if run.report and "RunCompleted" in run.metrics else ():
+        for where, error in run.report.failures() if run.report and run.is_complete else ():
             if not any(f"\n- {where}: " in _section(alert, error) for alert in world.alerts):
                 yield f"{run.run_id} reports {error} of {where}, of which the operator was not notified"
 

@@ -73,6 +73,11 @@ class EndedRun:
     is_narrowed: bool = False
     """Whether it was started for certificates or delegations by name."""
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the function that writes its report came to its end."""
+        return self.report is not None and self.metrics.get("RunCompleted") == 1.0
+
 
 def parsed(document: Mapping[str, Any] | None) -> PublishedReport | None:
     """Read a report.json; None stays None."""

@@ -150,7 +150,7 @@ def play_on(harness: Harness, examples: int, seed: int) -> None:
     try:
         run_state_machine_as_test(Histories, settings=options)
     except FlakyFailure as flaky:
-        # A failed history is played again, and may go well then: certificates are renewed in parallel.
+        # A failed history is played again; calls that overlap may be in another order then, and all goes well.
         raise next(each for each in flaky.exceptions if isinstance(each, Violated)) from flaky
 
 

@@ -60,6 +60,8 @@ class Node:
     """`delegation/certificate`."""
     endpoint: Endpoint
     ip: str
+    store: str
+    """`s3` or `acm`: from where it gets its certificate."""
     condition: str = "reloaded"
     loaded: StoredPair = field(default_factory=StoredPair)
     """What it has read of the store last."""
@@ -87,7 +89,7 @@ class Node:
 
 
 def _reloaded(node: Node) -> str:
-    node.loaded = stored(node.harness).get(node.endpoint.host, StoredPair())
+    node.loaded = _stored(node)
     return _kept(node)
 
 
@@ -97,12 +99,12 @@ def _kept(node: Node) -> str:
 
 def _default_host(node: Node) -> str:
     """The certificate of another virtual host."""
-    others = (pair for host, pair in sorted(stored(node.harness).items()) if host != node.endpoint.host)
+    others = (pair for (_, host), pair in sorted(stored(node.harness).items()) if host != node.endpoint.host)
     return _text(next(others, StoredPair()), node)
 
 
 def _without_issuers(node: Node) -> str:
-    pair = stored(node.harness).get(node.endpoint.host, StoredPair())
+    pair = _stored(node)
     return pair.key + (_pem(pair.leaf) if pair.chain else "")
 
 
@@ -112,7 +114,7 @@ def _with_other_issuers(node: Node) -> str:
 
 def _for_another_name(node: Node) -> str:
     """The right key, and a certificate of the right CA that is for another host."""
-    if not (pair := stored(node.harness).get(node.endpoint.host)):
+    if not (pair := _stored(node)).key:
         return ""
     key, now = load_pem_private_key(pair.key.encode(), None).public_key(), node.harness.time()
     plan = LeafPlan(key, ("other.example",), now, now.replace(year=now.year + 1), "Example")  # type: ignore[arg-type]
@@ -145,21 +147,28 @@ def listening(nodes: Iterable[Node]) -> Iterator[None]:
         yield
 
 
-def stored(harness: Harness) -> Mapping[str, StoredPair]:
-    """Return what the stores hold by the certificate's common name: S3's files, or else ACM's."""
+def stored(harness: Harness) -> Mapping[tuple[str, str], StoredPair]:
+    """Return what the stores hold, by store (`s3` or `acm`) and the certificate's common name."""
     from moto.backends import get_backend  # noqa: PLC0415 - moto may be imported only after the isolation
 
-    pairs = []
+    pairs: dict[tuple[str, str], StoredPair] = {}
     for backend in get_backend("acm")[ACCOUNT].values():
         for bundle in backend._certificates.values():  # noqa: SLF001 - the API does not return its key
             key, leaf, issuers = (f"{each.decode()}\n" for each in (bundle.key, bundle.cert, bundle.chain))
-            pairs.append(StoredPair(key, leaf + issuers))
+            pair = StoredPair(key, leaf + issuers)
+            pairs["acm", pair.host] = pair
     files = dict(objects(harness, "certificates/"))
     for name, content in files.items():
         if name.endswith("/current.json"):
             folder = json.loads(content)["path"]
-            pairs.append(StoredPair(files[f"{folder}privkey.pem"].decode(), files[f"{folder}fullchain.pem"].decode()))
-    return {pair.host: pair for pair in pairs}
+            pair = StoredPair(files[f"{folder}privkey.pem"].decode(), files[f"{folder}fullchain.pem"].decode())
+            pairs["s3", pair.host] = pair
+    return pairs
+
+
+def _stored(node: Node) -> StoredPair:
+    """What the store of *node* has."""
+    return stored(node.harness).get((node.store, node.endpoint.host), StoredPair())
 
 
 def _text(pair: StoredPair, node: Node) -> str:

@@ -19,14 +19,15 @@ from certmandate.options import ActionReasonOption, CertificateArgument, JsonOpt
 from certmandate.views import printing
 from certmandate.views.printing import printer
 from renewal.domain.certificate.serial import printed_serial
-from renewal.domain.errors import RenewalError
+from renewal.domain.delegation import CertificateSpec
+from renewal.domain.errors import RenewalError, StoreNotOurs
+from renewal.domain.judgement.certificate import Judgement, judge
+from renewal.domain.names import without_added
+from renewal.domain.order import ManagedCertificate, StoredCertificate
+from renewal.domain.setup.inspection import DelegationRecord
 
 if TYPE_CHECKING:
     from renewal.domain.certificate.facts import Certificate
-    from renewal.domain.delegation import CertificateSpec
-    from renewal.domain.judgement.certificate import Judgement
-    from renewal.domain.order import ManagedCertificate, StoredCertificate
-    from renewal.domain.setup.inspection import DelegationRecord
 
 _LONGEST_FILE = 1_000_000  # bytes
 
@@ -60,8 +61,6 @@ def adopt_command(
     """
     delegation, name = split(certificate)
     with to_change(context) as deployment:
-        from renewal.domain.judgement.certificate import judge
-
         now = datetime.now(UTC)
         managed = deployment.book.certificate(delegation, name)
         if managed.order is not None:
@@ -89,9 +88,6 @@ def adopt_command(
 
 def _served(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> StoredCertificate:
     """Raises Refused when the certificate cannot be adopted. A name that the CA added is no change of names."""
-    from renewal.domain.names import without_added
-    from renewal.domain.order import StoredCertificate
-
     leaf, key_type = found.leaf, found.leaf.key_type
     if leaf.not_after <= now:
         msg = f"it expired on {printing.day(leaf.not_after)}: the next run orders a new one"
@@ -127,8 +123,6 @@ def _require_unowned(
     """Raise Refused when what is to be adopted is another certificate's: its SSL ID, or an ARN."""
     from certmandate.estate_changes import arn_fault, arn_owners
     from renewal.adapters.acm import Acm
-    from renewal.domain.errors import StoreNotOurs
-    from renewal.domain.order import ManagedCertificate
 
     owner = next((other.spec.path for other in others if ssl_id and ssl_id in _ssl_ids(other)), "")
     if owner:
@@ -255,7 +249,6 @@ def _held(deployment: Deployment, spec: CertificateSpec, store: str) -> tuple[Ce
 def _arn_by_names(deployment: Deployment, spec: CertificateSpec, region: str) -> str | None:
     """Return the only imported certificate with these names, besides what the CA added. Raises Refused for several."""
     from renewal.adapters.acm import EVERY_KEY_TYPE
-    from renewal.domain.names import without_added
 
     acm = deployment.client("acm", region)
     pages = acm.get_paginator("list_certificates").paginate(Includes={"keyTypes": list(EVERY_KEY_TYPE)})

@@ -14,14 +14,19 @@ from certmandate.deployment import Deployment, deployed, read_stored, to_change
 from certmandate.files.delegation_files import load_delegations
 from certmandate.files.yaml_document import FileFault, FilesInvalid
 from certmandate.options import ActionReasonOption, JsonOption, YesOption, confirm
+from certmandate.run_failures import judged_with_runs
 from certmandate.views import plan as plan_view
 from certmandate.views import printing
 from certmandate.views.printing import printer
+from renewal.domain.delegation import ACM
+from renewal.domain.errors import AcmCertificateMissing, AcmWouldRefuse, StoreNotOurs
+from renewal.domain.judgement.certificate import Judgement
+from renewal.domain.order import ManagedCertificate
+from renewal.domain.setup.inspection import DelegationRecord
 
 if TYPE_CHECKING:
     from certmandate.estate_changes import Loaded, Stored
     from certmandate.views.plan import Plan
-    from renewal.domain.judgement.certificate import Judgement
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Folder with one YAML file for each delegation.")]
 PruneOption = Annotated[bool, typer.Option("--prune", help="Also remove the records that no file has any more.")]
@@ -102,9 +107,6 @@ def _uses_acm(loaded: Loaded) -> bool:
 def _acm_faults(deployment: Deployment, loaded: Loaded, stored: Stored) -> Iterable[FileFault]:
     """Check with ACM each ARN that the certificate is not served from, or that has another key type."""
     from renewal.adapters.acm import Acm
-    from renewal.domain.delegation import ACM
-    from renewal.domain.errors import AcmCertificateMissing, AcmWouldRefuse, StoreNotOurs
-    from renewal.domain.order import ManagedCertificate
 
     acm = Acm(lambda region: deployment.client("acm", region))
     for specification, document in loaded:
@@ -120,9 +122,6 @@ def _acm_faults(deployment: Deployment, loaded: Loaded, stored: Stored) -> Itera
 
 
 def _after(deployment: Deployment, loaded: Loaded, stored: Stored, now: datetime) -> tuple[Judgement, ...]:
-    from certmandate.run_failures import judged_with_runs
-    from renewal.domain.order import ManagedCertificate
-    from renewal.domain.setup.inspection import DelegationRecord
 
     records, certificates = {}, []
     for specification, _ in loaded:

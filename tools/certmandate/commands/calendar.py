@@ -14,6 +14,7 @@ from certmandate.files.delegation_files import load_delegations
 from certmandate.options import JsonOption
 from certmandate.views import calendar as calendar_view
 from certmandate.views import printing
+from certmandate.views.exports import icalendar
 from certmandate.workload import (
     ASSUMPTIONS,
     HORIZON,
@@ -58,7 +59,6 @@ def calendar_command(
 
 
 def _print_ics(context: typer.Context, now: datetime) -> None:
-    from certmandate.views.exports import icalendar
     from renewal.adapters.rotation import ScheduledRotations
 
     with deployed(context) as deployment:

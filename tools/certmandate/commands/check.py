@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -23,9 +23,9 @@ from certmandate.stored_credential.protection import unprotected
 from certmandate.views import check as check_view
 from certmandate.views import printing
 from certmandate.views.printing import printer
-
-if TYPE_CHECKING:
-    from renewal.domain.setup.inspection import DelegationRecord
+from renewal.deadline import Deadline
+from renewal.domain.errors import AddressRefused, CredentialRefused, RenewalError
+from renewal.domain.setup.inspection import DelegationRecord
 
 
 def check_command(
@@ -138,8 +138,6 @@ def _from_here(
 
 def _log_in_once(deployment: Deployment, record: DelegationRecord, recordings: list[Mapping[str, Any]]) -> _Login:
     """One call with the stored credential; never a second. The recording of the answer is added to *recordings*."""
-    from renewal.domain.errors import AddressRefused, CredentialRefused, RenewalError
-
     address = record.delegation.address or "the registered address"
     try:
         _log_in(deployment, record.delegation.name, recordings)
@@ -167,7 +165,6 @@ def _log_in(deployment: Deployment, delegation: str, recordings: list[Mapping[st
     from renewal.adapters.scm.accounts import ScmAccounts
     from renewal.adapters.scm.recording import ScmRecorder
     from renewal.adapters.secrets import SecretsManagerCredentials
-    from renewal.deadline import Deadline
 
     def now() -> datetime:
         return datetime.now(UTC)

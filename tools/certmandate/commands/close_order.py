@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,7 @@ from certmandate.exit import Refused
 from certmandate.options import CertificateArgument, JsonOption, YesOption, confirm, split
 from certmandate.views import printing
 from renewal.domain.judgement.certificate import CLOSED
-
-if TYPE_CHECKING:
-    from renewal.domain.order import ManagedCertificate, Order
+from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 
 
 def close_order_command(
@@ -68,8 +66,6 @@ def _is_only_unrecorded(deployment: Deployment, order: Order) -> bool:
 
 def _warning(order: Order) -> str:
     """Return what SCM may still do with the order, and what is lost when it is closed."""
-    from renewal.domain.order import OrderStatus
-
     if order.held_in:
         return (
             f"The certificate of this order is stored in {', '.join(order.held_in)}, and stays there after "

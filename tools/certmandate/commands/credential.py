@@ -24,6 +24,8 @@ from certmandate.stored_credential.rotation import (
 )
 from certmandate.views import printing
 from certmandate.views.printing import printer
+from renewal.adapters.scm.credential import CLIENT_MEMBERS, PASSWORD_MEMBERS, credential_from
+from renewal.domain.errors import CredentialMissing
 from renewal.domain.run.request import NAME
 
 _LONGEST = 4_096  # characters read from standard input; a credential has a few hundred
@@ -94,7 +96,6 @@ def require_name(delegation: str) -> None:
 
 
 def _members(*, oauth: bool) -> tuple[str, ...]:
-    from renewal.adapters.scm.credential import CLIENT_MEMBERS, PASSWORD_MEMBERS
 
     return CLIENT_MEMBERS if oauth else PASSWORD_MEMBERS
 
@@ -155,9 +156,6 @@ def _from_json(text: str, members: tuple[str, ...]) -> dict[str, str]:
 
 def _checked(document: dict[str, str], members: tuple[str, ...]) -> dict[str, str]:
     """Return the credential. Raises Refused when a member is missing or cannot be sent in an HTTP header."""
-    from renewal.adapters.scm.credential import credential_from
-    from renewal.domain.errors import CredentialMissing
-
     try:
         credential_from(document)
     except CredentialMissing as error:

@@ -11,6 +11,7 @@ import typer
 
 from certmandate.deployment import Deployment, deployed, read_stored
 from certmandate.files.atomic_files import write_together
+from certmandate.run_failures import judged_order_book, with_lost
 from certmandate.views.exports import openmetrics
 from certmandate.views.exports.public_keys import OrderedKeys
 from certmandate.views.printing import print_error, print_left_out
@@ -50,9 +51,8 @@ def export_command(
 
 
 def _openmetrics(deployment: Deployment, now: datetime) -> Iterator[str]:
-    from certmandate.run_failures import judged_order_book
 
-    stored, replacements = read_stored(deployment), deployment.book.replacements()
+    stored, replacements = with_lost(deployment, read_stored(deployment)), deployment.book.replacements()
     unreadable = (*stored.unreadable, *replacements.unreadable)
     judged = judged_order_book(deployment, stored, replacements, now)
     print_left_out(unreadable)

@@ -18,11 +18,13 @@ from certmandate.stored_credential.rotation import has_password, schedule_rotati
 from certmandate.views import printing
 from certmandate.views.language import languages
 from certmandate.views.printing import printer
+from renewal.domain.delegation import Delegation
+from renewal.domain.errors import UnknownDelegation
+from renewal.domain.setup.withdrawal import open_revocations
 from renewal.mail.language import Language, plain
 
 if TYPE_CHECKING:
     from certmandate.files.operator_records import Retired
-    from renewal.domain.delegation import Delegation
 
 SHORTEST_GRACE, LONGEST_GRACE = 7, 30
 """Days; Secrets Manager's own limits of the recovery window (AWS: DeleteSecret)."""
@@ -74,8 +76,6 @@ def _retirement(deployment: Deployment, name: str, now: datetime) -> tuple[Deleg
     After an interrupted attempt, only the stored record. Raises UnknownDelegation.
     """
     from certmandate.files.operator_records import retirement
-    from renewal.domain.errors import UnknownDelegation
-    from renewal.domain.setup.withdrawal import open_revocations
 
     try:
         record = deployment.book.delegation(name)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
@@ -20,13 +20,12 @@ from certmandate.views import printing
 from certmandate.views.language import languages
 from certmandate.views.printing import printer
 from certmandate.views.rao_report import REVOCATION
+from renewal.domain.certificate.revocation import RevocationRequest
+from renewal.domain.certificate.serial import normalised_serial, printed_serial
 from renewal.domain.delegation import CertificatePath
+from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.run.report import Outcome
-
-if TYPE_CHECKING:
-    from renewal.domain.certificate.revocation import RevocationRequest
-    from renewal.domain.judgement.certificate import Judgement
-    from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.setup.inspection import DelegationRecord
 
 WHERE = "SCM: Certificates → SSL Certificates → the SSL ID → Revoke"
 
@@ -117,8 +116,6 @@ def revoke_command(
 
 
 def _remembered(target: Target, reason_code: ReasonCode) -> RevocationRequest:
-    from renewal.domain.certificate.revocation import RevocationRequest
-    from renewal.domain.certificate.serial import normalised_serial
 
     return RevocationRequest(
         serial=normalised_serial(target.serial),
@@ -131,7 +128,6 @@ def _remembered(target: Target, reason_code: ReasonCode) -> RevocationRequest:
 
 
 def _target(deployment: Deployment, state: Judgement, serial: str | None) -> Target:
-    from renewal.domain.certificate.serial import normalised_serial, printed_serial
 
     spec, served = state.certificate.spec, state.certificate.served
     if serial is None or (served and served.serial == normalised_serial(serial)):
@@ -163,8 +159,6 @@ def _replace(deployment: Deployment, target: Target, order: dict[str, Any], *, a
 
 def _require_unpresented(deployment: Deployment, target: Target, *, yes: bool) -> None:
     """Ask before the RAO is asked to revoke what servers still present. Raises Refused."""
-    from renewal.domain.certificate.serial import printed_serial
-
     certificate = deployment.book.certificate(*CertificatePath.parse(target.path))
     observations = certificate.service.observations if certificate.service else ()
     found = dict.fromkeys(each.endpoint for each in observations if printed_serial(each.serial) == target.serial)

@@ -13,19 +13,22 @@ import typer
 from certmandate.completion import delegation_names
 from certmandate.deployment import Deployment, deployed, read_stored
 from certmandate.exit import NEEDS_ATTENTION
+from certmandate.files.atomic_files import write_together
+from certmandate.judged_estate import JudgedEstate
 from certmandate.options import CertificateArgument, JsonOption, split
+from certmandate.run_failures import judged_delegation, judged_order_book, with_lost
 from certmandate.views import certificate as certificate_view
 from certmandate.views import printing
 from certmandate.views import status as status_view
 from certmandate.views.certificate import AuditRows
 from certmandate.views.exports.csv_table import csv_lines
+from renewal.domain.judgement.certificate import Judgement
+from renewal.domain.judgement.certificate_state import CertificateState
+from renewal.domain.setup.inspection import DelegationRecord
 
 if TYPE_CHECKING:
     from certmandate.estate_changes import Stored
-    from certmandate.judged_estate import JudgedEstate
     from certmandate.views.status import EstateStatus
-    from renewal.domain.judgement.certificate import Judgement
-    from renewal.domain.setup.inspection import DelegationRecord
 
 _LAST_RUNS = 5
 
@@ -113,8 +116,6 @@ def read_judgement(
     deployment: Deployment, delegation: str, name: str, now: datetime
 ) -> tuple[DelegationRecord, Judgement, JudgedEstate]:
     """Read one certificate with its delegation and all that belongs to it, and judge them. Raises UnknownDelegation."""
-    from certmandate.run_failures import judged_delegation
-
     book = deployment.book
     record, certificate, certificates = (
         book.delegation(delegation),
@@ -128,8 +129,6 @@ def read_judgement(
 
 def _known_states(names: Collection[str]) -> frozenset[str]:
     """Return the labels; raise typer.BadParameter for one that does not exist."""
-    from renewal.domain.judgement.certificate_state import CertificateState
-
     known = [state.label for state in CertificateState]
     if unknown := [name for name in names if name not in known]:
         msg = f"'{unknown[0]}' is not a state; the states are {', '.join(known)}"
@@ -141,7 +140,7 @@ def _selected(deployment: Deployment, names: Collection[str]) -> Stored:
     """Read the delegations *names*, or all. Raises UnknownDelegation."""
     for name in names:
         deployment.book.delegation(name)
-    stored = read_stored(deployment)
+    stored = with_lost(deployment, read_stored(deployment))
     return replace(
         stored,
         delegations={name: each for name, each in stored.delegations.items() if not names or name in names},
@@ -169,8 +168,6 @@ def _show_page(page: str, target: Path | None, *, in_browser: bool) -> None:
     import tempfile
     import webbrowser
 
-    from certmandate.files.atomic_files import write_together
-
     path = target or Path(tempfile.mkdtemp(prefix="certmandate-")) / "status.html"
     write_together({path: page.encode()}, force=True, mode=0o600)
     printing.print_line(f"written: {path}")
@@ -180,7 +177,6 @@ def _show_page(page: str, target: Path | None, *, in_browser: bool) -> None:
 
 def read_estate(deployment: Deployment, now: datetime, names: Collection[str] = ()) -> EstateStatus:
     """Read and judge the delegations *names*, or all. Raises UnknownDelegation."""
-    from certmandate.run_failures import judged_order_book
     from certmandate.views.json_records import run_document
     from certmandate.views.status import EstateStatus
 

@@ -10,7 +10,7 @@ from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
 from renewal.adapters.order_book.table import ConditionFailed, OrderTables, Request
 from renewal.domain.errors import OrderConflict, StoreUnavailable
 
-_TRIES = 5  # of a write that follows from what was read, while functions write status
+_TRIES = 5
 
 
 def utc_now() -> datetime:
@@ -41,29 +41,40 @@ class ActionRecorder:
         """
         names, texts = tuple(certificates), tuple(details)
         action = OperatorAction(delegation, kind, self._clock(), names, reason=reason, run_id=run_id, details=texts)
-        self.transact(lambda: self._row(action), f"{delegation}: the audit trail")
+        self.transact(lambda: self.row(action), f"{delegation}: the audit trail")
 
     def change(self, action: OperatorAction, write: Callable[[], Request | None]) -> None:
         """Make a write of the order book, unless there is none, together with the row. Raises OrderConflict."""
 
         def writes() -> list[Request] | None:
             change = write()
-            return None if change is None else [*self._row(action), change]
+            return None if change is None else [*self.row(action), change]
 
         self.transact(writes, "/".join((action.delegation, *action.certificates)))
 
     def transact(self, writes: Callable[[], list[Request] | None], what: str) -> None:
         """Make what *writes* returns, which follows from what it has read. Raises OrderConflict."""
-        for _ in range(_TRIES):
-            try:
-                return None if (found := writes()) is None else self._orders.transact(*found)
-            except ConditionFailed:
-                continue  # the next read shows why
-            except StoreUnavailable as busy:
-                if not busy.undone:
-                    raise
-        msg = f"{what}: the record keeps changing; try again"
-        raise OrderConflict(msg)
 
-    def _row(self, action: OperatorAction) -> list[Request]:
+        def attempt() -> None:
+            if (found := writes()) is not None:
+                self._orders.transact(*found)
+
+        retried(attempt, what)
+
+    def row(self, action: OperatorAction) -> list[Request]:
+        """Return the writes that add the row of *action*."""
         return self._trails.extended(action.delegation, lambda head: head.followed_by(action, self._operator).item())
+
+
+def retried(attempt: Callable[[], None], what: str) -> None:
+    """Make writes that follow from what *attempt* reads, while functions write status. Raises OrderConflict."""
+    for _ in range(_TRIES):
+        try:
+            return attempt()
+        except ConditionFailed:
+            continue  # the next read shows why
+        except StoreUnavailable as busy:
+            if not busy.undone:
+                raise
+    msg = f"{what}: the record keeps changing; nothing is lost, try again"
+    raise OrderConflict(msg)

@@ -13,6 +13,9 @@ MOST_ENDPOINTS = 50
 """Of a certificate: what each address presented is kept in its record, an item of at most 400 KB."""
 _FIELDS = frozenset({"host", "port", "starttls", "address"})
 _REPORTED = frozenset({"reported_by"})
+grace_hours = fields.whole(range(721), "a whole number of hours, 0 to 720")
+_port = fields.whole(PORTS, f"one of {', '.join(map(str, sorted(PORTS)))}: connections are made to no other port")
+_starttls = fields.one_of(StartTls)
 _FORM = "must be host:port, {host: …, port: …} with starttls and address where needed, or {reported_by: …}"
 
 
@@ -29,14 +32,6 @@ def endpoint(value: Any) -> Endpoint:
         _require_known(value, _FIELDS)
         return _contacted(value)
     raise ValueError(_FORM)
-
-
-def grace_hours(value: Any) -> int:
-    """A whole number of hours, 0 to 720 (30 days)."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 720:
-        msg = "must be a whole number of hours, 0 to 720"
-        raise ValueError(msg)
-    return value
 
 
 def _contacted(source: Mapping[str, Any]) -> Endpoint:
@@ -71,20 +66,6 @@ def _host(value: Any) -> str:
         msg = f"'{name}' is no host; name one that the wildcard covers"
         raise ValueError(msg)
     return name
-
-
-def _port(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value not in PORTS:
-        msg = f"must be one of {', '.join(map(str, sorted(PORTS)))}: connections are made to no other port"
-        raise ValueError(msg)
-    return value
-
-
-def _starttls(value: Any) -> StartTls:
-    if value not in tuple(StartTls):
-        msg = f"must be one of {', '.join(StartTls)}"
-        raise ValueError(msg)
-    return StartTls(value)
 
 
 def _address(value: Any) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from certmandate.files.yaml_document import Place, place_text
 from renewal.domain.certificate.chain_form import ChainForm
@@ -20,6 +21,7 @@ from renewal.domain.key_type import KeyType
 from renewal.domain.names import normalised
 from renewal.domain.run.request import NAME
 
+Value = TypeVar("Value", bound=str)
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _FOR_DOCUMENTATION = tuple(map(ipaddress.IPv4Network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")))
 MOST_ENTRIES = 2_000
@@ -134,20 +136,36 @@ def domain_name(value: Any) -> str:
     return normalised(value)
 
 
-def positive(value: Any) -> int:
-    """A whole number of 1 or more."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        msg = "must be a whole number of 1 or more"
-        raise ValueError(msg)
-    return value
+def one_of(values: Iterable[Value]) -> Callable[[Any], Value]:
+    """Return the reader of one of the texts *values*."""
+    known = tuple(values)
+
+    def read(value: Any) -> Value:
+        if value not in known:
+            msg = f"must be one of {', '.join(known)}"
+            raise ValueError(msg)
+        return known[known.index(value)]
+
+    return read
 
 
-def whole_days(value: Any) -> int:
-    """A whole number of days, 0 or more."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        msg = "must be a whole number of days, 0 or more"
-        raise ValueError(msg)
-    return value
+def whole(numbers: Container[int], described: str) -> Callable[[Any], int]:
+    """Return the reader of one of the whole *numbers*."""
+
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value not in numbers:
+            msg = f"must be {described}"
+            raise ValueError(msg)
+        return value
+
+    return read
+
+
+key_type = one_of(KeyType)
+chain = one_of(ChainForm)
+language = one_of(LANGUAGES)
+positive = whole(range(1, sys.maxsize), "a whole number of 1 or more")
+whole_days = whole(range(sys.maxsize), "a whole number of days, 0 or more")
 
 
 def ratio(value: Any) -> float:
@@ -156,22 +174,6 @@ def ratio(value: Any) -> float:
         msg = "must be a share of the lifetime between 0.1 and 0.5; more would renew in a loop"
         raise ValueError(msg)
     return float(value)
-
-
-def key_type(value: Any) -> KeyType:
-    """A key type by its value."""
-    if not isinstance(value, str) or value not in {kind.value for kind in KeyType}:
-        msg = f"must be one of {', '.join(KeyType)}"
-        raise ValueError(msg)
-    return KeyType(value)
-
-
-def chain(value: Any) -> ChainForm:
-    """A form of the chain by its value."""
-    if value not in tuple(ChainForm):
-        msg = f"must be one of {', '.join(ChainForm)}"
-        raise ValueError(msg)
-    return ChainForm(value)
 
 
 def store(value: Any) -> str:
@@ -188,14 +190,6 @@ def email(value: Any) -> str:
         msg = "must be an e-mail address"
         raise ValueError(msg)
     return value
-
-
-def language(value: Any) -> str:
-    """A language of the mails to the RAO."""
-    if value not in LANGUAGES:
-        msg = f"must be one of {', '.join(LANGUAGES)}"
-        raise ValueError(msg)
-    return str(value)
 
 
 def external_requester(value: Any) -> str:

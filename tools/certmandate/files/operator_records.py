@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
 
-from certmandate.files.operator_action import OperatorAction
+from certmandate.files.operator_action import ActionKind, OperatorAction
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.reader import DynamoDbOrderReader, finished_orders
 from renewal.adapters.order_book.table import Item, Key
@@ -26,7 +26,6 @@ from renewal.ports.order_book import Listing
 from renewal.records import REWRITTEN
 
 UNFINISHED_APPLY: Key = (schema.ESTATE, "apply#unfinished")
-_RETIRED_PREFIX = "retired#"
 _MOST_QUERIES = 20
 """Of more delegations, the whole audit table is read: a page of it has the rows of many."""
 
@@ -64,11 +63,6 @@ class _UnfinishedApply:
     """The next apply deletes the mark, whatever is in it."""
 
 
-def retired_key(delegation: str) -> Key:
-    """Key of a retired delegation."""
-    return schema.ESTATE, f"{_RETIRED_PREFIX}{delegation}"
-
-
 def retirement(delegation: Delegation, certificates: Iterable[ManagedCertificate], now: datetime) -> Retired:
     """Return what is kept of *delegation*: those of its certificates that are valid after *now*."""
     valid = tuple(
@@ -81,7 +75,7 @@ def retirement(delegation: Delegation, certificates: Iterable[ManagedCertificate
 
 def retired_from(item: Item) -> Retired:
     """Read a retired delegation. Raises RecordUnreadable."""
-    delegation = item["item"].removeprefix(_RETIRED_PREFIX)
+    delegation = item["item"].removeprefix(schema.RETIRED_PREFIX)
     return schema.read(Retired, item, item.get("retired", {}), delegation=delegation)
 
 
@@ -129,7 +123,7 @@ class OperatorReader(DynamoDbOrderReader):
 
     def retired(self) -> Listing[Retired]:
         """The retired delegations, by name."""
-        return Listing.of(self._table.query(schema.ESTATE, _RETIRED_PREFIX), retired_from)
+        return Listing.of(self._table.query(schema.ESTATE, schema.RETIRED_PREFIX), retired_from)
 
     def actions(self, delegation: str, certificate: str) -> Listing[OperatorAction]:
         """What operators have done to a certificate, its delegation, or all delegations, by time."""
@@ -140,6 +134,12 @@ class OperatorReader(DynamoDbOrderReader):
         chosen = Listing(action for action in read if action.concerns(certificate))
         chosen.unreadable = read.unreadable
         return chosen
+
+    def credential_stored_at(self, delegation: str) -> datetime | None:
+        """Return when an operator last stored the delegation's credential; None when no row has it."""
+        rows = filter(number_of, self._audit.query(delegation, schema.ACTION_PREFIX))
+        stored = (row.at for row in Listing.of(rows, _action_from) if row.action is ActionKind.CREDENTIAL_STORED)
+        return max(stored, default=None)
 
     def unfinished_apply(self) -> datetime | None:
         """Return when the `apply` began that has not ended; None when there is none."""

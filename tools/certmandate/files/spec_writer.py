@@ -8,22 +8,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
 
+from certmandate.files.action_recorder import ActionRecorder, retried
 from certmandate.files.operator_action import ActionKind, OperatorAction
-from certmandate.files.operator_records import UNFINISHED_APPLY, OperatorReader, Retired, retired_key
+from certmandate.files.operator_records import UNFINISHED_APPLY, OperatorReader, Retired
 from certmandate.files.specification import Specification
 from renewal import records
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
-from renewal.adapters.order_book.table import ConditionFailed, Item, OrderTables, Request, assigned, deleted, updated
+from renewal.adapters.order_book.table import Item, OrderTables, Request, assigned, deleted, updated
 from renewal.domain.audit.hash_chain import number_of
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
 from renewal.domain.due import next_action
-from renewal.domain.errors import OrderConflict, StoreUnavailable, UnknownDelegation
+from renewal.domain.errors import OrderConflict, UnknownDelegation
 from renewal.domain.order import ManagedCertificate
 from renewal.records import timestamp
 
 MOST_ACTIONS = 100  # in a transaction (AWS: amazondynamodb/latest/developerguide/transaction-apis.html)
-_TRIES = 5  # of transactions that follow from what was read, while functions write status
 _EXISTS = "attribute_exists(#item)"
 _LIFE = frozenset({ActionKind.APPLIED, ActionKind.RETIRED, ActionKind.REINSTATED})
 
@@ -55,7 +55,7 @@ class SpecWriter:
     """
 
     def __init__(self, tables: OrderTables, operator: str = "") -> None:
-        self._operator = operator
+        self._operator, self._recorder = operator, ActionRecorder(tables, operator)
         self._table, self._trails = tables.orders, DynamoDbAuditTrails(tables.audit)
         self._reader = OperatorReader(tables)
 
@@ -65,36 +65,31 @@ class SpecWriter:
         More than one transaction writes a mark first, which the last one deletes. While the mark is there,
         `certmandate status` reports that `apply` has to be repeated; that writes what is missing.
         """
-        for _ in range(_TRIES):
+
+        def write_missing() -> None:
             self._require_idle(change.removed)
-            batches = list(_batches(self._actions(change, now)))
-            try:
-                return self._transact(batches, now)
-            except ConditionFailed:
-                continue  # a function wrote status, or another operator applied: read again what is missing
-            except StoreUnavailable as busy:
-                if not busy.undone:
-                    raise
-        msg = "the order book's records keep changing; nothing is lost, try again"
-        raise OrderConflict(msg)
+            self._transact(list(_batches(self._actions(change, now))), now)
+
+        retried(write_missing, "the order book")
 
     def forget_retirement(self, delegation: str, now: datetime, reason: str = "") -> None:
         """Permit a retired delegation to be applied again. Harmless when repeated before that.
 
         Raises UnknownDelegation when it is not retired, OrderConflict.
         """
-        action, key = OperatorAction(delegation, ActionKind.REINSTATED, now, reason=reason), retired_key(delegation)
-        for _ in range(_TRIES):
+        action, key = (
+            OperatorAction(delegation, ActionKind.REINSTATED, now, reason=reason),
+            schema.retired_key(delegation),
+        )
+
+        def writes() -> list[Request]:
             mark = [deleted(key, condition=_EXISTS)] if self._table.read([key]) else []
             if not mark and not self._is_reinstated(delegation):
                 msg = f"'{delegation}' is not retired"
                 raise UnknownDelegation(msg)
-            try:
-                return self._table.transact(*self._row(action), *mark)
-            except ConditionFailed:
-                continue  # another operator was faster: read again
-        msg = f"{delegation}: the audit trail keeps changing; try again"
-        raise OrderConflict(msg)
+            return [*self._recorder.row(action), *mark]
+
+        self._recorder.transact(writes, f"{delegation}: the audit trail")
 
     def _is_reinstated(self, delegation: str) -> bool:
         """Whether the last retirement was undone, and nothing was applied since."""
@@ -116,10 +111,10 @@ class SpecWriter:
         stored = self._stored((*(spec.record_key for spec in change.certificates), *change.removed))
         written = [spec for spec in change.certificates if _differs(spec, stored)]
         for action in self._operator_actions(change, written, stored, now):
-            yield tuple(self._row(action))
+            yield tuple(self._recorder.row(action))
         for retired in change.retired:
             values = {"map": records.to_item(retired, without=("delegation",))}
-            yield (updated(retired_key(retired.delegation), "SET #retired = :map", values),)
+            yield (updated(schema.retired_key(retired.delegation), "SET #retired = :map", values),)
         yield from self._of_delegations(change, stored, now)
         for spec in written:
             yield (_spec_updated(spec, stored.get(spec.record_key), now, self._operator),)
@@ -155,9 +150,6 @@ class SpecWriter:
             item = found.get(schema.delegation_key(delegation.name), {})
             if item.get("spec") != records.to_item(delegation, without=("name",)):
                 yield delegation
-
-    def _row(self, action: OperatorAction) -> list[Request]:
-        return self._trails.extended(action.delegation, lambda head: head.followed_by(action, self._operator).item())
 
     def _of_delegations(
         self, change: EstateChange, stored: Mapping[CertificatePath, ManagedCertificate], now: datetime

@@ -60,19 +60,11 @@ MAX_LETTERS = 50_000
 
 _INHERITED = ("profile_id", "policy", "custom_fields", "external_requester")
 _TOP = frozenset(
-    [
-        "delegation",
-        "organisation",
-        "department_id",
-        "rao_email",
-        "language",
-        "mandate_ends",
-        "address",
-        "delegated_names",
-        "certificates",
-        *_INHERITED,
-    ]
-)
+    (
+        "delegation", "organisation", "department_id", "rao_email", "language", "mandate_ends", "address",
+        "delegated_names", "certificates", *_INHERITED,
+    )
+)  # fmt: skip
 _CERTIFICATE = frozenset(
     ["name", "names", "key", "term_days", "stores", "arns", "chain", "served_at", "grace_hours", *_INHERITED]
 )

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from certmandate.deployment import Deployment
 from certmandate.exit import Refused, Stopped, aws_sentence
+from renewal.adapters.redaction import redacted_of_aws
 
 ROTATION_OUTPUT = "RotatePasswordFunctionArn"
 KIND_TAG = "certmandate:credential"
@@ -153,8 +154,6 @@ def _wait_for_end(deployment: Deployment, delegation: str, before: str, started:
 def _cause(deployment: Deployment, started: datetime) -> str:
     """Return the function's error since *started*; empty when the log has none or cannot be read."""
     from botocore.exceptions import ClientError
-
-    from renewal.adapters.redaction import redacted_of_aws
 
     group, function = deployment.facts.get("FunctionLogs"), deployment.fact(ROTATION_OUTPUT).rsplit(":", 1)[-1]
     if not group:

@@ -13,7 +13,7 @@ from certmandate.files.operator_action import OperatorAction
 from certmandate.judged_estate import JudgedEstate
 from certmandate.views import json_records, printing
 from certmandate.views.notices import notice_documents, notice_lines
-from certmandate.views.problems import problem_line
+from certmandate.views.problems import problem_lines
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import Observation
 from renewal.domain.judgement.certificate import CLOSED, Judgement, last_error
@@ -60,7 +60,7 @@ def page(record: DelegationRecord, state: Judgement, judged: JudgedEstate, histo
         printing.state_text(state.state.label, state.severity, normal="green")
     )
     today = judged.at.date()
-    findings = (problem_line(each, today) for each in judged.problems_of(spec.delegation, spec.name))
+    findings = problem_lines(judged.problems_of(spec.delegation, spec.name), today)
     return [
         title,
         printing.facts(requested),

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from certmandate.views import printing
 from certmandate.views.json_records import problem_document
-from certmandate.views.problems import problem_line
+from certmandate.views.problems import by_cause, problem_lines
 from renewal.domain.delegation import CustomField
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import ManagedCertificate
@@ -136,7 +136,7 @@ def page(checked: Checked) -> list[RenderableType]:
     parts += printing.bullets("Search for orders at SCM", [_search(record)])
     parts += printing.bullets("Next renewals", _renewals(checked.report))
     others = [problem for problem in checked.problems if not problem.text.startswith("step ")]
-    parts += printing.bullets("Findings, errors first", (problem_line(each, inspection.at.date()) for each in others))
+    parts += printing.bullets("Findings, errors first", problem_lines(others, inspection.at.date()))
     return [*parts, Text(), _summary(checked)]
 
 
@@ -183,9 +183,9 @@ def _summary(checked: Checked) -> Text:
     if suspected := _suspected(checked.record):
         text = f"One of the steps {suspected} is wrong; SCM does not report which. Renewals have stopped."
         return Text(text, style="bold red")
-    problems, errors = checked.problems, checked.errors
+    problems, errors = checked.problems, by_cause(checked.errors)
     if not checked.is_good:
-        if errors and all(problem.code == ORDER_NOT_OURS for problem in errors):
+        if errors and all(problem.code == ORDER_NOT_OURS for problem in checked.errors):
             return Text("Renewals work, but SCM has orders that are not ours: act now.", style="bold magenta")
         return Text(f"{printing.counted(len(errors), 'error')}: renewals will stop or have stopped.", style="bold red")
     security = sum(problem.security for problem in problems)

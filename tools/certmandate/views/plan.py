@@ -12,10 +12,10 @@ from rich.text import Text
 
 from certmandate.views import printing
 from certmandate.views.json_records import certificate_document
+from renewal.domain.judgement.certificate import Judgement
 
 if TYPE_CHECKING:
     from certmandate.estate_changes import Change, Loaded
-    from renewal.domain.judgement.certificate import Judgement
 
 _MARKS = {"create": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from certmandate.views import printing
 from certmandate.views.advice import APPLY
 from certmandate.views.incident import Incident, incidents_of
-from certmandate.views.problems import otherwise, problem_line
+from certmandate.views.problems import otherwise, problem_lines
 from certmandate.views.replacement.progress import lines as replacement_lines
 from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.judgement.certificate import whole_days
@@ -186,4 +186,4 @@ def _notes(report: RunReport) -> Iterator[str]:
 def _warnings(report: RunReport) -> Iterator[str]:
     """What is for later."""
     today = report.finished_at.date()
-    return (problem_line(problem, today) for problem in report.problems if not problem.needs_attention)
+    return problem_lines((problem for problem in report.problems if not problem.needs_attention), today)

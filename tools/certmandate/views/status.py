@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from certmandate.judged_estate import JudgedEstate
 from certmandate.views import printing
 from certmandate.views.json_records import certificate_document, problem_document
-from certmandate.views.problems import problem_line
+from certmandate.views.problems import problem_lines
 from certmandate.views.replacement.plan import rule_document
 from renewal.domain.certificate.serial import printed_serial
+from renewal.domain.errors import RecordUnreadable
+from renewal.domain.judgement.certificate import Judgement
+from renewal.domain.judgement.problem import Problem
+from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.setup.inspection import DelegationRecord
 
 if TYPE_CHECKING:
     from certmandate.files.operator_records import Retired
-    from certmandate.judged_estate import JudgedEstate
-    from renewal.domain.errors import RecordUnreadable
-    from renewal.domain.judgement.certificate import Judgement
-    from renewal.domain.judgement.problem import Problem
-    from renewal.domain.replacement_rule import ReplacementRule
-    from renewal.domain.setup.inspection import DelegationRecord
 
 _PASSWORD_SOON = 30  # days; a password that expires later is not mentioned
 
@@ -64,9 +64,7 @@ def page(estate: EstateStatus) -> list[RenderableType]:
     columns = ["certificate", "state", "expires", "days#", "what happens next"]
     parts.append(printing.table(columns, map(_row, estate.judged.certificates)))
     parts += printing.bullets("Cannot be read, so nothing is ordered for it", map(str, estate.unreadable))
-    parts += printing.bullets(
-        "Findings, errors first", (problem_line(each, estate.at.date()) for each in estate.judged.problems)
-    )
+    parts += printing.bullets("Findings, errors first", problem_lines(estate.judged.problems, estate.at.date()))
     parts += printing.bullets("Notes", _notes(estate))
     parts += printing.bullets("Last runs", map(_run_line, estate.runs))
     return [*parts, Text(), _summary(estate)]

@@ -1,4 +1,4 @@
-"""Measure what one renewal takes: `python -m stack.measure.one_renewal`.
+"""Measure what one renewal takes: `python -m stack.measure.one_renewal`; `--write` puts its calls into docs/cost.md.
 
 A real local run renews one certificate that is due by age, in S3 or in ACM, issued at once or later. Counted are
 
@@ -23,10 +23,42 @@ from local.estate import load_estate
 from local.run import Finished, LocalSystem
 from local.summary import ENROLL
 from renewal.domain.run.report import Outcome
+from stack import cost
 
 OF_THE_CERTIFICATE = frozenset({"Enroll", "NotOrdered", "Collect", "NotStored"})
 COLLECT = "GET /api/ssl/v1/collect/{sslId}"
 STORES = ("s3", "acm:eu-west-3")
+WHY: Mapping[str, str] = {
+    "enroll dynamodb:BatchGetItem": "delegation, certificate and open order, in one consistent read",
+    "enroll dynamodb:Query": "how many orders this run has begun, so that a forged plan orders no more than "
+    "`OrdersPerDelegation`; and the certificate's audit rows: a restored orders table may have lost a stored order",
+    "enroll secretsmanager:GetSecretValue": "the login; a rotated one must be seen, so none is kept for the next "
+    "invocation",
+    "enroll acm:DescribeCertificate": "a deleted ARN, or one with another key type, is reported before an order is "
+    "spent",
+    "enroll acm:ListTagsForCertificate": "which delegation the ARN belongs to, before an order is spent",
+    "enroll kms:Encrypt": "the key is encrypted before anything is ordered",
+    "enroll dynamodb:TransactWriteItems": "the intent, before the order is sent",
+    "enroll dynamodb:UpdateItem": "SCM's number of the order",
+    "collect dynamodb:BatchGetItem": "delegation, certificate and open order, in one consistent read",
+    "collect secretsmanager:GetSecretValue": "the login, as above",
+    "collect dynamodb:UpdateItem": "the verified chain, so that no later attempt needs SCM; the proof that searches "
+    "find orders; in ACM also the ARN, on the condition that no other run has gone on, before it is announced",
+    "collect kms:Decrypt": "the key, for the stores",
+    "collect acm:DescribeCertificate": "whether an earlier attempt has imported it, and the key usages that ACM keeps",
+    "collect acm:ListTagsForCertificate": "which delegation the ARN belongs to: it may have changed since the order",
+    "collect acm:ImportCertificate": "the import",
+    "collect s3:GetObject": "`current.json`: a newer certificate is never replaced by an older one",
+    "collect s3:PutObject": "four files, and `current.json` after them, on the condition that it is as it was read",
+    "collect events:PutEvents": "`Certificate Renewed`, before the order ends: it is published at least once",
+    "collect s3:ListObjectVersions": "the versions of the replaced keys, and whether `current.json` is still ours",
+    "collect s3:DeleteObject": "the replaced key: one call for each version",
+    "collect dynamodb:Query": "the hash of the last audit row. It is read late: two certificates of a delegation are "
+    "collected at a time, and each moves it",
+    "collect dynamodb:TransactWriteItems": "audit row, its hash, new status, and the end of the order with its key, "
+    "all or nothing",
+}
+"""Why each call is made."""
 _DELEGATION = """\
 delegation: univ
 organisation: Example
@@ -105,6 +137,21 @@ def measure(store: str, pending_polls: int = 0) -> Renewal:
     )
 
 
+def calls_table(in_s3: Renewal, in_acm: Renewal) -> str:
+    """Return the calls of AWS of a renewal that is issued at once, with their reasons, as Markdown."""
+    rows = ["| call of AWS | S3 | ACM | why |", "| --- | ---: | ---: | --- |"]
+    for call, why in WHY.items():
+        function, operation = call.split()
+        rows.append(f"| `{function}`: `{operation}` | {in_s3.aws.get(call, '')} | {in_acm.aws.get(call, '')} | {why} |")
+    together = (sum(renewal.aws.values()) for renewal in (in_s3, in_acm))
+    return "\n".join((*rows, f"| **all of them** | {' | '.join(f'**{number}**' for number in together)} | |")) + "\n"
+
+
+def written(document: str, in_s3: Renewal, in_acm: Renewal) -> str:
+    """Return docs/cost.md with `calls_table` between its markers."""
+    return cost.replaced(document, {"calls": calls_table(in_s3, in_acm)})
+
+
 def _write(folder: Path, store: str, polls: int) -> None:
     (folder / "delegations").mkdir()
     (folder / "delegations" / "univ.yaml").write_text(_DELEGATION.format(store=store), encoding="utf-8")
@@ -133,19 +180,26 @@ def _is_retry(event: Mapping[str, Any], events: list[Mapping[str, Any]]) -> bool
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the counts, for each store, and for a certificate that SCM issues after three polls."""
-    argparse.ArgumentParser(prog="python -m stack.measure.one_renewal", description=__doc__.splitlines()[0]).parse_args(
-        arguments
-    )
+    summary = (__doc__ or "").splitlines()[0]
+    parser = argparse.ArgumentParser(prog="python -m stack.measure.one_renewal", description=summary)
+    parser.add_argument("--write", action="store_true", help="put the table of the calls into docs/cost.md")
+    if parser.parse_args(arguments).write:
+        in_s3, in_acm = map(measure, STORES)
+        cost.DOCUMENT.write_text(written(cost.DOCUMENT.read_text(encoding="utf-8"), in_s3, in_acm), encoding="utf-8")
+        return 0
     for store, pending in (*((store, 0) for store in STORES), (STORES[0], 3)):
-        found = measure(store, pending)
-        print(f"{store}, pending at {pending} polls")
-        print(f"  renewal: {len(found.scm)} requests to SCM, {sum(found.aws.values())} calls of AWS")
-        print(f"  inspection: {found.inspection_scm} requests to SCM, {found.inspection_aws} calls of AWS")
-        print(f"  inspection when nothing is due: {found.daily_scm} requests to SCM")
-        print(f"  transitions: {found.transitions}; {found.shared_transitions} more of the run and its delegation")
-        for name, number in [*Counter(found.scm).items(), *sorted(found.aws.items())]:
-            print(f"  {number:3}  {name}")
+        _print(store, pending, measure(store, pending))
     return 0
+
+
+def _print(store: str, pending: int, found: Renewal) -> None:
+    print(f"{store}, pending at {pending} polls")
+    print(f"  renewal: {len(found.scm)} requests to SCM, {sum(found.aws.values())} calls of AWS")
+    print(f"  inspection: {found.inspection_scm} requests to SCM, {found.inspection_aws} calls of AWS")
+    print(f"  inspection when nothing is due: {found.daily_scm} requests to SCM")
+    print(f"  transitions: {found.transitions}; {found.shared_transitions} more of the run and its delegation")
+    for name, number in [*Counter(found.scm).items(), *sorted(found.aws.items())]:
+        print(f"  {number:3}  {name}")
 
 
 if __name__ == "__main__":

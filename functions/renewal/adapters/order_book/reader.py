@@ -61,6 +61,10 @@ class DynamoDbOrderReader:
     def load_delegations(self, names: Iterable[str]) -> Listing[DelegationRecord]:
         return Listing.of(self._table.read(map(schema.delegation_key, names)).values(), schema.delegation_record)
 
+    def retired_among(self, delegations: Collection[str]) -> Collection[str]:
+        found = self._table.read(map(schema.retired_key, delegations))
+        return {name for name in delegations if schema.retired_key(name) in found}
+
     def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
         orders = {schema.path_in(item): item for item in self._table.query(delegation, schema.ORDER_PREFIX)}
         items = self._table.query(delegation, schema.CERTIFICATE_PREFIX)

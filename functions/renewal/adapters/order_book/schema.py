@@ -11,6 +11,7 @@
                                                       ended: run and causes of the last one that has ended
     #estate        replacement#<before>#<issuer>      a replacement rule; then #<scope> where it names any
     #estate        covered#<before>#<issuer>#<number> paths of certificates that the rule may cover
+    #estate        retired#<delegation>               a delegation that was ended (`certmandate.files.operator_records`)
 
     audit table
     delegation     item
@@ -71,6 +72,7 @@ ADOPTION = "adopted"
 HEAD = "head"
 REPLACEMENT_PREFIX = "replacement#"
 _COVERED_PREFIX = "covered#"
+RETIRED_PREFIX = "retired#"
 ESTATE = "#estate"
 """Partition of what concerns all delegations; no delegation can have this name (`renewal.domain.run.request.NAME`)."""
 _MOST_DAYS = 36_500
@@ -84,6 +86,11 @@ _OF_OTHERS = ("spec", "applied_by", "order", "service", "revocations", "asked_by
 def delegation_key(name: str) -> Key:
     """Key of a delegation."""
     return name, DELEGATION
+
+
+def retired_key(delegation: str) -> Key:
+    """Key of a retired delegation; written before its records are removed."""
+    return ESTATE, f"{RETIRED_PREFIX}{delegation}"
 
 
 def certificate_key(path: CertificatePath) -> Key:

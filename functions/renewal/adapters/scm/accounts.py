@@ -76,9 +76,7 @@ class ScmAccounts(Accounts):
         """Send nothing yet."""
         return ScmClient(self._session(delegation))
 
-    def setup_reader(self, delegation: str) -> ScmClient:
-        """Send nothing yet."""
-        return ScmClient(self._session(delegation))
+    setup_reader = authority
 
     def credential_version(self, delegation: str) -> str:
         """Raises CredentialMissing."""

@@ -41,11 +41,11 @@ class Alert:
     def of(cls, problems: Sequence[Problem], report: RunReport, stack: str, location: str) -> Alert:
         """Return the alert of *problems*, at least one; *location*: where the report is."""
         today = report.finished_at.date()
-        listed = sorted(problems[:MOST_LISTED], key=lambda problem: problem.code)
+        listed = sorted(problems[:MOST_LISTED], key=_by_cause)
         lines = [f"Stack {stack}, run {report.run_id}, {report.finished_at:%Y-%m-%d %H:%M} UTC."]
         lines += [report.common_cause] if report.common_cause else []
         for code, group in groupby(listed, key=lambda problem: problem.code):
-            lines += ["", shortened(code), *(line for problem in group for line in _lines(problem, today))]
+            lines += ["", shortened(code), *_listed(group, today)]
         if left := len(problems) - len(listed):
             lines += ["", f"{left} more problems are not listed, and the next run sends them: certmandate status"]
         lines += [
@@ -66,10 +66,24 @@ def _subject(problems: Sequence[Problem], stack: str) -> str:
     return cut.encode("ascii", "replace").decode()
 
 
-def _lines(problem: Problem, today: date) -> Iterator[str]:
-    yield shortened(f"- {problem.path or 'all delegations'}: {_ACTORS[problem.actor]} must act {_when(problem, today)}")
-    yield from _indented((problem.text, _consequence(problem), problem.screen and f"In SCM: {problem.screen}"))
-    yield from _indented((problem.command and f"Do: {problem.command}",))
+def _by_cause(problem: Problem) -> tuple[str, str, bool]:
+    """Sort key: what stops a whole delegation before its certificates."""
+    return problem.code, problem.delegation, bool(problem.certificate)
+
+
+def _listed(problems: Iterable[Problem], today: date) -> Iterator[str]:
+    """Yield the lines of each problem; of several with one cause, text and remedy once, with the first."""
+    listed: set[tuple[str, ...]] = set()
+    for problem in problems:
+        cause = problem.delegation, problem.text, problem.screen, problem.command
+        who = f"{_ACTORS[problem.actor]} must act {_when(problem, today)}"
+        yield shortened(f"- {problem.path or 'all delegations'}: {who}")
+        if cause in listed:
+            yield from _indented(("The same cause.", _consequence(problem)))
+            continue
+        listed.add(cause)
+        yield from _indented((problem.text, _consequence(problem), problem.screen and f"In SCM: {problem.screen}"))
+        yield from _indented((problem.command and f"Do: {problem.command}",))
 
 
 def _when(problem: Problem, today: date) -> str:

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from renewal.domain.errors import OrderPending
-from renewal.domain.judgement.problem import RANKS, Problem
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.run.report import CertificateRow, RunReport
+from renewal.domain.setup.finding import RANKS
 
 NEAR_EXPIRY = "CertificateNearExpiry"
 PASSWORD_EXPIRING = "PasswordExpiring"  # noqa: S105 - the name of a finding

@@ -1,4 +1,7 @@
-"""What the operator has been notified of, and what runs have failed for (`runs/notified.json`)."""
+"""What the next run must know of earlier ones (`runs/notified.json`).
+
+What the operator has been notified of, what runs have failed for, and the delegations of the last daily run.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from renewal import records
-from renewal.domain.judgement.problem import RANKS, Problem
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.run.report import RunOutcome, RunReport
-from renewal.domain.setup.finding import Severity
+from renewal.domain.setup.finding import RANKS, Severity
 
 FAILED_AGAIN_AFTER = timedelta(days=1)
 
@@ -38,9 +41,13 @@ class Notified:
 
 @dataclass(frozen=True, slots=True)
 class NotifiedProblems:
-    """By `Problem.key`: every problem that lasts."""
+    """What one run leaves to the next."""
 
     problems: Mapping[str, Notified] = field(default_factory=lambda: MappingProxyType({}))
+    """By `Problem.key`: every problem that lasts."""
+    delegations: tuple[str, ...] = ()
+    """Those of the last daily run. The index of the order book may lose one with all its certificates; the next daily
+    run reports each that was not retired since."""
 
     @classmethod
     def parse(cls, document: Any) -> Self:
@@ -75,7 +82,7 @@ class NotifiedProblems:
                 continue  # the next run names it
             if report.outcome is RunOutcome.FAILED if problem.needs_attention else problem.is_outage:
                 kept[key] = replace(kept[key], failed_by=report.run_id, failed_at=now)
-        return NotifiedProblems(kept)
+        return NotifiedProblems(kept, report.covered_delegations if report.is_daily else self.delegations)
 
     def _is_news(self, problem: Problem) -> bool:
         known = self.problems.get(problem.key)

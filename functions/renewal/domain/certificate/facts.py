@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -23,6 +24,7 @@ from renewal.domain.errors import (
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import key_type_of, public_key_bytes
 
+Extension = TypeVar("Extension", bound=x509.ExtensionType)
 LIBRARY_ERRORS = (
     ValueError,
     TypeError,
@@ -90,20 +92,13 @@ class Certificate:
     @property
     def names(self) -> tuple[str, ...]:
         """DNS names of the subjectAltName extension, lower case; common names are ignored (RFC 9525 §2)."""
-        try:
-            extension = self.x509.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        except x509.ExtensionNotFound:
-            return ()
-        return tuple(name.lower() for name in extension.value.get_values_for_type(x509.DNSName))
+        names = self._extension(x509.SubjectAlternativeName)
+        return tuple(name.lower() for name in names.get_values_for_type(x509.DNSName)) if names else ()
 
     @property
     def extended_key_usages(self) -> frozenset[str]:
         """Dotted object identifiers; empty when the extension is absent."""
-        try:
-            extension = self.x509.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-        except x509.ExtensionNotFound:
-            return frozenset()
-        return frozenset(usage.dotted_string for usage in extension.value)
+        return frozenset(usage.dotted_string for usage in self._extension(x509.ExtendedKeyUsage) or ())
 
     @property
     def is_for_servers(self) -> bool:
@@ -120,19 +115,20 @@ class Certificate:
     @property
     def is_authority(self) -> bool:
         """Whether it may issue certificates (RFC 5280 §4.2.1.9)."""
-        try:
-            return self.x509.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-        except x509.ExtensionNotFound:
-            return False
+        constraints = self._extension(x509.BasicConstraints)
+        return constraints is not None and constraints.ca
 
     @property
     def key_usages(self) -> frozenset[str]:
         """The bits of the keyUsage extension in ACM's names (RFC 5280 §4.2.1.3); empty when it is absent."""
+        usage = self._extension(x509.KeyUsage)
+        return frozenset(acm_name for name, acm_name in _KEY_USAGE_BITS.items() if usage and getattr(usage, name))
+
+    def _extension(self, kind: type[Extension]) -> Extension | None:
         try:
-            usage = self.x509.extensions.get_extension_for_class(x509.KeyUsage).value
+            return self.x509.extensions.get_extension_for_class(kind).value
         except x509.ExtensionNotFound:
-            return frozenset()
-        return frozenset(acm_name for name, acm_name in _KEY_USAGE_BITS.items() if getattr(usage, name))
+            return None
 
     @property
     def is_self_signed(self) -> bool:

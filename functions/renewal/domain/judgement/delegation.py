@@ -11,9 +11,8 @@ from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import WITHDRAWN, Judgement
 from renewal.domain.judgement.problem import OUTAGES, Problem, problem_of
 from renewal.domain.service.state import service_findings
-from renewal.domain.setup.finding import Finding, finding_from
+from renewal.domain.setup.finding import Finding, finding_from, finding_in_scm
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.domain.setup.scm_menu import screen_of
 from renewal.domain.setup.withdrawal import open_revocations
 
 
@@ -59,7 +58,7 @@ def _failed(failure: Failure | None, judgements: Collection[Judgement]) -> Itera
     if failure is None:
         return
     error = error_named(failure.error)
-    found = Finding(failure.error, "error", error.actor, failure.text, screen=screen_of(failure.error))
+    found = finding_in_scm(failure.error, "error", error.actor, failure.text)
     if failure.error in OUTAGES and all(judgement.can_wait for judgement in judgements):
         expiries = [judgement.certificate.served.not_after for judgement in judgements if judgement.certificate.served]
         first = min(expiries, default=None)

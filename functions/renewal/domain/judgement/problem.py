@@ -14,7 +14,7 @@ from renewal.domain.judgement.command import command_for
 from renewal.domain.names import permits
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.domain_checks import DOMAIN_CODES, is_cut, lists
-from renewal.domain.setup.finding import SECURITY, Finding, Severity
+from renewal.domain.setup.finding import RANKS, SECURITY, Finding, Severity
 
 OUTAGES = frozenset({ScmUnavailable.__name__, StoreUnavailable.__name__})
 """Codes of errors that end without an action of the operator or the RAO; after AnswerLost, an order may exist."""
@@ -48,6 +48,7 @@ _CONSEQUENCES = {
     **dict.fromkeys(("ServedNotListed", "ServedReplaced", "ServedRevoked"), Consequence.REVOKED),
     **dict.fromkeys(
         (
+            "CredentialUntried",
             "InspectionIncomplete",
             "MoreFindings",
             "NotVerified",
@@ -120,9 +121,6 @@ class Problem:
         return RANKS[self.severity], self.act_by or date.min, self.key, self.text
 
 
-RANKS: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
-
-
 def severity_at(finding: Finding, today: date, times: ActingTimes) -> Severity:
     """Return the severity of *finding* on *today*: from the last day to begin acting, a warning is an error."""
     is_late = finding.due is not None and today >= times.last_day(finding.actor, finding.due)
@@ -168,6 +166,8 @@ def _consequence(finding: Finding, affected: Iterable[ManagedCertificate]) -> tu
     if finding.due and finding.code not in OUTAGES:
         return Consequence.ORDERS_STOP, finding.due
     served = [each.served for each in affected]
-    if not served or None in served:
+    if not served:  # there is none, or its record cannot be read
+        return Consequence.ORDERS_STOP, None
+    if None in served:
         return Consequence.NO_CERTIFICATE, None
     return Consequence.EXPIRES, min(each.not_after.date() for each in served if each)

@@ -1,4 +1,4 @@
-"""What an inspection leaves to the report of its run, so that the report need not read what is in order."""
+"""What an inspection leaves to report and notify of its run, so that they need not read what is in order."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Self
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import judge
 from renewal.domain.judgement.delegation import problems_of
+from renewal.domain.notices.notice import Notices
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION
 from renewal.domain.setup.inspection import DelegationRecord
@@ -28,6 +29,8 @@ class DelegationSummary:
     first_expiry: datetime | None = None
     """When the first of the certificates expires; None while none is stored."""
     password_expires: date | None = None
+    concerns_rao: bool = True
+    """Whether a notice to the RAO may be due, or the record of the notices is to be changed."""
 
     @classmethod
     def of(
@@ -43,11 +46,16 @@ class DelegationSummary:
         problems = problems_of(record.delegation.name, record, judged, now, times)
         others = [each for each in judged if each.certificate.spec.name not in worked_on]
         is_left = any(set(FOUND_BY_INSPECTION) & set(each.decision.causes) for each in others)
+        notices = record.notices or Notices()
+        is_of_rao = any(problem.actor == "rao" for problem in problems)
+        # A replacement rule, which no inspection reads, makes an obstacle a problem.
+        is_of_rao = is_of_rao or any(each.obstacle and each.obstacle.actor == "rao" for each in judged)
         expiries = [each.certificate.served.not_after for each in others if each.certificate.served]
         return cls(
             is_quiet=not is_left and all(problem.certificate in worked_on for problem in problems),
             first_expiry=min(expiries, default=None),
             password_expires=record.inspection.password_expires if record.inspection else None,
+            concerns_rao=is_of_rao or bool(notices.topics) or notices.is_report_due(now),
         )
 
 

@@ -8,11 +8,14 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from renewal.domain.errors import shortened
+from renewal.domain.notices.month import month_before
 
 MOST_SENT = 60
 """Notices that are kept of each delegation, the newest; a delegation has one a day at most, and the monthly report."""
 MOST_CODES = 8
 """Codes that are kept of a notice."""
+REPORT_DAYS = 7
+"""The report is sent on the first of the month, or by the next daily run up to this day."""
 
 
 class NoticeKind(StrEnum):
@@ -118,6 +121,10 @@ class Notices:
             notice.kind is NoticeKind.REPORT and month in notice.codes and notice.outcome is not MailOutcome.REFUSED
             for notice in self.sent
         )
+
+    def is_report_due(self, now: datetime) -> bool:
+        """Return whether the report of the month before *now* is to be sent."""
+        return now.day <= REPORT_DAYS and not self.has_report(str(month_before(now)))
 
     def undelivered(self, address: str) -> Notice | None:
         """Return the last mail to *address* unless SES has sent it and it did not bounce; None: no mail is missing."""

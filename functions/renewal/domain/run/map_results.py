@@ -23,6 +23,15 @@ class _Caught:
     error: str = field(default="Unknown", metadata={"stored": "Error"})
     cause: str = field(default="", metadata={"stored": "Cause"})
 
+    def failure(self) -> Failure:
+        """Return it with the sentence alone."""
+        try:
+            document = json.loads(self.cause)
+        except ValueError:
+            document = {}
+        text = document.get("errorMessage", "") if isinstance(document, Mapping) else ""
+        return Failure(self.error, shortened(str(text or self.cause)))
+
 
 @dataclass(frozen=True, slots=True)
 class _Certificate:
@@ -76,7 +85,7 @@ def _read_child(
         return
     output = _read(_Output, _json(child, "Output"), f"the output of delegation {delegation}")
     if failures is results.delegations:
-        failures[delegation] = _failure(output.error)
+        failures[delegation] = output.error.failure() if output.error else None
     if output.summary:
         results.summaries[delegation] = output.summary
     for document in output.certificates:
@@ -93,25 +102,13 @@ def _certificate(path: str, document: Mapping[str, Any]) -> CertificateResult:
         found = _read(_Certificate, document, f"the result of {path}")
     except PlanUnreadable as error:
         return CertificateResult(ResultStatus.FAILED, failure=_unreadable(error))
-    return CertificateResult(found.status, found.ssl_id or None, found.token, _failure(found.error))
+    failed = found.error.failure() if found.error else None
+    return CertificateResult(found.status, found.ssl_id or None, found.token, failed)
 
 
 def failure(error: Mapping[str, Any]) -> Failure:
     """Read what a Catch caught: `{"Error", "Cause"}`. Raises PlanUnreadable."""
-    return _failure_of(_read(_Caught, error, "an error in the results of the run"))
-
-
-def _failure(caught: _Caught | None) -> Failure | None:
-    return _failure_of(caught) if caught else None
-
-
-def _failure_of(caught: _Caught) -> Failure:
-    try:
-        document = json.loads(caught.cause)
-    except ValueError:
-        document = {}
-    text = document.get("errorMessage", "") if isinstance(document, Mapping) else ""
-    return Failure(caught.error, shortened(str(text or caught.cause)))
+    return _read(_Caught, error, "an error in the results of the run").failure()
 
 
 def _unreadable(error: PlanUnreadable) -> Failure:

@@ -35,7 +35,21 @@ _URGENT = frozenset({Cause.ASKED, Cause.LAST_RESORT, Cause.EXPIRED, Cause.REVOKE
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class _Payload:
+    """What one state gives to the next."""
+
+    @classmethod
+    def parse(cls, event: object) -> Self:
+        """Raises PlanUnreadable that names the member that is missing or of a wrong type."""
+        return _read(cls, event)
+
+    def payload(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return records.to_json(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Task(_Payload):
     """One due certificate of one run."""
 
     run_id: str
@@ -48,23 +62,14 @@ class Task:
     reason: str = ""
     """Why the run was started, in the operator's words; empty for the daily run."""
 
-    @classmethod
-    def parse(cls, event: object) -> Self:
-        """Raises PlanUnreadable that names the member that is missing or of a wrong type."""
-        return _read(cls, event)
-
     @property
     def may_wait(self) -> bool:
         """Whether it is ordered for a replacement rule alone, and not for what is urgent without one."""
         return Cause.REPLACEMENT in self.causes and _URGENT.isdisjoint(self.causes)
 
-    def payload(self) -> dict[str, Any]:
-        """Return it as JSON."""
-        return records.to_json(self)
-
 
 @dataclass(frozen=True, slots=True)
-class DelegationTask:
+class DelegationTask(_Payload):
     """One delegation of one run with its due certificates."""
 
     run_id: str
@@ -88,7 +93,7 @@ class DelegationTask:
 
     @classmethod
     def parse(cls, event: object) -> Self:
-        """Raises PlanUnreadable that names the member that is missing or of a wrong type."""
+        """Read also what all certificates share. Raises PlanUnreadable."""
         source, entries = _object(event), _object(event).get("certificates", [])
         if not isinstance(entries, list):
             msg = f"a plan item's 'certificates' is a {type(entries).__name__}, not a list"
@@ -105,7 +110,7 @@ class DelegationTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(_Payload):
     """How far one certificate has come in one run."""
 
     run_id: str
@@ -116,15 +121,6 @@ class Progress:
     status: str
     started_at: datetime | None = None
     """When the run started, in an order that is to be polled; None in the result of enroll."""
-
-    @classmethod
-    def parse(cls, event: object) -> Self:
-        """Raises PlanUnreadable that names the member that is missing or of a wrong type."""
-        return _read(cls, event)
-
-    def payload(self) -> dict[str, Any]:
-        """Return it as JSON."""
-        return records.to_json(self)
 
 
 def _read(kind: type[T], event: object, **given: Any) -> T:

@@ -232,6 +232,12 @@ class RunReport:
         return frozenset(delegations | {row.path for row in self.certificates if row.outcome in done})
 
     @property
+    def covered_delegations(self) -> tuple[str, ...]:
+        """The delegations of the run, by name, without those that were retired during it."""
+        kept = (row.delegation for row in self.delegations if row.outcome is not DelegationOutcome.REMOVED)
+        return tuple(sorted((*kept, *self.quiet_delegations)))
+
+    @property
     def refused(self) -> tuple[DelegationRow, ...]:
         """The delegations whose account SCM refused."""
         return tuple(row for row in self.delegations if row.error in CREDENTIAL_ERRORS)

@@ -18,6 +18,7 @@ from renewal.domain.errors import ChainBroken, shortened
 from renewal.domain.keypair import requested_key_fingerprint
 from renewal.domain.names import is_for
 from renewal.domain.order import ManagedCertificate, OrderStatus
+from renewal.domain.service.state import expected_certificate
 
 REPORT_COUNTS = timedelta(days=2)
 """A host reports at least once a day (docs/servers.md); after two days without a report it may present anything."""
@@ -68,10 +69,10 @@ class Expected:
     @classmethod
     def of(cls, certificate: ManagedCertificate, former: Callable[[], Collection[str]]) -> Self:
         """Return the expectation for what the stores have of *certificate*; without that, no endpoint fulfils it."""
-        served, order = certificate.served, certificate.order
+        expected, order = expected_certificate(certificate), certificate.order
         is_issued = order is not None and order.status is OrderStatus.ISSUED
         key = requested_key_fingerprint(order.csr) if order and is_issued else ""
-        return cls(served.serial, served.key_fingerprint, former, key) if served else cls("", "", former)
+        return cls(expected.serial, expected.key_fingerprint, former, key) if expected else cls("", "", former, key)
 
     def is_met_by(self, serial: str, key_fingerprint: str) -> bool:
         """Compare by public key: it was made for one order only."""

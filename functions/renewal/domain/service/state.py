@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceRecord, ServiceState
-from renewal.domain.order import ManagedCertificate
+from renewal.domain.errors import ChainBroken
+from renewal.domain.order import ManagedCertificate, StoredCertificate
 from renewal.domain.setup.finding import Finding, Severity
 
 NOT_SERVED, NOT_VERIFIED = "NotServed", "NotVerified"
@@ -32,10 +34,26 @@ def service_state(certificate: ManagedCertificate, now: datetime) -> ServiceStat
     return ServiceState.SERVED if observed and _is_everywhere(certificate, observed) else ServiceState.PARTLY
 
 
+def expected_certificate(certificate: ManagedCertificate) -> StoredCertificate | None:
+    """Return the certificate that endpoints are to present; None before a store has one.
+
+    It is that of the open order where a store has it, and no store still has the one before: of a first order, and of
+    one that is open only because its event was not published.
+    """
+    order, served = certificate.order, certificate.served
+    if order is None or not order.held_in or (served and certificate.lacking):
+        return served
+    from renewal.domain.stored_certificate import stored_certificate  # noqa: PLC0415 - imports cryptography
+
+    with suppress(ChainBroken):  # an item that was edited; collect reports it
+        return stored_certificate(order, certificate, order.held_in, order.issued_at or order.posted_at)
+    return served
+
+
 def current_service(certificate: ManagedCertificate) -> ServiceRecord | None:
-    """Return the record, if it is about the certificate that the stores have now."""
-    record, served = certificate.service, certificate.served
-    return record if record and served and record.serial == served.serial else None
+    """Return the record, if it is about the certificate that endpoints are to present now."""
+    record, expected = certificate.service, expected_certificate(certificate)
+    return record if record and expected and record.serial == expected.serial else None
 
 
 def service_after(certificate: ManagedCertificate, observations: Iterable[Observation], now: datetime) -> ServiceRecord:
@@ -43,8 +61,8 @@ def service_after(certificate: ManagedCertificate, observations: Iterable[Observ
 
     An address that is as before keeps its `since`.
     """
-    served, before = certificate.served, current_service(certificate)
-    serial, stored_at = (served.serial, served.stored_at) if served else ("", now)
+    expected, before = expected_certificate(certificate), current_service(certificate)
+    serial, stored_at = (expected.serial, expected.stored_at) if expected else ("", now)
     known = {observation.place: observation for observation in before.observations} if before else {}
     dated = [_dated(observation, known.get(observation.place)) for observation in observations]
     most = _MOST_TEXT // max(len(dated), 1)
@@ -105,10 +123,10 @@ def _not_verified(certificate: ManagedCertificate) -> Finding:
 
 
 def _is_outdated(certificate: ManagedCertificate, now: datetime) -> bool:
-    served, record = certificate.served, current_service(certificate)
-    if served is None or not certificate.spec.served_at:
+    expected, record = expected_certificate(certificate), current_service(certificate)
+    if expected is None or not certificate.spec.served_at:
         return False
-    return now - (record.observed_at if record else served.stored_at) > VERIFICATION_COUNTS
+    return now - (record.observed_at if record else expected.stored_at) > VERIFICATION_COUNTS
 
 
 def _hours(certificate: ManagedCertificate, now: datetime) -> float | None:
@@ -116,13 +134,18 @@ def _hours(certificate: ManagedCertificate, now: datetime) -> float | None:
 
     None when they are unknown: no order of ours issued it, or it may have been served long before it was verified.
     """
-    served, before = certificate.served, current_service(certificate)
+    expected, before = expected_certificate(certificate), current_service(certificate)
     if before and before.hours is not None:
         return before.hours
-    if served is None or served.issued_at is None:
+    if expected is None or expected.issued_at is None:
         return None
-    is_first = before.unserved_since == served.stored_at if before else now - served.stored_at < _FIRST
-    return round((now - served.issued_at) / timedelta(hours=1), 2) if is_first else None
+    is_first = _was_never_served(before, expected) if before else now - expected.stored_at < _FIRST
+    return round((now - expected.issued_at) / timedelta(hours=1), 2) if is_first else None
+
+
+def _was_never_served(record: ServiceRecord, expected: StoredCertificate) -> bool:
+    """A record that was begun before all stores had the certificate counts from an earlier time."""
+    return record.unserved_since is not None and record.unserved_since <= expected.stored_at
 
 
 def _grace(certificate: ManagedCertificate) -> timedelta:

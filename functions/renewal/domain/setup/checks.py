@@ -15,9 +15,8 @@ from renewal.domain.errors import (
 )
 from renewal.domain.setup.check_result import CheckResult, SetupStep, failed, manual, passed, suspected, warning
 from renewal.domain.setup.domain_checks import domain_results
-from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.finding import Finding, finding_in_scm
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.domain.setup.scm_menu import screen_of
 from renewal.domain.setup.snapshot import Account, Department, Section, Snapshot, is_for_ssl
 
 ROLE = "DRAO_SSL"
@@ -138,7 +137,7 @@ def refused_login(error: NeedsAttention) -> tuple[Finding, ...]:
         "one of steps 5 to 8 is wrong, and SCM does not report which: check whether the account is locked or "
         "suspended, whether its password has expired or is still temporary, and whether the access list has our address"
     )
-    return (Finding("LoginRefused", "error", "rao", text, screen=screen_of("LoginRefused")),)
+    return (finding_in_scm("LoginRefused", "error", "rao", text),)
 
 
 _REFUSED = (

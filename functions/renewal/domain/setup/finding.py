@@ -46,16 +46,28 @@ class Finding:
         return self.code in SECURITY
 
 
+def finding_in_scm(
+    code: str,
+    severity: Severity,
+    actor: Actor,
+    text: str,
+    certificate: str = "",
+    due: date | None = None,
+    about: str = "",
+) -> Finding:
+    """Return a finding with the screen on which its fault is fixed."""
+    return Finding(code, severity, actor, text, certificate, due, screen_of(code), about)
+
+
 def finding_from(error: NeedsAttention, certificate: str = "") -> Finding:
     """Return *error* as a finding."""
-    code = type(error).__name__
-    return Finding(code, "error", error.actor, str(error), certificate, screen=screen_of(code))
+    return finding_in_scm(type(error).__name__, "error", error.actor, str(error), certificate)
 
 
 MOST = 100  # findings that are stored: a fault that affects a thousand certificates is one fault
 LONGEST = 1_000  # characters of a finding's text; a hundred of them are a quarter of what an item may hold
 LONGEST_ABOUT = 200
-_RANKS: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
+RANKS: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
 
 def sorted_and_capped(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -75,4 +87,4 @@ def _shortened(finding: Finding) -> Finding:
 
 def _urgency(finding: Finding) -> tuple[int, date, str, str, str]:
     due = finding.due or date.min
-    return _RANKS[finding.severity], due, finding.code, finding.certificate, finding.text
+    return RANKS[finding.severity], due, finding.code, finding.certificate, finding.text

@@ -16,8 +16,7 @@ from renewal.domain.errors import Actor, shortened
 from renewal.domain.names import without_added
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, ended
 from renewal.domain.order_search import SearchedOrder, known_ids
-from renewal.domain.setup.finding import ORDER_NOT_OURS, Finding
-from renewal.domain.setup.scm_menu import screen_of
+from renewal.domain.setup.finding import ORDER_NOT_OURS, Finding, finding_in_scm
 from renewal.domain.setup.snapshot import ReportedCertificate
 
 MOST = 10  # that are kept and reported one by one; the others are counted
@@ -164,7 +163,7 @@ def foreign_findings(found: ForeignOrders, *, is_first: bool) -> Iterator[Findin
 
 
 def _finding(text: str, actor: Actor, certificate: str = "", about: str = "") -> Finding:
-    return Finding(ORDER_NOT_OURS, "error", actor, text, certificate, screen=screen_of(ORDER_NOT_OURS), about=about)
+    return finding_in_scm(ORDER_NOT_OURS, "error", actor, text, certificate, about=about)
 
 
 def _described(order: ForeignOrder) -> str:

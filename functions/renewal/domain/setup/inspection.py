@@ -138,6 +138,6 @@ class DelegationRecord:
 
 
 def record_missing(delegation: str) -> RecordUnreadable:
-    """Return the error of certificates whose delegation has no record."""
-    text = f"the order book has certificates of '{delegation}' and no item of the delegation: apply its file again"
+    """Return the error of a delegation that was not retired and has no record."""
+    text = f"the order book has no item of '{delegation}', which was not retired: apply its file again"
     return RecordUnreadable(text, delegation=delegation)

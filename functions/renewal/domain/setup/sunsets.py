@@ -8,8 +8,7 @@ from datetime import date, datetime, timedelta
 from renewal.domain.calendar import CLIENT_AUTH, METHOD_SUNSETS, is_method
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.domain_checks import some
-from renewal.domain.setup.finding import Finding, Severity
-from renewal.domain.setup.scm_menu import screen_of
+from renewal.domain.setup.finding import Finding, Severity, finding_in_scm
 from renewal.domain.setup.snapshot import DelegatedName
 
 METHOD_NOTICE = timedelta(days=365)
@@ -29,16 +28,8 @@ def method_findings(delegated: Iterable[DelegatedName], now: datetime) -> Iterat
                 f"{some(names)}: {sunset.subject} ends on {sunset.ends} ({sunset.source}), and no certificate is "
                 "issued on such a validation from then on; validate by DNS instead, with the record that SCM shows"
             )
-            code = "DcvMethodEnding"
-            yield Finding(
-                code,
-                _severity(sunset.ends, now),
-                "rao",
-                text,
-                due=sunset.ends,
-                screen=screen_of(code),
-                about=sunset.method,
-            )
+            severity = _severity(sunset.ends, now)
+            yield finding_in_scm("DcvMethodEnding", severity, "rao", text, due=sunset.ends, about=sunset.method)
 
 
 def client_auth_findings(renewals: Iterable[tuple[ManagedCertificate, date]], now: datetime) -> Iterator[Finding]:

@@ -13,9 +13,8 @@ from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.due import Cause
 from renewal.domain.order import ManagedCertificate, StoredCertificate
-from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.finding import Finding, finding_in_scm
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.domain.setup.scm_menu import screen_of
 from renewal.domain.setup.snapshot import ReportedCertificate, Section, Snapshot
 
 LISTED_AFTER = timedelta(days=1)
@@ -88,15 +87,7 @@ def open_revocations(
             f"the certificate ({number}serial {printed_serial(request.serial)}) for {', '.join(request.names)} is not "
             f"revoked in SCM; its revocation was requested on {request.requested_at:%Y-%m-%d}: {request.reason_code}"
         )
-        yield Finding(
-            NOT_REVOKED,
-            "error",
-            "rao",
-            text,
-            name,
-            screen=screen_of(NOT_REVOKED),
-            about=request.serial,
-        )
+        yield finding_in_scm(NOT_REVOKED, "error", "rao", text, name, about=request.serial)
 
 
 def _requests(

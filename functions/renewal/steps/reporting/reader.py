@@ -49,17 +49,29 @@ class ReportReader:
     password_notice: timedelta
     """How long before a password expires its delegation is read although it is in order."""
 
-    def __call__(self, facts: PlanFacts, results: RunResults, now: datetime) -> Iterator[DelegationRead]:
-        """Yield every delegation of the run, in the order of the plan."""
+    def __call__(
+        self, facts: PlanFacts, results: RunResults, now: datetime, before: Collection[str] = ()
+    ) -> Iterator[DelegationRead]:
+        """Yield every delegation of the run, in the order of the plan.
+
+        After them, in a daily run, those of the last one (*before*) that the plan lacks and that were not retired.
+        """
         paths = self._paths(facts, results, now)
-        for start in range(0, len(facts.delegations), _BATCH):
-            names = facts.delegations[start : start + _BATCH]
+        delegations = (*facts.delegations, *(self._lost(facts, before) if facts.is_daily else ()))
+        for start in range(0, len(delegations), _BATCH):
+            names = delegations[start : start + _BATCH]
             quiet = {} if facts.narrowed else dict(self._quiet(names, results, now.date()))
             yield from self._batch(names, quiet, paths)
 
     def is_near(self, password_expires: date | None, today: date) -> bool:
         """Return whether the operator is to be notified of a password that expires on *password_expires*."""
         return password_expires is not None and password_expires - today <= self.password_notice
+
+    def _lost(self, facts: PlanFacts, before: Collection[str]) -> list[str]:
+        # Without a memory, what the index has lost is found by its certificates, if it has these.
+        known = before or (path.delegation for path in self.book.every_certificate())
+        missing = set(known) - set(facts.delegations)
+        return sorted(missing - set(self.book.retired_among(missing)))
 
     def _paths(self, facts: PlanFacts, results: RunResults, now: datetime) -> _Paths:
         """The certificates that may be other than their inspection left them, or that no inspection judges."""
@@ -87,20 +99,17 @@ class ReportReader:
                 read = worked_on.get(name, Listing())
                 yield DelegationRead(name, records.get(name), read, quiet[name])
             else:
-                yield _whole(name, records[name], self.book.certificates(name))
+                yield DelegationRead(name, records[name], self.book.certificates(name))
 
     def _records(self, names: Sequence[str]) -> Mapping[str, Record]:
         found = self.book.load_delegations(names)
-        missing: dict[str, Record] = {name: UnknownDelegation(name) for name in names}
-        unreadable = {error.delegation: error for error in found.unreadable}
-        return missing | {record.delegation.name: record for record in found} | unreadable
-
-
-def _whole(name: str, record: Record, certificates: Listing[ManagedCertificate]) -> DelegationRead:
-    """A delegation that was retired has no certificates: with one, its item was lost."""
-    if isinstance(record, UnknownDelegation) and (certificates or certificates.unreadable):
-        record = record_missing(name)
-    return DelegationRead(name, record, certificates)
+        records: dict[str, Record] = {record.delegation.name: record for record in found}
+        records |= {error.delegation: error for error in found.unreadable}
+        missing = [name for name in names if name not in records]
+        retired = self.book.retired_among(missing)
+        return records | {
+            name: UnknownDelegation(name) if name in retired else record_missing(name) for name in missing
+        }
 
 
 def _by_delegation(found: Listing[ManagedCertificate]) -> Mapping[str, Listing[ManagedCertificate]]:

@@ -40,7 +40,7 @@ class Stores:
         Raises KeyLost before anything is stored, or `error_of` the failures after everything was tried.
         """
         failures: Failures = {}
-        order = self._put_missing(order, chain, certificate, failures)
+        order, pointer = self._put_missing(order, chain, certificate, failures)
         # Another run goes on with the order, and may have announced more than this one knows. S3's is of its pointer.
         if any(isinstance(error, OrderConflict) and store != S3 for store, error in failures.items()):
             raise error_of(failures)
@@ -51,16 +51,19 @@ class Stores:
                 self.announcer.renewed(order, stored, previous)
         if S3 in held:
             with _failure_noted(failures, "replaced keys in s3"):
-                self.objects.erase_replaced_keys(order.delegation, order.certificate, stored.serial)
+                self.objects.erase_replaced_keys(order.delegation, order.certificate, stored.serial, pointer)
         if failures:
             self._keep_open(order, stored, certificate, failures)
         self.transitions.finish(order, stored, previous, notes, read=certificate)
         return stored
 
-    def _put_missing(self, order: Order, chain: Chain, certificate: ManagedCertificate, failures: Failures) -> Order:
-        missing = [store for store in certificate.spec.stores if store not in order.stores]
+    def _put_missing(
+        self, order: Order, chain: Chain, certificate: ManagedCertificate, failures: Failures
+    ) -> tuple[Order, str]:
+        """Return the order, and the version of S3's pointer when it was written."""
+        missing, pointer = [store for store in certificate.spec.stores if store not in order.stores], ""
         if not missing:
-            return order
+            return order, pointer
         key = self.opener.open(
             order.sealed_key, delegation=order.delegation, certificate=order.certificate, token=order.token
         )
@@ -69,10 +72,10 @@ class Stores:
             region = store.removeprefix(ACM)
             with _failure_noted(failures, store):
                 if store == S3:
-                    self.objects.put(pair)
+                    pointer = self.objects.put(pair)
                 elif region not in order.arns:
                     order = self._import(order, pair, region, certificate.arn_in(region, order.key_type))
-        return order
+        return order, pointer
 
     def _import(self, order: Order, pair: Pair, region: str, arn: str | None) -> Order:
         """Import into one region; a first import is claimed, since ACM would make a second ARN without an error."""

@@ -22,16 +22,18 @@ from certmandate.views.notices import notice_documents, notice_lines
 from certmandate.views.printing import print_json, print_left_out, print_line
 from certmandate.views.rao_report import document, finding_document, page
 from renewal.domain.delegation import LANGUAGES
+from renewal.domain.notices.month import month_before, month_named
+from renewal.domain.order import FinishedOrder, ManagedCertificate
+from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.mail.asks import Ask, asks_of, listed
 from renewal.mail.findings_mail import findings_mail
 from renewal.mail.mail import Mail
-from renewal.mail.rao_report import Proof, month_before, month_named, rao_report
+from renewal.mail.rao_report import Proof, rao_report
+from renewal.ports.order_book import Listing
 
 if TYPE_CHECKING:
     from certmandate.deployment import Deployment
-    from renewal.domain.order import FinishedOrder, ManagedCertificate
-    from renewal.ports.order_book import Listing
 
 ThirdPartyOption = Annotated[
     str,
@@ -143,8 +145,6 @@ def acknowledge_command(
 
     They are no longer reported as OrderNotOurs. The record is never changed, and the RAO's report has it.
     """
-    from renewal.domain.setup.foreign_orders import Acknowledgement
-
     with to_change(context) as deployment:
         inspection = deployment.book.delegation(name).inspection
         found = inspection.foreign.noticed if inspection and inspection.foreign else ()

@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 from certmandate.deployment import Deployment, read_stored
 from certmandate.views import printing
 from certmandate.views.printing import printer
+from certmandate.views.replacement import progress as progress_view
+from renewal.domain.judgement.replacement_progress import progress_of
 
 
 def print_status(deployment: Deployment, *, as_json: bool) -> bool:
     """Print the progress of every rule; return whether one will not make its deadline."""
-    from certmandate.views.replacement import progress as progress_view
-    from renewal.domain.judgement.replacement_progress import progress_of
-
     book, stored, now = deployment.book, read_stored(deployment), datetime.now(UTC)
     rules = book.all_replacements()
     printing.print_left_out((*rules.unreadable, *stored.unreadable))

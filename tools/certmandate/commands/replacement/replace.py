@@ -16,15 +16,22 @@ from certmandate.completion import delegation_names
 from certmandate.deployment import Deployment, deployed, read_stored, to_change
 from certmandate.exit import NEEDS_ATTENTION, Refused
 from certmandate.options import JsonOption, YesOption, confirm
+from certmandate.replacement_planning.capacity import PlanningLimits
+from certmandate.replacement_planning.plan import ReplacementPlan, limits_of, plan_of
 from certmandate.views import printing
 from certmandate.views.printing import printer
 from certmandate.views.replacement import plan as plan_view
+from renewal.domain.certificate.serial import normalised_serial
+from renewal.domain.replacement_rule import (
+    MOST_ORDERS_PER_DELEGATION,
+    MOST_ORDERS_PER_RUN,
+    MOST_SERIALS,
+    Caps,
+    ReplacementRule,
+)
 
 if TYPE_CHECKING:
     from certmandate.estate_changes import Stored
-    from certmandate.replacement_planning.capacity import PlanningLimits
-    from certmandate.replacement_planning.plan import ReplacementPlan
-    from renewal.domain.replacement_rule import Caps, ReplacementRule
 
 _FORMATS = ["%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]
 _SERIAL = re.compile(r"[0-9A-F]{1,40}")
@@ -98,8 +105,6 @@ def replace_command(
     again.
     `replace status` exits 1 when a rule will not make its deadline.
     """
-    from certmandate.replacement_planning.capacity import PlanningLimits
-
     asked = _Asked(issuer, issued_before, serials, tuple(delegation or ()), deadline, reason.strip())
     with deployed(context) if dry_run or action else to_change(context) as deployment:
         if action or cancel:
@@ -142,8 +147,6 @@ class _Asked:
 
     def rule(self, deployment: Deployment, caps: Caps | None, now: datetime) -> ReplacementRule:
         """Return the rule for it. Raises Refused, and UnknownDelegation."""
-        from renewal.domain.replacement_rule import ReplacementRule
-
         self._require_scope()
         for name in self.delegations:
             deployment.book.delegation(name)
@@ -178,9 +181,6 @@ class _Asked:
 
 def _serials(file: Path) -> frozenset[str]:
     """Read the serials of *file*, each once. Raises Refused with the first line that is none."""
-    from renewal.domain.certificate.serial import normalised_serial
-    from renewal.domain.replacement_rule import MOST_SERIALS
-
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -199,7 +199,6 @@ def _serials(file: Path) -> frozenset[str]:
 
 
 def _caps(deployment: Deployment, per_delegation: int | None, per_run: int | None) -> Caps | None:
-    from renewal.domain.replacement_rule import MOST_ORDERS_PER_DELEGATION, MOST_ORDERS_PER_RUN, Caps
 
     if per_delegation is None and per_run is None:
         return None
@@ -216,15 +215,12 @@ def _caps(deployment: Deployment, per_delegation: int | None, per_run: int | Non
 
 
 def _caps_of(deployment: Deployment) -> Caps:
-    from renewal.domain.replacement_rule import Caps
 
     return Caps(int(deployment.fact("OrdersPerDelegation")), int(deployment.fact("OrdersPerRun")))
 
 
 def _plan(deployment: Deployment, stored: Stored, rule: ReplacementRule, assumed: PlanningLimits) -> ReplacementPlan:
     """Return the plan. Raises Refused when the rule covers nothing."""
-    from certmandate.replacement_planning.plan import limits_of, plan_of
-
     printing.print_left_out(stored.unreadable)
     limits = limits_of(_caps_of(deployment), deployment.facts, assumed)
     plan = plan_of(rule, stored.delegations, stored.certificates.values(), limits, deployment.acting_times)

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import RenderableType
 
+from certmandate.replacement_planning.plan import ReplacementPlan
 from certmandate.views import printing
 from certmandate.views.printing import counted, minute
-
-if TYPE_CHECKING:
-    from certmandate.replacement_planning.plan import ReplacementPlan
-    from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.replacement_rule import ReplacementRule
 
 _SHOWN = 8  # of the certificates with one cause
 

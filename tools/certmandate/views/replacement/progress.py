@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -11,9 +11,7 @@ from rich.text import Text
 from certmandate.views import printing
 from certmandate.views.printing import counted, minute
 from renewal import records
-
-if TYPE_CHECKING:
-    from renewal.domain.judgement.replacement_progress import ReplacementProgress
+from renewal.domain.judgement.replacement_progress import ReplacementProgress
 
 
 def page(rules: Iterable[ReplacementProgress]) -> list[RenderableType]:

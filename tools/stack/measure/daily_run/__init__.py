@@ -1,1 +1,1 @@
-"""What the daily run's first and last step take, by the number of certificates, delegations and renewals."""
+"""What the functions that a daily run invokes once take, by the number of certificates, delegations and renewals."""

@@ -1,4 +1,4 @@
-"""Measure the ends of a daily run: `python -m stack.measure.daily_run [--size CERTIFICATES DELEGATIONS DUE]`.
+"""Measure what a daily run invokes once: `python -m stack.measure.daily_run [--size CERTIFICATES DELEGATIONS DUE]`.
 
 Each is one invocation of the shipped handler in a fresh process, as in the daily run, which comes once a day: with its
 imports and clients. AWS is answered by another process on loopback (`answers`), so processor time and memory are the
@@ -24,7 +24,7 @@ from renewal.settings import OFF, Settings
 from stack.measure.daily_run.answers import AUDIT, BUCKET, ORDERS, serving
 from stack.measure.daily_run.large_estate import RUN, LargeEstate, Size
 
-FUNCTIONS = ("check_expiry", "report")
+FUNCTIONS = ("check_expiry", "notify", "report")
 SIZES = (
     Size(1_000, 100, 1),
     Size(10_000, 1_000, 1),
@@ -90,9 +90,16 @@ def invoke(function: str) -> dict[str, float]:
     """Invoke a handler once; return what it took."""
     events: dict[str, dict[str, Any]] = {
         "check_expiry": {"run_id": RUN, "request": {}, "state_machine": "arn"},
+        "notify": {"run_id": RUN},
         "report": {"run_id": RUN, "verification": {}},
     }
-    context = SimpleNamespace(function_name="", memory_limit_in_mb=0, invoked_function_arn="", aws_request_id="")
+    context = SimpleNamespace(
+        function_name="",
+        memory_limit_in_mb=0,
+        invoked_function_arn="",
+        aws_request_id="",
+        get_remaining_time_in_millis=lambda: 600_000,
+    )
     handler = import_module(function).handler
     before = _cpu_seconds()
     handler(events[function], context)

@@ -1,4 +1,4 @@
-"""Answers the requests of check_expiry and report to DynamoDB, S3, Step Functions and SNS from an `LargeEstate`.
+"""Answers the requests of the measured functions to DynamoDB, S3, Step Functions and SNS from an `LargeEstate`.
 
 On loopback, in another process than the measured function. Pages are as long as DynamoDB's. Of what is written, only
 the objects of the run are kept.
@@ -16,7 +16,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from renewal import records
 from renewal.adapters.order_book import schema
+from renewal.adapters.runs import NOTIFIED
+from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.delegation import CertificatePath
 from stack.measure.daily_run.large_estate import RUN, LargeEstate, Wire
 
@@ -38,7 +41,9 @@ class Service(ThreadingHTTPServer):
     def __init__(self, estate: LargeEstate) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.estate = estate
-        self.objects: dict[str, bytes] = {}
+        # What the daily run before has left.
+        notified = records.to_json(NotifiedProblems(delegations=estate.delegations))
+        self.objects: dict[str, bytes] = {NOTIFIED: json.dumps(notified).encode()}
         self.calls: Counter[str] = Counter()
 
     @property

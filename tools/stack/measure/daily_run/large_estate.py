@@ -18,6 +18,8 @@ from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegati
 from renewal.domain.due import Cause, next_action
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.summary import DelegationSummary
+from renewal.domain.notices.month import month_before
+from renewal.domain.notices.notice import MailOutcome, Notice, NoticeKind, Notices
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, StoredCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
@@ -145,7 +147,13 @@ class LargeEstate:
             delegated=(entry,),
         )
         delegation = Delegation(name, f"University {name}", 1, (f"*.{name}.example",), f"rao@{name}.example")
-        return DelegationRecord(delegation, inspection)
+        return DelegationRecord(delegation, inspection, notices=Notices(sent=(self._report,)))
+
+    @cached_property
+    def _report(self) -> Notice:
+        """The report of the last month: on its first days, too, the run is an ordinary one."""
+        codes = (str(month_before(self.now)),)
+        return Notice("report", self.now, NoticeKind.REPORT, codes=codes, outcome=MailOutcome.SENT)
 
     @cached_property
     def rules(self) -> tuple[ReplacementRule, ...]:
