@@ -6,7 +6,7 @@ between shows that their runs change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,18 +15,18 @@ from multiprocessing import get_context
 from random import Random
 from typing import Any
 
-from campaign.evidence import Evidence
+from campaign.evidence import Evidence, Item
 from campaign.harness import Harness, freeze_garbage_collector
 from campaign.histories.disturbances import Disturbance, Step, drawn
 from campaign.histories.history import DAYS_TO_REST, History, Violated
 from campaign.histories.tenants import NEIGHBOUR, tenants
 from campaign.order_book_invariants import AT_REST, terms_are_permitted, violations
-from renewal.adapters.order_book.schema import delegation_record, managed_certificate
+from renewal.adapters.order_book.reader import DynamoDbOrderReader
+from renewal.adapters.order_book.table import Key, OrderTables
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.run.report import RunReport
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.ports.order_book import Listing
 
 YEARS = timedelta(days=3 * 365)
 REUSE_DAYS = (
@@ -131,13 +131,13 @@ class Years:
             if now < expiry <= renew_at:
                 yield max(self._day_of(expiry - MARGIN), self._day_of(self._half_of(certificate.spec.path)))
 
-    def _certificates(self) -> Iterator[tuple[ManagedCertificate, DelegationRecord | None]]:
+    def _certificates(self) -> Iterator[tuple[ManagedCertificate, DelegationRecord]]:
         """Those that this version can read."""
-        evidence = self.history.world
-        delegations = (item for item in evidence.items if item["item"] == "delegation")
-        records = {each.delegation.name: each for each in Listing.of(delegations, delegation_record)}
-        for certificate in Listing.of(evidence.of_kind("certificate"), lambda item: managed_certificate(item, None)):
-            yield certificate, records.get(certificate.spec.delegation)
+        items: Any = _Items(self.history.world.items)
+        reader = DynamoDbOrderReader(OrderTables(items, items))
+        for name in self.history.tenants:
+            record = reader.delegation(name)
+            yield from ((each, record) for each in reader.certificates(name))
 
     def _half_of(self, path: str) -> datetime:
         orders = [order for order in self.harness.played.simulator.orders if order.comments.endswith(f" {path}")]
@@ -230,6 +230,23 @@ class Years:
             could = [run for run in self.clear[event["delegation"]] if ends - tenth <= run < ends]
             if len(could) >= 2:
                 yield f"{path} expired on {ends:%Y-%m-%d}, and {len(could)} runs could have renewed it"
+
+
+@dataclass(frozen=True, slots=True)
+class _Items:
+    """The items of the order book as a table to read; without open orders, by which no date is decided."""
+
+    every: Sequence[Item]
+
+    def query(self, partition: str, prefix: str) -> Iterator[Item]:
+        """The items of a partition whose sort key begins with *prefix*."""
+        found = (each for each in self.every if each["delegation"] == partition and each["item"].startswith(prefix))
+        return (each for each in found if not each["item"].startswith("order#"))
+
+    def read(self, keys: Iterable[Key]) -> Mapping[Key, Item]:
+        """The items with these keys."""
+        wanted = set(keys)
+        return {key: each for each in self.every if (key := (each["delegation"], each["item"])) in wanted}
 
 
 def _is_in_advance(report: RunReport | None) -> bool:
