@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -67,12 +66,9 @@ def names() -> set[str]:
 
 def every_failure_has_a_cause(world: World) -> Iterator[str]:
     """What a report calls failed is explained by a fault, by an answer of SCM or AWS, or by an order that SCM ended."""
-    answered: dict[str, set[CauseKind]] = defaultdict(set)
-    for entry in filter(_is_error, world.ledger):
-        answered[entry.run_id] |= _causes(entry)
-    earlier: set[CauseKind] = set()
+    causes, earlier = _causes(world), set[CauseKind]()
     for run in world.runs:
-        present = answered[run.run_id] | ({_D} if run.is_disturbed else set())
+        present = causes[run.run_id]
         earlier |= present
         held = {row.path for row in run.report.certificates if row.outcome == "held"} if run.report else set()
         for where, error in run.report.failures() if run.report else ():
@@ -83,10 +79,13 @@ def every_failure_has_a_cause(world: World) -> Iterator[str]:
                 yield f"{run.run_id} reports {where} as {error}, and nothing in the world explains it"
 
 
-def _causes(error: LedgerEntry) -> set[CauseKind]:
-    if error.service != "scm":
-        return {_A}
-    return {_S, _L} if error.status == 401 else {_S}
+def _causes(world: World) -> Mapping[str, set[CauseKind]]:
+    """By run."""
+    causes = {run.run_id: {_D} if run.is_disturbed else set() for run in world.runs}
+    for error in filter(_is_error, world.ledger):
+        kinds = {_S, _L} if error.status == 401 else {_S}
+        causes.setdefault(error.run_id, set()).update(kinds if error.service == "scm" else {_A})
+    return causes
 
 
 def _is_error(entry: LedgerEntry) -> bool:
