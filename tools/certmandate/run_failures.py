@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from certmandate.judged_estate import JudgedEstate, judged_estate
+from certmandate.stored_credential.untried import is_untried, with_untried
 from renewal import records
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.errors import Failure, RecordUnreadable
@@ -37,12 +38,16 @@ def judged_with_runs(
     replacements: Iterable[ReplacementRule] = (),
     unreadable: Iterable[RecordUnreadable] = (),
 ) -> JudgedEstate:
-    """Return `judged_estate`, with the failures that only the reports of runs have; each names its run and time."""
+    """Return `judged_estate`, with the failures that only the reports of runs have; each names its run and time.
+
+    And with the credentials that were stored since the last inspections.
+    """
+    known = {name: with_untried(deployment, record) for name, record in delegations.items()}
     found, rules, damaged = tuple(certificates), tuple(replacements), tuple(unreadable)
 
     def judged(failures: Mapping[str, Failure]) -> JudgedEstate:
         return judged_estate(
-            delegations,
+            known,
             found,
             now,
             deployment.acting_times,
@@ -52,7 +57,7 @@ def judged_with_runs(
         )
 
     stored = judged({})
-    failures = dict(_failures(deployment, stored, delegations))
+    failures = dict(_failures(deployment, stored, known))
     return judged(failures) if failures else stored
 
 
@@ -114,7 +119,7 @@ def _failures(
 
 def _is_past(error: str, at: datetime, record: DelegationRecord | None) -> bool:
     inspection = record.inspection if record else None
-    return inspection is not None and inspection.supersedes(error, at)
+    return is_untried(record, error) or (inspection is not None and inspection.supersedes(error, at))
 
 
 def _rows(

@@ -121,6 +121,31 @@ def test_a_refused_login_is_repeated_only_after_a_question(sit: Sit, arguments: 
     assert desk.run(*arguments).exit_code == 0
 
 
+def test_a_credential_that_was_stored_since_takes_the_place_of_the_refusal(sit: Sit):
+    """The operator had done what was asked, and `status` went on asking for it, and the mail the RAO, until a run."""
+    desk = sit("idp:160")
+    desk.store_wrong_password()
+    desk.run("renew", "--all-due")
+    wrong, refused = desk.secret(), desk.document("status")
+
+    desk.run("credential", "univ", "--stdin", stdin=json.dumps(wrong))
+    untried, shown, mail = desk.document("status"), desk.document("show", "univ/idp"), desk.run("findings", "univ")
+    desk.run("check", "univ")
+    again = desk.document("status")
+
+    codes = [{each["code"] for each in found["delegations"][0]["findings"]} for found in (refused, untried, again)]
+    assert codes == [
+        {"CredentialRefused", "LoginRefused"},
+        {"CredentialUntried"},
+        {"CredentialRefused", "LoginRefused"},
+    ]
+    assert [found["certificates"][0]["state"] for found in (refused, untried, again)] == ["blocked", "due", "blocked"]
+    assert (refused["needs_person"], untried["needs_person"]) == (True, False)
+    assert shown["next"] == "the next run renews it (age)"
+    assert [each["command"] for each in shown["findings"]] == ["certmandate check univ"]
+    assert "nothing to do" in mail.stdout
+
+
 @pytest.mark.parametrize("where", ["inspection", "order"])
 def test_a_check_that_logs_in_ends_an_earlier_refusal(sit: Sit, where: str):
     """`check` passed with the new credential, and it and `status` printed for a day that renewals had stopped."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
 
-from certmandate.files.operator_action import OperatorAction
+from certmandate.files.operator_action import ActionKind, OperatorAction
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.reader import DynamoDbOrderReader, finished_orders
 from renewal.adapters.order_book.table import Item, Key
@@ -134,6 +134,12 @@ class OperatorReader(DynamoDbOrderReader):
         chosen = Listing(action for action in read if action.concerns(certificate))
         chosen.unreadable = read.unreadable
         return chosen
+
+    def credential_stored_at(self, delegation: str) -> datetime | None:
+        """Return when an operator last stored the delegation's credential; None when no row has it."""
+        rows = filter(number_of, self._audit.query(delegation, schema.ACTION_PREFIX))
+        stored = (row.at for row in Listing.of(rows, _action_from) if row.action is ActionKind.CREDENTIAL_STORED)
+        return max(stored, default=None)
 
     def unfinished_apply(self) -> datetime | None:
         """Return when the `apply` began that has not ended; None when there is none."""

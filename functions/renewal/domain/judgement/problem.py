@@ -48,6 +48,7 @@ _CONSEQUENCES = {
     **dict.fromkeys(("ServedNotListed", "ServedReplaced", "ServedRevoked"), Consequence.REVOKED),
     **dict.fromkeys(
         (
+            "CredentialUntried",
             "InspectionIncomplete",
             "MoreFindings",
             "NotVerified",
