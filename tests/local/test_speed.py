@@ -140,6 +140,29 @@ def test_a_query_reads_its_partition_and_an_index_reads_all(clients: tuple[Any, 
     assert found("due = :value", "x", IndexName="by-due") == [("a", "1"), ("b", "1")]
 
 
+def test_a_page_ends_by_the_size_that_its_items_have_now(clients: tuple[Any, Any]) -> None:
+    """The size of an item is kept, and that of an updated item is counted again; a page has 1 MB at most."""
+    table, _ = clients
+    large = {"M": {"text": {"S": "x" * 300_000}}}
+    for number in range(4):
+        table.put_item(TableName="orders", Item={**KEY, "item": {"S": str(number)}, "nested": large})
+    partition = {
+        "TableName": "orders",
+        "KeyConditionExpression": "delegation = :univ",
+        "ExpressionAttributeValues": {":univ": KEY["delegation"]},
+    }
+    assert [table.query(**partition)["Count"], table.scan(TableName="orders")["Count"]] == [3, 3]
+
+    table.update_item(
+        TableName="orders",
+        Key={**KEY, "item": {"S": "0"}},
+        UpdateExpression="SET nested = :small",
+        ExpressionAttributeValues={":small": NESTED},
+    )
+
+    assert [table.query(**partition)["Count"], table.scan(TableName="orders")["Count"]] == [4, 4]
+
+
 def test_versions_are_listed_by_prefix_in_pages(clients: tuple[Any, Any]) -> None:
     """Keys before and after the prefix, and a deleted key, are in the bucket too."""
     _, bucket = clients

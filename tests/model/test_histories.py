@@ -72,6 +72,20 @@ def test_a_few_random_histories_violate_nothing(harness: Harness) -> None:
     assert Histories.played == before + 3
 
 
+def test_a_violation_is_reported_that_does_not_occur_again(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hypothesis plays a failed history twice, and would end in an error of its own."""
+    shipped, violated = History.step, iter(["once"])
+
+    def step(history: History, name: str, **arguments: Any) -> Any:
+        history.require(list(violated))
+        return shipped(history, name, **arguments)
+
+    monkeypatch.setattr(History, "step", step)
+
+    with pytest.raises(Violated, match="once"):
+        play_on(harness, 1, seed=20261123)
+
+
 @pytest.mark.parametrize(("examples", "jobs"), [(2000, 3), (2000, 2), (3, 8), (1, 1)])
 def test_the_requested_number_of_histories_is_played(examples: int, jobs: int) -> None:
     """With any number of processes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import io
 import itertools
@@ -71,6 +72,8 @@ class Played:
     """Orders that SCM had until they were deleted in its portal."""
     disturbed: set[str] = field(default_factory=set)
     """Runs into which a fault was injected, or whose functions' clock was wrong."""
+    read: dict[int, tuple[Any, Mapping[str, Any]]] = field(default_factory=dict)
+    """What the tables held when they were read last: moto's item and its content, by the item's identity."""
 
 
 def freeze_garbage_collector() -> None:
@@ -257,8 +260,9 @@ class Harness:
             self.time.pass_seconds(DAY)
         return self.run(**request)
 
+    @functools.cached_property
     def machine(self) -> Any:
-        """Return the definition of the deployed state machine."""
+        """The definition of the deployed state machine."""
         states, arn = self.aws.client("stepfunctions"), self.aws.outputs["StateMachineArn"]
         return json.loads(states.describe_state_machine(stateMachineArn=arn)["definition"])
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from campaign.auditor.reports import EndedRun
 from campaign.auditor.world import World
 from campaign.interception.calls import LedgerEntry
 
@@ -58,6 +58,7 @@ _NO_FAILURE = {("dynamodb", 400), ("s3", 404), ("s3", 412)}
 """Answers by which a condition was not met, or nothing was found: concurrent runs get them, and must succeed."""
 
 
+@functools.cache
 def names() -> set[str]:
     """Return the errors that the runbook explains."""
     return set(re.findall(r"^#### (\w+)$", RUNBOOK.read_text(encoding="utf-8"), re.MULTILINE))
@@ -65,9 +66,9 @@ def names() -> set[str]:
 
 def every_failure_has_a_cause(world: World) -> Iterator[str]:
     """What a report calls failed is explained by a fault, by an answer of SCM or AWS, or by an order that SCM ended."""
-    earlier: set[CauseKind] = set()
+    causes, earlier = _causes(world), set[CauseKind]()
     for run in world.runs:
-        present = set(_causes(world, run))
+        present = causes[run.run_id]
         earlier |= present
         held = {row.path for row in run.report.certificates if row.outcome == "held"} if run.report else set()
         for where, error in run.report.failures() if run.report else ():
@@ -78,16 +79,17 @@ def every_failure_has_a_cause(world: World) -> Iterator[str]:
                 yield f"{run.run_id} reports {where} as {error}, and nothing in the world explains it"
 
 
-def _causes(world: World, run: EndedRun) -> Iterator[CauseKind]:
-    if run.is_disturbed:
-        yield _D
-    for entry in world.ledger:
-        # The error of a function is what needs a cause.
-        if entry.run_id == run.run_id and entry.service != "lambda" and _is_error(entry):
-            yield _S if entry.service == "scm" else _A
-            if entry.status == 401:
-                yield _L
+def _causes(world: World) -> Mapping[str, set[CauseKind]]:
+    """By run."""
+    causes = {run.run_id: {_D} if run.is_disturbed else set() for run in world.runs}
+    for error in filter(_is_error, world.ledger):
+        kinds = {_S, _L} if error.status == 401 else {_S}
+        causes.setdefault(error.run_id, set()).update(kinds if error.service == "scm" else {_A})
+    return causes
 
 
 def _is_error(entry: LedgerEntry) -> bool:
+    """Whether SCM or AWS gave an error or no answer; the error of a function is what needs a cause."""
+    if entry.service == "lambda":
+        return False
     return (entry.status >= 400 or entry.status == 0) and (entry.service, entry.status) not in _NO_FAILURE

@@ -49,7 +49,7 @@ class World:
     refusals: tuple[RefusedLogin, ...]
     """Refused logins, without those whose reader was killed: it could not record them."""
     ledger: tuple[LedgerEntry, ...]
-    """Every call of a function, in the order of their ends."""
+    """Every call of a function, those of a run in the order of their ends."""
     runs: tuple[EndedRun, ...]
     sealed: tuple[str, ...]
     """Sort keys of the order book's items that have binary data: only sealed keys are binary."""

@@ -77,20 +77,27 @@ class History:
             harness.apply(tenant.specification())
             self.operator.store(tenant.name, tenant.logins[0], PASSWORD)
             harness.prove_search(tenant.name, tenant.department)
+        self.world = self.evidence()
+        """As it was after the last step."""
 
-    def step(self, name: str, **arguments: Any) -> None:
-        """Take a step and check the invariants that always hold. Raises Violated."""
+    def step(self, name: str, **arguments: Any) -> Evidence:
+        """Take a step, check the invariants that always hold, and return the world after it. Raises Violated."""
         self.steps.append((name, arguments))
         self.skew = timedelta(0)
         step: Callable[..., None] = getattr(self, name)
         before = self.harness.played.simulator.orders
         step(**arguments)
-        evidence = self.evidence()
-        self.require([*violations(evidence, self._always()), *self._found(evidence, before)])
+        return self._judged(before)
 
     def evidence(self) -> Evidence:
         """Return the world as it is now."""
         return gather(self.harness, self.forgotten, runs=RUNS_JUDGED)
+
+    def _judged(self, before: Sequence[Order]) -> Evidence:
+        """Check the invariants that always hold; *before*: the orders before the last step. Raises Violated."""
+        self.world = self.evidence()
+        self.require([*violations(self.world, self._always()), *self._found(self.world, before)])
+        return self.world
 
     def _always(self) -> Sequence[Invariant]:
         """A restored table has an earlier certificate than the stores: until it is adopted, they count as changed."""
@@ -289,11 +296,10 @@ class History:
         self.steps.append(("finish", {}))
         self.remove_obstacles()
         for day in range(DAYS_TO_REST):
+            before = self.harness.played.simulator.orders
             run = self.harness.daily_run()
             self.whole.add(run.run_id)
-            evidence = self.evidence()
-            self.require([*violations(evidence, self._always()), *self._found(evidence, evidence.scm)])
-            if not violations(evidence, AT_REST):
+            if not violations(self._judged(before), AT_REST):
                 return
             if day > DAYS_UNTIL_OPERATOR_ACTS and run.status == "FAILED":
                 self.follow_runbook()

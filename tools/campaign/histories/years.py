@@ -6,7 +6,7 @@ between shows that their runs change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,13 +15,14 @@ from multiprocessing import get_context
 from random import Random
 from typing import Any
 
-from campaign.evidence import Evidence
+from campaign.evidence import Evidence, Item
 from campaign.harness import Harness, freeze_garbage_collector
 from campaign.histories.disturbances import Disturbance, Step, drawn
 from campaign.histories.history import DAYS_TO_REST, History, Violated
 from campaign.histories.tenants import NEIGHBOUR, tenants
 from campaign.order_book_invariants import AT_REST, terms_are_permitted, violations
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
+from renewal.adapters.order_book.table import Key, OrderTables
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.run.report import RunReport
@@ -65,7 +66,6 @@ class Years:
     """By delegation: the day on which its domains are validated again."""
     expiries: dict[str, int] = field(default_factory=dict)
     """By delegation: the day on which the validation of its domains expires."""
-    """Of the last report of a daily run."""
     unfinished: int = 0
     """Runs in a row after which the estate was not at rest."""
     undisturbed: int = 0
@@ -84,7 +84,7 @@ class Years:
             self._step_scheduled()
             self._run()
         self.history.finish()
-        self.history.require(list(terms_are_permitted(self.history.evidence())))
+        self.history.require(list(terms_are_permitted(self.history.world)))
 
     @property
     def day(self) -> int:
@@ -110,10 +110,12 @@ class Years:
 
     def _next_day(self) -> int:
         """The next day on which anything is due, expires, is scheduled or is not finished."""
+        is_long = self.unfinished > FEW_DAYS and self._is_obstructed(self.history.affected.name)
+        if self.unfinished and not is_long:
+            return self.day + 1
         days = [YEARS.days, *(day for day, _ in self.scheduled), *self.validated.values(), *self._due()]
-        if self.unfinished:
-            is_long = self.unfinished > FEW_DAYS and self._is_obstructed(self.history.affected.name)
-            days.append(self.day + (EVERY_DAYS if is_long else 1))
+        if is_long:
+            days.append(self.day + EVERY_DAYS)
         return max(min(days), self.day + 1)
 
     def _due(self) -> Iterator[int]:
@@ -130,7 +132,9 @@ class Years:
                 yield max(self._day_of(expiry - MARGIN), self._day_of(self._half_of(certificate.spec.path)))
 
     def _certificates(self) -> Iterator[tuple[ManagedCertificate, DelegationRecord]]:
-        reader = DynamoDbOrderReader(self.harness.aws.tables)
+        """Those that this version can read."""
+        items: Any = _Items(self.history.world.items)
+        reader = DynamoDbOrderReader(OrderTables(items, items))
         for name in self.history.tenants:
             record = reader.delegation(name)
             yield from ((each, record) for each in reader.certificates(name))
@@ -159,10 +163,10 @@ class Years:
             self.history.step("days", count=days - 1)
 
     def _run_without_effect(self) -> None:
-        before = _stored(self.history.evidence())
-        self.history.step("run")
+        before = _stored(self.history.world)
+        after = _stored(self.history.step("run"))
         self.sampled += 1
-        after, run = _stored(self.history.evidence()), self.harness.played.runs[-1]
+        run = self.harness.played.runs[-1]
         changed = [what for what, stored in before.items() if stored != after[what]]
         is_well = run.status == "SUCCEEDED" or _is_in_advance(run.report)
         if changed or not (is_well or any(map(self._is_obstructed, self.history.tenants))):
@@ -194,9 +198,8 @@ class Years:
             self.obstructed.append((self.expiries[name], self.validated[name] + 1, ends))
 
     def _run(self) -> None:
-        self.history.step("run")
+        evidence = self.history.step("run")
         self.runs += 1
-        evidence = self.history.evidence()
         free = [name for name in self.history.tenants if not self._is_obstructed(name)]
         for name in free:
             self.clear[name].append(self.harness.time())
@@ -206,7 +209,7 @@ class Years:
         if self.undisturbed > DAYS_TO_REST:
             self.history.require(violations(evidence, AT_REST))
         if self.undisturbed > DAYS_UNTIL_OPERATOR_ACTS:
-            self.history.follow_runbook()
+            self.history.step("follow_runbook")
         if self.random.random() < FOLLOW_UPS:
             self.history.step("follow_up")
 
@@ -219,14 +222,31 @@ class Years:
 
     def _expired(self, evidence: Evidence) -> Iterator[str]:
         """No certificate expires when two runs in the last tenth of its life could have renewed it."""
-        for certificate, _ in self._certificates():
-            path, served = certificate.spec.path, certificate.served
-            if served is None or (ends := served.not_after) > evidence.now:
+        for path, event in evidence.announced().items():
+            ends = datetime.fromisoformat(event["not_after"])
+            if ends > evidence.now:
                 continue
             tenth = (ends - self._half_of(path)) / 5
-            could = [run for run in self.clear[certificate.spec.delegation] if ends - tenth <= run < ends]
+            could = [run for run in self.clear[event["delegation"]] if ends - tenth <= run < ends]
             if len(could) >= 2:
                 yield f"{path} expired on {ends:%Y-%m-%d}, and {len(could)} runs could have renewed it"
+
+
+@dataclass(frozen=True, slots=True)
+class _Items:
+    """The items of the order book as a table to read; without open orders, by which no date is decided."""
+
+    every: Sequence[Item]
+
+    def query(self, partition: str, prefix: str) -> Iterator[Item]:
+        """The items of a partition whose sort key begins with *prefix*."""
+        found = (each for each in self.every if each["delegation"] == partition and each["item"].startswith(prefix))
+        return (each for each in found if not each["item"].startswith("order#"))
+
+    def read(self, keys: Iterable[Key]) -> Mapping[Key, Item]:
+        """The items with these keys."""
+        wanted = set(keys)
+        return {key: each for each in self.every if (key := (each["delegation"], each["item"])) in wanted}
 
 
 def _is_in_advance(report: RunReport | None) -> bool:

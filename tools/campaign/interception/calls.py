@@ -128,8 +128,8 @@ class Interception:
     """Whether connections that were idle for long are reset, as a NAT gateway does."""
     boundaries: dict[str, list[Boundary]] = field(default_factory=dict)
     """By run, in the order of the calls."""
-    ledger: list[LedgerEntry] = field(default_factory=list)
-    """Every call, in the order of their ends."""
+    ledger: dict[str, list[LedgerEntry]] = field(default_factory=dict)
+    """Every call by run, in the order of their ends."""
     _positions: Iterator[int] = field(default_factory=itertools.count)
     _counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -158,7 +158,7 @@ class Interception:
             status = getattr(answer, "status_code", 200)
         finally:
             ended = next(self._positions)
-            self.ledger.append(
+            self.ledger.setdefault(invocation.run_id, []).append(
                 LedgerEntry(
                     run_id=invocation.run_id,
                     service=service,
@@ -188,7 +188,7 @@ class Interception:
         self.injection = None
         self.forgets_idle = False
         self.boundaries = {}
-        self.ledger = []
+        self.ledger = {}
         self._counts.clear()
 
     def _numbered(self, invocation: Invocation, service: str, operation: str, *, is_own: bool) -> Boundary:

@@ -58,8 +58,8 @@ class LifeCase(NamedCase):
 
     def _lost(self, harness: Harness, run: Run) -> Iterator[str]:
         """Yield the requests of a run without a fault that no one answered: the next search makes up for them."""
-        for entry in harness.interception.ledger if self.mode is None else ():
-            if (entry.run_id, entry.service, entry.status) == (run.run_id, "scm", 0):
+        for entry in harness.interception.ledger[run.run_id] if self.mode is None else ():
+            if (entry.service, entry.status) == ("scm", 0):
                 yield f"no_request_is_lost: {entry.operation} of {run.run_id} has no answer"
 
     @property

@@ -54,6 +54,16 @@ def services_are_listed_once(_: Repairs) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def addresses_are_composed_once(_: Repairs) -> Iterator[None]:
+    """Compose a service's addresses once; moto does at each request, and reads the module with S3's again."""
+    from moto.core.base_backend import BaseBackend
+
+    composed: Any = BaseBackend.urls
+    with patch.object(BaseBackend, "urls", property(functools.cache(composed.fget))):
+        yield
+
+
 # ---- Step Functions --------------------------------------------------------------------------------------------------
 
 
@@ -103,24 +113,27 @@ def _serialized(serializer: Any, value: Mapping[str, Any], shape: Any) -> dict[s
 
 
 @contextmanager
-def transactions_copy_what_they_update(_: Repairs) -> Iterator[None]:
-    """Copy an item before it is updated, so that a copy of a table can share its items.
+def items_are_copied_when_they_are_updated(_: Repairs) -> Iterator[None]:
+    """Copy an item before it is updated, and at no other time: copies of a table, and answers, can share it.
 
-    moto updates an item where it is, and therefore copies the whole table before each transaction.
+    moto updates an item where it is. Therefore it copies the whole table before each transaction, and each item of an
+    answer.
     """
     from moto.dynamodb.models import DynamoDBBackend
+    from moto.dynamodb.models.dynamo_type import Item
     from moto.dynamodb.models.table import Table
 
-    update = DynamoDBBackend.update_item
+    update, copied = DynamoDBBackend.update_item, Item.__deepcopy__
 
     def update_item(backend: Any, table_name: str, key: Any, *arguments: Any, **named: Any) -> Any:
         table = backend.get_table(table_name)
         hash_value, range_value = backend.get_keys_value(table, key)
         if item := table.get_item(hash_value, range_value):
-            _replace(table, copy.deepcopy(item))
+            _replace(table, copied(item, {}))
         return update(backend, table_name, key, *arguments, **named)
 
     with (
+        patch.object(Item, "__deepcopy__", lambda item, _memo: item),
         patch.object(Table, "__deepcopy__", _table_with_the_same_items, create=True),
         patch.object(DynamoDBBackend, "update_item", update_item),
     ):
@@ -143,6 +156,33 @@ def _table_with_the_same_items(table: Any, memo: dict[int, Any]) -> Any:
         for key, partition in table.items.items():
             copied.items[key] = dict(partition)
     return copied
+
+
+@contextmanager
+def sizes_are_counted_once(_: Repairs) -> Iterator[None]:
+    """Count the size of an item once; moto counts it twice for each answer, and copies each level of it to do so.
+
+    An item keeps its size, because `items_are_copied_when_they_are_updated`.
+    """
+    from moto.dynamodb.models.dynamo_type import DynamoType, Item
+    from moto.dynamodb.models.utilities import bytesize
+
+    of_value, of_item = DynamoType.size, Item.size
+
+    def size_of_value(value: Any) -> int:
+        if value.is_map():
+            return sum(bytesize(name) + inner.size() for name, inner in value.value.items())
+        return of_value(value)
+
+    def size_of_item(item: Any) -> int:
+        kept = vars(item)
+        if "counted_size" not in kept:
+            kept["counted_size"] = of_item(item)
+        size: int = kept["counted_size"]
+        return size
+
+    with patch.object(DynamoType, "size", size_of_value), patch.object(Item, "size", size_of_item):
+        yield
 
 
 @contextmanager
@@ -244,9 +284,11 @@ FOR_SPEED = (
     instances_are_not_kept,
     operations_are_listed_once,
     services_are_listed_once,
+    addresses_are_composed_once,
     paths_are_parsed_once,
     attribute_values_are_serialized_once,
-    transactions_copy_what_they_update,
+    items_are_copied_when_they_are_updated,
+    sizes_are_counted_once,
     queries_read_one_partition,
     values_are_copied_once,
     clauses_are_counted_once,
