@@ -286,14 +286,25 @@ def _interrupted(
     error: NeedsAttention,
     now: datetime,
 ) -> Inspection:
-    """What is known when *error* ended the inspection: the error, and the checks of what SCM showed before."""
+    """What is known when *error* ended the inspection: the error, and the checks of what SCM showed before.
+
+    What was known of the password and of withdrawn certificates is kept: the one explains a refused login, and the
+    others stay withdrawn.
+    """
+    before = record.inspection or Inspection("", now)
     specs = [managed.spec for managed in certificates]
     checks = unreachable(error) if snapshot == Snapshot() else review(record.delegation, specs, snapshot, now)
     others = (finding for check in checks for finding in check.findings() if finding.code != type(error).__name__)
     findings = sorted_and_capped((finding_from(error), *refused_login(error), *others))
     found = _inspection(run_id, now, snapshot, checks, findings=findings)
-    foreign, revoked = _unchanged(record.inspection, run_id), revoked_in(record, certificates, snapshot)
-    return bounded(replace(found, foreign=foreign, revoked=revoked), _profiles_of(certificates))
+    found = replace(
+        found,
+        foreign=_unchanged(record.inspection, run_id),
+        revoked=revoked_in(record, certificates, snapshot),
+        withdrawn=withdrawn_in(certificates, snapshot, before.withdrawn),
+        password_expires=found.password_expires if snapshot.password else before.password_expires,
+    )
+    return bounded(found, _profiles_of(certificates))
 
 
 def _unchanged(before: Inspection | None, run_id: str) -> ForeignOrders | None:
