@@ -34,7 +34,7 @@ class Killer:
     def install(self) -> None:
         """For the rest of this process: an audit hook cannot be removed."""
         files.write = self._half_of_a_write
-        os.fsync = lambda _descriptor: self._before("os.fsync", ())
+        os.fsync = lambda fd: self._before("os.fsync", (fd,))
         sys.addaudithook(self._before)
 
     def survived(self) -> None:
