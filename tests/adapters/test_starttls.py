@@ -1,4 +1,8 @@
-"""STARTTLS of servers that are not our own: OpenLDAP's slapd and Prosody, as Debian packages them."""
+"""STARTTLS of servers that are not our own: nginx's mail proxy, OpenLDAP's slapd and Prosody, as Debian packages them.
+
+The proxy speaks SMTP, IMAP and POP3 up to the login itself, with no mail server behind it. Postfix and Dovecot need
+users and folders of the system, which no test makes.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,8 @@ from tests.fetch.debian import ROOT, NotInstallable, Unpacked
 from tests.throwaway_ca import pem, trusted_roots
 
 Command = Sequence[str | Path]
+Server = Callable[[Path, Path, int], Command]
+"""Prepares a folder; returns the command that serves on a port, with what is unpacked below the first folder."""
 _SECONDS = 20
 
 
@@ -30,7 +36,7 @@ _SECONDS = 20
 def debian() -> Unpacked:
     """Debian's packages, or a skip."""
     try:
-        return Unpacked.once(ROOT / "build" / "starttls", ("slapd", "prosody"))
+        return Unpacked.once(ROOT / "build" / "starttls", ("slapd", "prosody", "nginx", "libnginx-mod-mail"))
     except NotInstallable as reason:
         pytest.skip(str(reason))
 
@@ -59,11 +65,36 @@ def prosody(root: Path, folder: Path, port: int) -> Command:
     return root / "usr/bin/lua5.4", folder / "prosody", "--config", folder / "prosody.cfg.lua", "-F"
 
 
-@pytest.mark.parametrize(("protocol", "port", "server"), [(StartTls.LDAP, 389, slapd), (StartTls.XMPP, 5222, prosody)])
+def mail_proxy(protocol: str) -> Server:
+    """The proxy for one mail protocol; it would ask `auth_http` after a login, and none is made."""
+
+    def nginx(root: Path, folder: Path, port: int) -> Command:
+        (folder / "nginx.conf").write_text(
+            f"load_module {root}/usr/lib/nginx/modules/ngx_mail_module.so;\n"
+            f"pid {folder}/pid;\ndaemon off;\nevents {{ }}\n"
+            f"mail {{\nserver {{\nlisten 127.0.0.1:{port};\nprotocol {protocol};\nserver_name {HOST};\n"
+            f"auth_http 127.0.0.1:1;\nstarttls only;\n"
+            f"ssl_certificate {folder}/cert.pem;\nssl_certificate_key {folder}/key.pem;\n}}\n}}\n"
+        )
+        return root / "usr/sbin/nginx", "-p", folder, "-e", folder / "error.log", "-c", folder / "nginx.conf"
+
+    return nginx
+
+
+SERVERS = [
+    (StartTls.SMTP, 587, mail_proxy("smtp")),
+    (StartTls.IMAP, 143, mail_proxy("imap")),
+    (StartTls.POP3, 110, mail_proxy("pop3")),
+    (StartTls.LDAP, 389, slapd),
+    (StartTls.XMPP, 5222, prosody),
+]
+
+
+@pytest.mark.parametrize(("protocol", "port", "server"), SERVERS, ids=list(StartTls))
 def test_tls_begins_with(
     protocol: StartTls,
     port: int,
-    server: Callable[[Path, Path, int], Command],
+    server: Server,
     debian: Unpacked,
     tmp_path: Path,
 ) -> None:
@@ -81,7 +112,7 @@ def test_tls_begins_with(
 
 
 @contextmanager
-def _started(server: Callable[[Path, Path, int], Command], debian: Unpacked, folder: Path, pair: Pair) -> Iterator[int]:
+def _started(server: Server, debian: Unpacked, folder: Path, pair: Pair) -> Iterator[int]:
     """Run a server with the *pair*; yield its port."""
     (folder / "key.pem").write_bytes(pair.key.pem())
     (folder / "cert.pem").write_text(pem(pair.leaf, *pair.issuers))

@@ -28,8 +28,8 @@ class Unpacked:
     @classmethod
     def once(cls, folder: Path, packages: Sequence[str] = PACKAGES) -> Unpacked:
         """Download and unpack what is not installed; later calls find it. Raises NotInstallable."""
-        done = folder / "done"
-        if not done.exists():
+        done, wanted = folder / "done", " ".join(packages)
+        if not done.exists() or done.read_text() != wanted:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             missing = _missing(packages)
@@ -38,7 +38,7 @@ class Unpacked:
             for package in sorted(folder.glob("*.deb")):
                 _run(["dpkg", "--extract", str(package), "root"], folder)
                 package.unlink()
-            done.touch()
+            done.write_text(wanted)
         return cls(folder / "root")
 
     @property

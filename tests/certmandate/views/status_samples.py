@@ -60,7 +60,11 @@ def every_case(organisation: str = DELEGATION.organisation, text: str = "") -> s
     """Return the page of an estate in which every state and every part occurs; *text*: in all free texts."""
     other = Delegation("lycee", f"Lycée {text}", 1700, ("*.lycee.example",), mandate_ends=date(2026, 12, 31))
     mine = replace(DELEGATION, organisation=organisation)
-    findings = [*FINDINGS, Finding("StoreDrifted", "error", "operator", f"eu-west-3: another serial {text}", "fine")]
+    findings = [
+        *FINDINGS,
+        Finding("StoreDrifted", "error", "operator", f"eu-west-3: another serial {text}", "fine"),
+        Finding("AcmWouldRefuse", "warning", "operator", f"eu-west-3 takes no P-521 keys {text}", "fine"),
+    ]
     records = [
         DelegationRecord(mine, Inspection("run-1", NOW, findings=tuple(findings), password_expires=date(2027, 1, 9))),
         DelegationRecord(other),

@@ -64,8 +64,20 @@ def test_what_needs_attention_comes_first(code: str) -> None:
     page = section(samples.every_case(), code)
     title = languages()[code == "en"].at("status.timeline.title")
 
-    assert page.index("certmandate show univ/old") < page.index(title) < page.index('class="certificate"')
+    assert page.index("<span>univ/old</span>") < page.index(title) < page.index('class="certificate"')
     assert page.index('class="task error"') < page.index('class="task warning"')
+
+
+@pytest.mark.parametrize(("code", "between"), [("fr", ", puis "), ("en", ", then ")])
+def test_each_command_can_be_copied(code: str, between: str) -> None:
+    """On a phone it breaks between its words, and not within an option; what is not of it is not in its frame."""
+    page = section(samples.every_case(), code)
+
+    tasks = {re.sub("<[^>]+>", "", line) for line in re.findall(r"<dd><code class=.*?</dd>", page)}
+
+    assert "certmandate show univ/old" in tasks
+    assert f"certmandate plan DIR{between}certmandate apply DIR" in tasks
+    assert f"</code>{between}<code" in page
 
 
 def test_one_cause_in_one_delegation_is_one_task() -> None:
