@@ -36,8 +36,8 @@ HALF_ROTATED = ("rotate", {"mode": Mode.KILLED_AFTER.value, "nth": 10})
 
 REMOVED: tuple[str, Mapping[str, Any]] = ("remove_record", {})
 PUBLISHED: tuple[str, Mapping[str, Any]] = ("publish_record", {})
-STALE, SILENT, FRESH = (
-    ("dns_becomes", {"state": state.value}) for state in (DnsState.STALE, DnsState.SILENT, DnsState.FRESH)
+STALE, SILENT, CURRENT = (
+    ("dns_becomes", {"state": state.value}) for state in (DnsState.STALE, DnsState.SILENT, DnsState.CURRENT)
 )
 PERSISTENT: Steps = [("validate_persistently", {}), *[RUN] * 11]
 """The last of these runs reads everything, as once a week; the next one reads the daily sections."""
@@ -57,8 +57,8 @@ PLAYED: dict[str, Steps] = {
     "locked and unlocked": [("lock", {}), RUN, ("unlock", {}), RUN],
     "a mandate that ends and is extended": [RUN, ("end_mandate", {"days": -1}), DUE, RUN, ("extend_mandate", {}), RUN],
     "a persistent record that vanishes": [*PERSISTENT, REMOVED, *[RUN] * 12, PUBLISHED, RUN],
-    "a persistent record that vanishes late": [*PERSISTENT, REMOVED, STALE, RUN, FRESH, RUN, PUBLISHED, RUN],
-    "a persistent record that DNS does not answer": [*PERSISTENT, SILENT, *[RUN] * 12, FRESH, RUN],
+    "a persistent record that vanishes late": [*PERSISTENT, REMOVED, STALE, RUN, CURRENT, RUN, PUBLISHED, RUN],
+    "a persistent record that DNS does not answer": [*PERSISTENT, SILENT, *[RUN] * 12, CURRENT, RUN],
     "other intermediates, cross-signed": [
         RUN,
         ("change_issuers", {}),

@@ -21,7 +21,7 @@ _MODES = [mode.value for mode in Mode if mode is not Mode.REFUSED]
 _CALLS = 90
 """Of a run with two orders."""
 
-_STATES = DnsState.STALE, DnsState.SILENT, DnsState.FRESH
+_STATES = DnsState.STALE, DnsState.SILENT, DnsState.CURRENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _of_dns(random: Random) -> Iterator[Disturbance]:
     """The record of a persistent validation vanishes, or DNS does not answer, or what it answers is of yesterday."""
     removed: tuple[Step, ...] = (("remove_record", {}),)
     published: tuple[Step, ...] = (("publish_record", {}),)
-    stale, silent, fresh = (("dns_becomes", {"state": state.value}) for state in _STATES)
+    stale, silent, current = (("dns_becomes", {"state": state.value}) for state in _STATES)
     yield Disturbance(removed, published, 15)
-    yield Disturbance((*removed, stale), (fresh, *published), 2)
-    yield Disturbance((silent, *random.choice([(), removed])), (fresh, *published), 15)
+    yield Disturbance((*removed, stale), (current, *published), 2)
+    yield Disturbance((silent, *random.choice([(), removed])), (current, *published), 15)

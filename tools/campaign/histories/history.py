@@ -290,7 +290,7 @@ class History(RaoSteps):
         self.decide_orders(approve=True)
         if self.is_shut_out:
             self.store_password()
-        self.dns_becomes(DnsState.FRESH)
+        self.dns_becomes(DnsState.CURRENT)
         self.publish_record()
         if self.affected.mandate_ends is not None:
             self.extend_mandate()

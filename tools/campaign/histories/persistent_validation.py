@@ -51,7 +51,7 @@ class PersistentValidation:
     def misjudged(self, run: EndedRun) -> Iterator[str]:
         """Yield what a run reports wrongly: a record that DNS does not have, or that it has, when DNS answered it."""
         report, is_known = run.report, self.begun_at and self.harness.time() - self.begun_at >= UNTIL_KNOWN
-        if report is None or not is_known or self.harness.played.dns.state is not DnsState.FRESH:
+        if report is None or not is_known or self.harness.played.dns.state is not DnsState.CURRENT:
             return
         if report.delegations.get(self.tenant.name):
             return  # it could not be inspected, which is reported

@@ -11,7 +11,7 @@ from typing import Any
 class DnsState(StrEnum):
     """What the resolver answers."""
 
-    FRESH = "what is published"
+    CURRENT = "what is published"
     STALE = "what was published before the last change"
     SILENT = "nothing"
 
@@ -22,7 +22,7 @@ class Dns:
 
     published: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """TXT records by name."""
-    state: DnsState = DnsState.FRESH
+    state: DnsState = DnsState.CURRENT
     _before: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def publish(self, name: str, *texts: str) -> None:
@@ -34,4 +34,4 @@ class Dns:
         """Answer a query as `renewal.ports.environment.TxtRecords` does."""
         if self.state is DnsState.SILENT:
             return None
-        return (self.published if self.state is DnsState.FRESH else self._before).get(name, ())
+        return (self.published if self.state is DnsState.CURRENT else self._before).get(name, ())
