@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from renewal.domain.certificate.serial import printed_serial
+from renewal.domain.due import Cause
 from renewal.domain.order import COMMENT_PREFIX, FinishedOrder
 from renewal.mail.findings_mail import finding_item
 from renewal.mail.language import Language
@@ -61,7 +62,9 @@ def _list(language: Language, name: str, lines: Iterable[str]) -> str:
 def _order(row: FinishedOrder, language: Language) -> str:
     until = language.day(row.not_after.date()) if row.not_after else "—"
     serial = printed_serial(row.serial) if row.serial else "—"
-    return f"{_named(row.certificate, row.names)}{language.text('report_mail.renewed', until=until, serial=serial)}"
+    incident = f" ({row.reason})" if Cause.REPLACEMENT in row.causes else ""
+    renewed = language.text("report_mail.renewed", until=until, serial=serial)
+    return f"{_named(row.certificate, row.names)}{renewed}{incident}"
 
 
 def _refusal(row: FinishedOrder, language: Language) -> str:

@@ -15,7 +15,9 @@ from certmandate.views.rao_report import REVOCATION, document, page
 from renewal.domain.notices.month import month_before, month_named
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.inspection import Inspection
+from renewal.mail.language import mail_language
 from renewal.mail.rao_report import Proof, RaoReport, rao_report
+from renewal.mail.report_mail import report_mail
 from tests.certmandate.rao_samples import DELEGATION, HEAD, HOSTILE, IDP, SEAL, month, record, row
 from tests.unit.orders import an_order
 from tests.unit.system import NOW, served_by
@@ -51,6 +53,15 @@ def test_the_report_has_orders_and_refusals() -> None:
     ]
     assert [certificate["certificate"] for certificate in made["under_way"]] == ["apps"]
     assert json.loads(json.dumps(made)) == made
+
+
+def test_page_and_mail_name_the_incident_of_a_replacement() -> None:
+    """The RAO of an incident asks why all certificates were ordered again; other reasons are for the page."""
+    report = of(row(causes=("replacement",), reason="incident 12"), row(causes=("asked",), reason="a drill"))
+    mails = [report_mail(report, mail_language(code), "Example").body for code in ("fr", "en")]
+
+    assert [text in page(report) for text in ("incident 12", "a drill")] == [True, True]
+    assert [(" (incident 12)" in mail, "a drill" in mail) for mail in mails] == [(True, False)] * 2
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
+import argparse
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from stack.measure.mass_replacement.curve import drawn
@@ -65,11 +65,15 @@ def placed(text: str, name: str, content: str) -> str:
     return f"{head}{begin}{content}\n{end}{rest.split(end)[1]}"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Play everything; print it, or write it."""
+    summary = (__doc__ or "").splitlines()[0]
+    parser = argparse.ArgumentParser(prog="python -m stack.measure.mass_replacement", description=summary)
+    parser.add_argument("--write", action="store_true", help="put the tables and the curve into docs/scale.md")
+    options = parser.parse_args(arguments)
     results = [play(scenario) for scenario in SCENARIOS]
     replacements, load = table(results), load_table(load_of_2029())
-    if "--write" not in sys.argv[1:]:
+    if not options.write:
         print(replacements, load, sep="\n\n")
         return
     text = placed(DOCUMENT.read_text(encoding="utf-8"), "replacements", replacements)
