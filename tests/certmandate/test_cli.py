@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 from jsonschema import Draft202012Validator
 
 from certmandate.cli import COMMANDS, command
@@ -36,6 +37,27 @@ def test_help_imports_no_command() -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "close-order" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "text"),
+    [
+        ("--version > /dev/full", 2, "the output could not be written: No space left on device\n"),
+        ("-h > /dev/full", 2, "the output could not be written: No space left on device\n"),
+        ("--version | true", 141, ""),
+        ("--version >&-", 0, ""),
+        ("onboard univ <&-", 2, "Pass them, or run the command at a terminal, where it asks."),
+        ("bogus 2>&-", 2, ""),
+    ],
+)
+def test_a_stream_that_is_full_or_closed_ends_in_no_traceback(line: str, code: int, text: str) -> None:
+    """Cron jobs and containers run commands without standard input, and redirect the output to disks that fill up."""
+    shell = ["bash", "-o", "pipefail", "-c", f"{sys.executable} -m certmandate {line}"]
+    done = subprocess.run(shell, capture_output=True, text=True, check=False)
+
+    assert done.returncode == code
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_list_has_the_first_sentence_of_each_command() -> None:

@@ -42,8 +42,9 @@ class Bucket:
             raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
         return {"Body": io.BytesIO(self.objects[Key]), "ETag": "1", "LastModified": datetime.now(UTC)}
 
-    def put_object(self, *, Key: str, Body: bytes, **_rest: str) -> None:  # noqa: N803
+    def put_object(self, *, Key: str, Body: bytes, **_rest: str) -> dict[str, Any]:  # noqa: N803
         self.objects[Key] = Body
+        return {"ETag": "1"}
 
 
 def a_new_pair(*, begins_days_ago: float = 1.0) -> Pair:

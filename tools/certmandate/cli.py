@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gc
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -49,6 +52,10 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
 Importing all modules for that sentence would take a second."""
 _ALLOCATIONS = 200_000
 """Objects that a command makes before Python searches them for garbage; Python's own 700 take a third of its time."""
+_UNWRITABLE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
+"""Errors of a file system to which the output is redirected; the files that commands write raise NotWritten."""
+_READER_ENDED = 141
+"""What shells report of a program that writes to a pipe that no one reads: 128 + SIGPIPE."""
 _WITHOUT_STACK = frozenset(("onboard",))
 
 
@@ -125,8 +132,35 @@ def certmandate(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0, or one of `certmandate.exit`."""
     gc.set_threshold(_ALLOCATIONS)
+    _open_streams()
     with visible_output():
-        return _run(sys.argv[1:] if arguments is None else list(arguments))
+        try:
+            code = _run(sys.argv[1:] if arguments is None else list(arguments))
+            sys.stdout.flush()
+        except OSError as error:
+            return _not_printed(error)
+        except SystemExit:  # typer's end when the reader of a pipe has ended
+            return _READER_ENDED
+    return code
+
+
+def _open_streams() -> None:
+    """Open the standard streams that the caller has closed (`<&-`), for which Python has None."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - until the process ends
+
+
+def _not_printed(error: OSError) -> int:
+    """End after a write to standard output that failed. Raises *error* when it is of anything else."""
+    from certmandate.exit import WRONG_USAGE
+    from certmandate.views.printing import print_error
+
+    if error.errno not in _UNWRITABLE:
+        raise error
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the rest would fail again when Python ends
+    print_error(f"the output could not be written: {error.strerror}")
+    return WRONG_USAGE
 
 
 def _run(given: list[str]) -> int:

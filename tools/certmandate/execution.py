@@ -177,6 +177,7 @@ class _Watcher:
         self._states = states
         self._arn = arn
         self._progress = ProgressReader()
+        self._inputs: dict[str, str] = {}
         self._finished: dict[str, Mapping[str, Any]] = {}
         self._counted = ""
 
@@ -207,14 +208,15 @@ class _Watcher:
             yield f"{datetime.now().astimezone():%H:%M:%S}  {text}"
 
     def _child(self, listed: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return a child execution with its events; one that has ended is read once."""
+        """Return a child execution with its events; its input is read once, and so is one that has ended."""
         arn = listed["executionArn"]
         if arn in self._finished:
             return self._finished[arn]
-        described = self._states.describe_execution(executionArn=arn)
+        if arn not in self._inputs:
+            self._inputs[arn] = self._states.describe_execution(executionArn=arn)["input"]
         pages = self._states.get_paginator("get_execution_history").paginate(executionArn=arn)
         events = [{**event, "timestamp": event["timestamp"].isoformat()} for page in pages for event in page["events"]]
-        child = {"execution": {"executionArn": arn, "input": described["input"]}, "events": events}
-        if described["status"] != "RUNNING":
+        child = {"execution": {"executionArn": arn, "input": self._inputs[arn]}, "events": events}
+        if listed["status"] != "RUNNING":
             self._finished[arn] = child
         return child

@@ -141,5 +141,10 @@ def aws_sentence(error: Exception) -> str:
 
     if isinstance(error, ClientError):
         text = redacted_of_aws(error.response.get("Error", {}).get("Message", ""))
-        return f"AWS refused {error.operation_name} ({error_code(error)}): {text}"
-    return f"AWS was not reached ({type(error).__name__}): {redacted_of_aws(str(error))}"
+        return _ended_sentence(f"AWS refused {error.operation_name} ({error_code(error)}): {text}")
+    return _ended_sentence(f"AWS was not reached ({type(error).__name__}): {redacted_of_aws(str(error))}")
+
+
+def _ended_sentence(text: str) -> str:
+    """Return *text* with a full stop, so that another sentence can follow it."""
+    return f"{text.rstrip(' .:')}."

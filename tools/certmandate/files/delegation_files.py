@@ -39,7 +39,7 @@ def delegation_paths(folder: Path) -> list[Path]:
         raise FilesInvalid([FileFault(folder, 0, "is not a folder; pass the folder of the delegation files")])
     paths = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
     if not paths:
-        raise FilesInvalid([FileFault(folder, 1, f"has no delegation file ({', '.join(SUFFIXES)})")])
+        raise FilesInvalid([FileFault(folder, 0, f"has no delegation file ({', '.join(SUFFIXES)})")])
     return paths
 
 

@@ -187,7 +187,7 @@ def _summary(checked: Checked) -> Text:
     if not checked.is_good:
         if errors and all(problem.code == ORDER_NOT_OURS for problem in checked.errors):
             return Text("Renewals work, but SCM has orders that are not ours: act now.", style="bold magenta")
-        return Text(f"{printing.counted(len(errors), 'error')}: renewals will stop or have stopped.", style="bold red")
+        return Text(f"{printing.counted(len(errors), 'error needs', 'errors need')} attention now.", style="bold red")
     security = sum(problem.security for problem in problems)
     warnings = sum(problem.severity == "warning" for problem in problems if not problem.security)
     rest = f", {printing.counted(warnings, 'warning')}" if warnings else ""

@@ -17,6 +17,11 @@ from renewal.records import to_json
 Document = dict[str, Any]
 
 
+def _members(record: object, *names: str) -> Document:
+    """Return members of a record under their own names, which are a contract with operators' scripts."""
+    return {name: getattr(record, name) for name in names}
+
+
 def certificate_document(state: Judgement) -> Document:
     """Return a certificate with its state."""
     certificate, served = state.certificate, state.certificate.served
@@ -44,21 +49,11 @@ def certificate_document(state: Judgement) -> Document:
 
 def order_document(order: Order) -> Document:
     """Return an open order."""
-    return {
-        "token": order.token,
-        "status": order.status.value,
-        "ssl_id": order.ssl_id,
-        "names": list(order.names),
-        "causes": list(order.causes),
-        "reason": order.reason,
-        "opened_at": order.opened_at,
-        "posted_at": order.posted_at,
-        "posts": order.posts,
-        "run_id": order.run_id,
-        "trouble": order.trouble,
-        "scm_status": order.scm_status,
-        "stores": list(order.held_in),
-    }
+    names = (
+        "token", "status", "ssl_id", "names", "causes", "reason", "opened_at", "posted_at", "posts", "run_id",
+        "trouble", "scm_status",
+    )  # fmt: skip
+    return _members(order, *names) | {"stores": order.held_in}
 
 
 def service_document(state: Judgement) -> Document:
@@ -77,70 +72,50 @@ def service_document(state: Judgement) -> Document:
 
 def _observation(observation: Observation) -> Document:
     return {
-        "endpoint": observation.endpoint,
-        "address": observation.address,
-        "state": observation.state,
-        "since": observation.since,
+        **_members(observation, "endpoint", "address", "state", "since", "text"),
         "serial": printed_serial(observation.serial) if observation.serial else "",
-        "text": observation.text,
     }
 
 
 def served_document(served: StoredCertificate) -> Document:
     """Return the certificate that the stores hold."""
+    names = (
+        "not_before",
+        "not_after",
+        "names",
+        "issuer",
+        "profile_id",
+        "stores",
+        "client_auth",
+        "issued_at",
+        "stored_at",
+    )
     return {
         "ssl_id": served.ssl_id or None,
         "serial": printed_serial(served.serial),
-        "not_before": served.not_before,
-        "not_after": served.not_after,
-        "names": list(served.names),
-        "issuer": served.issuer,
-        "key": str(served.key_type),
-        "profile_id": served.profile_id,
-        "stores": list(served.stores),
+        "key": served.key_type,
+        **_members(served, *names),
         "arns": served.held_arns,
-        "client_auth": served.client_auth,
-        "issued_at": served.issued_at,
-        "stored_at": served.stored_at,
         "adopted": not served.token,
     }
 
 
 def finished_document(row: FinishedOrder) -> Document:
     """Return an audit row."""
-    return {
-        "status": row.status,
-        "opened_at": row.opened_at,
-        "ended_at": row.ended_at,
-        "causes": list(row.causes),
-        "reason": row.reason,
-        "ssl_id": row.ssl_id,
-        "serial": printed_serial(row.serial),
-        "previous_serial": printed_serial(row.previous_serial),
-        "not_after": row.not_after,
-        "error": row.error,
-        "text": row.text,
-        "run_id": row.run_id,
-        "token": row.token,
-        "posts": row.posts,
-        "identity": row.identity,
-    }
+    names = (
+        "status", "opened_at", "ended_at", "causes", "reason", "ssl_id", "not_after", "error", "text", "run_id",
+        "token", "posts", "identity",
+    )  # fmt: skip
+    serials = {"serial": printed_serial(row.serial), "previous_serial": printed_serial(row.previous_serial)}
+    return _members(row, *names) | serials
 
 
 def action_document(action: OperatorAction) -> Document:
     """Return what an operator did."""
-    return {
-        "at": action.at,
-        "action": action.action.value,
-        "identity": action.identity,
-        "certificates": list(action.certificates),
-        "removed": list(action.removed),
-        "reason": action.reason,
-        "run_id": action.run_id,
-        "details": list(action.details),
-        "delegation": action.delegation,
-        "sequence": action.sequence,
-    }
+    names = (
+        "at", "action", "identity", "certificates", "removed", "reason", "run_id", "details", "delegation", "sequence",
+    )  # fmt: skip
+    return _members(action, *names)
 
 
 def problem_document(problem: Problem) -> Document:
