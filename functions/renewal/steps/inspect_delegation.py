@@ -19,7 +19,6 @@ from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with, foreseen_refusals
 from renewal.domain.run.payload import DelegationTask, Task
-from renewal.domain.setup.check_result import CheckResult
 from renewal.domain.setup.checks import (
     hidden_sections,
     refused_login,
