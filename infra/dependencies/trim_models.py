@@ -2,7 +2,8 @@
 
 A client reads the whole description of its service when it is made: at each cold start, and most of it for nothing.
 What remains is what botocore reads for these operations: their shapes and errors, paginators, and the endpoints of
-their services in every partition. Documentation and waiters are removed.
+their services in every partition. Documentation and waiters are removed. Nothing is compressed or indented: the rules
+of S3's endpoints, of 119 KB, had 922 KB.
 """
 
 from __future__ import annotations
@@ -35,20 +36,27 @@ def _trim_service(folder: Path, names: set[str]) -> str:
     *older, newest = sorted(path for path in folder.iterdir() if path.is_dir())
     for version in older:
         shutil.rmtree(version)
-    packed, paginators = newest / "service-2.json.gz", newest / "paginators-1.json"
-    model = json.loads(gzip.decompress(packed.read_bytes()))
+    paginators = newest / "paginators-1.json"
+    model = _unpacked(newest / "service-2.json.gz")
     model["operations"] = {name: model["operations"][name] for name in sorted(names)}
     shapes = _reached(model["operations"].values(), model["shapes"])
     model["shapes"] = {name: shape for name, shape in model["shapes"].items() if name in shapes}
     # botocore fails without the documentation of these parameters.
     kept = {name: model[name] for name in ("clientContextParams",) if name in model}
     _write(newest / "service-2.json", _undocumented(model) | kept)
-    packed.unlink()
+    _write(newest / "endpoint-rule-set-1.json", _unpacked(newest / "endpoint-rule-set-1.json.gz"))
     pagination = json.loads(paginators.read_text(encoding="utf-8"))["pagination"]
     _write(paginators, {"pagination": {name: of for name, of in pagination.items() if name in names}})
     (newest / "waiters-2.json").unlink(missing_ok=True)
     prefix: str = model["metadata"]["endpointPrefix"]
     return prefix
+
+
+def _unpacked(file: Path) -> Any:
+    """Return a compressed document, and delete its file."""
+    document = json.loads(gzip.decompress(file.read_bytes()))
+    file.unlink()
+    return document
 
 
 def _reached(operations: Any, shapes: dict[str, Any]) -> set[str]:

@@ -12,6 +12,7 @@ from campaign.fault_injection import Mode
 from campaign.harness import Harness
 from campaign.histories.backup import Written
 from campaign.histories.history import Violated, replay
+from campaign.interception.dns import DnsState
 from campaign.scenarios import DELEGATION
 from renewal.adapters.scm.accounts import ScmAccounts
 from renewal.adapters.secrets import SecretsManagerCredentials
@@ -19,7 +20,10 @@ from renewal.domain.certificate.chain import Delivery
 from renewal.domain.delegation import Delegation
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.permission import OrderAgain
+from renewal.domain.setup.inspection import with_kept
 from renewal.ports.order_book import Listing
+from renewal.steps.inspect_delegation import InspectDelegation
+from renewal.steps.scm.snapshot import PersistentRecords
 
 Steps = list[tuple[str, Mapping[str, Any]]]
 
@@ -29,6 +33,14 @@ OF_OPEN_ORDERS = {Written.ORDER, Written.MEMBERS}
 """Read while an order is open, and when it ends."""
 HALF_ROTATED = ("rotate", {"mode": Mode.KILLED_AFTER.value, "nth": 10})
 """SCM has the new password, which is still pending."""
+
+REMOVED: tuple[str, Mapping[str, Any]] = ("remove_record", {})
+PUBLISHED: tuple[str, Mapping[str, Any]] = ("publish_record", {})
+STALE, SILENT, CURRENT = (
+    ("dns_becomes", {"state": state.value}) for state in (DnsState.STALE, DnsState.SILENT, DnsState.CURRENT)
+)
+PERSISTENT: Steps = [("validate_persistently", {}), *[RUN] * 11]
+"""The last of these runs reads everything, as once a week; the next one reads the daily sections."""
 
 PLAYED: dict[str, Steps] = {
     "restored after a renewal": [RUN, ("back_up", {}), DUE, RUN, ("restore", {}), RUN],
@@ -44,6 +56,9 @@ PLAYED: dict[str, Steps] = {
     "another account while a password is pending": [HALF_ROTATED, ("replace_login", {}), RUN, HALF_ROTATED, RUN],
     "locked and unlocked": [("lock", {}), RUN, ("unlock", {}), RUN],
     "a mandate that ends and is extended": [RUN, ("end_mandate", {"days": -1}), DUE, RUN, ("extend_mandate", {}), RUN],
+    "a persistent record that vanishes": [*PERSISTENT, REMOVED, *[RUN] * 12, PUBLISHED, RUN],
+    "a persistent record that vanishes late": [*PERSISTENT, REMOVED, STALE, RUN, CURRENT, RUN, PUBLISHED, RUN],
+    "a persistent record that DNS does not answer": [*PERSISTENT, SILENT, *[RUN] * 12, CURRENT, RUN],
     "other intermediates, cross-signed": [
         RUN,
         ("change_issuers", {}),
@@ -64,6 +79,12 @@ PLAYED: dict[str, Steps] = {
         for written in Written
     },
 }
+
+
+def keeps_the_records(_step: Any, last: Any, reader: Any, *_: Any) -> bool:
+    """Read the daily sections only, and DNS not at all."""
+    reader.snapshot = with_kept(reader.snapshot, last)
+    return True
 
 
 @pytest.mark.parametrize("name", PLAYED)
@@ -96,6 +117,20 @@ def test_what_operators_do_violates_nothing(harness: Harness, name: str) -> None
             "of",
             lambda items, read: Listing(map(read, items)),
             "does not report lycee",
+        ),
+        (
+            "a persistent record that vanishes",
+            InspectDelegation,
+            "_holds",
+            keeps_the_records,
+            "does not report that univ lacks its persistent record",
+        ),
+        (
+            "a persistent record that DNS does not answer",
+            PersistentRecords,
+            "_answer",
+            lambda _records, _place: (),
+            "reports that univ lacks its persistent record, which DNS has",
         ),
         (
             "locked and unlocked",

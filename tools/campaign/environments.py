@@ -36,13 +36,14 @@ HANDLERS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Replacements:
-    """What replaces clock, AWS and SCM in an environment's wiring."""
+    """What replaces clock, AWS, SCM and DNS in an environment's wiring."""
 
     clock: Callable[[], datetime]
     """The functions' clock."""
     client: Callable[..., Any]
     """`renewal.adapters.aws.client`, with every call intercepted."""
     transport: Callable[[], httpx.BaseTransport]
+    dns: Callable[[str, Any], tuple[str, ...] | None]
 
 
 Mutation = Callable[[str, Any], Any]
@@ -112,6 +113,7 @@ class Environments:
             utc_now=self.replacements.clock,
             _http=functools.cache(lambda: new_http_client(transport=self.replacements.transport())),
             _runs_in_progress=_NoneInProgress,
+            _dns=lambda: self.replacements.dns,
         )
         return wiring
 

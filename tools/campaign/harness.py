@@ -27,6 +27,7 @@ from botocore.retries.quota import RetryQuota
 from campaign.environments import HANDLERS, Environments, Replacements
 from campaign.interception.aws import intercepted_client
 from campaign.interception.calls import Injection, Interception, Invocation
+from campaign.interception.dns import Dns
 from campaign.interception.invocations import invoked, published
 from campaign.interception.network import PooledTransport
 from campaign.interception.scm import RefusedLogin, ScmTransport
@@ -43,6 +44,7 @@ from renewal.adapters.events import RENEWED
 from renewal.adapters.http import new_http_client
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
+from renewal.deadline import Deadline
 from renewal.domain.judgement.certificate import CLOSED
 from renewal.domain.order_search import SearchControl, SearchResult
 from scm_simulator import Dials, Order, Simulator
@@ -50,7 +52,7 @@ from scm_simulator.world.world import World as ScmWorld
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 PEER = "192.0.2.7"
-_PARAMETERS = {"EgressEchoUrl": "off", "DnsQueries": "off", "PrivateEndpoints": "on"}
+_PARAMETERS = {"EgressEchoUrl": "off", "PrivateEndpoints": "on"}
 DAY = 86_400.0
 _PATIENCE = 120.0  # seconds of real time for one execution
 
@@ -72,6 +74,7 @@ class Played:
     """Orders that SCM had until they were deleted in its portal."""
     disturbed: set[str] = field(default_factory=set)
     """Runs into which a fault was injected, or whose functions' clock was wrong."""
+    dns: Dns = field(default_factory=Dns)
     read: dict[int, tuple[Any, Mapping[str, Any]]] = field(default_factory=dict)
     """What the tables held when they were read last: moto's item and its content, by the item's identity."""
 
@@ -121,7 +124,7 @@ class Harness:
         settings = self.aws.variables("EnrollFunction")
         self._resources.enter_context(patch.dict(os.environ, settings))
         self._seconds = self._time_limits()
-        self.environments = Environments(Replacements(self._function_clock, self.client, self._transport))
+        self.environments = Environments(Replacements(self._function_clock, self.client, self._transport, self._dns))
         self._resources.callback(self.environments.close)
         self.reader = DynamoDbOrderReader(self.aws.tables)
         self.editor, self._spec_writer = OrderBookEditor(self.aws.tables, clock=self.time), SpecWriter(self.aws.tables)
@@ -320,6 +323,9 @@ class Harness:
         if self.interception.forgets_idle:
             network = PooledTransport(new_http_client(), network, self.time)
         return ScmTransport(self.interception, simulator.dials, network, self.played.refusals, self._scm_seconds)
+
+    def _dns(self, name: str, deadline: Deadline) -> tuple[str, ...] | None:
+        return self.played.dns(name, deadline)
 
     def _scm_seconds(self, operation: str) -> float:
         seconds = self.played.scm_seconds

@@ -155,13 +155,15 @@ class Simulator:
         with self._state.lock:
             self._state.authority.change_intermediates()
 
-    def validate_domains(self, department: int, days: int) -> None:
-        """Validate every domain of a department again, for *days* from now."""
+    def validate_domains(self, department: int, days: int, method: str | None = None) -> None:
+        """Validate every domain of a department again, for *days* from now; *method*: None = as before."""
         with self._state.lock:
             now = self._state.now()
             for domain in self._state.domains.values():
                 if department in domain.delegations:
                     domain.dcv, domain.validated_at, domain.expires_at = "VALIDATED", now, now + timedelta(days=days)
+                    if method is not None:
+                        domain.spec = replace(domain.spec, dcv_method=method)
 
     def lock(self, login: str) -> None:
         """Lock an account."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from campaign.fault_injection import Mode
 from campaign.histories.backup import Written
+from campaign.interception.dns import DnsState
 from campaign.scenarios import PROFILE
 
 Step = tuple[str, Mapping[str, Any]]
@@ -19,6 +20,8 @@ DAYS_BETWEEN = 55
 _MODES = [mode.value for mode in Mode if mode is not Mode.REFUSED]
 _CALLS = 90
 """Of a run with two orders."""
+
+_STATES = DnsState.STALE, DnsState.SILENT, DnsState.CURRENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,15 @@ class Disturbance:
     """Whether it keeps both delegations from being renewed while it lasts; otherwise the first one only."""
 
 
-def drawn(random: Random, days: int) -> Iterator[tuple[int, int, Disturbance]]:
-    """Yield (first day, last day, disturbance) within *days*, the first days first."""
+def drawn(random: Random, days: int, *, is_persistent: bool) -> Iterator[tuple[int, int, Disturbance]]:
+    """Yield (first day, last day, disturbance) within *days*, the first days first.
+
+    is_persistent: whether the first delegation's domains are validated by a record in DNS.
+    """
     day = 0.0
     while (day := day + random.expovariate(1 / DAYS_BETWEEN)) < days:
-        disturbance = random.choice(list(_possible(random)))
+        of_dns = _of_dns(random) if is_persistent else ()
+        disturbance = random.choice([*_possible(random), *of_dns])
         yield int(day), int(day) + random.randint(1, max(disturbance.longest, 1)), disturbance
 
 
@@ -70,3 +77,13 @@ def _of_orders(random: Random) -> Iterator[Disturbance]:
     yield Disturbance(((becomes, refuses),), ((becomes, {"outcome": "issued"}),), 15, obstructs_neighbour=True)
     approved = ((becomes, {"auto_approve": True}), ("decide_orders", {"approve": True}))
     yield Disturbance(((becomes, {"auto_approve": False}),), approved, 15, obstructs_neighbour=True)
+
+
+def _of_dns(random: Random) -> Iterator[Disturbance]:
+    """The record of a persistent validation vanishes, or DNS does not answer, or what it answers is of yesterday."""
+    removed: tuple[Step, ...] = (("remove_record", {}),)
+    published: tuple[Step, ...] = (("publish_record", {}),)
+    stale, silent, current = (("dns_becomes", {"state": state.value}) for state in _STATES)
+    yield Disturbance(removed, published, 15)
+    yield Disturbance((*removed, stale), (current, *published), 2)
+    yield Disturbance((silent, *random.choice([(), removed])), (current, *published), 15)

@@ -17,8 +17,11 @@ from campaign.fault_injection import Mode, NthCallInjection
 from campaign.harness import DAY, Harness
 from campaign.histories import backup
 from campaign.histories.operator import Operator
+from campaign.histories.persistent_validation import PersistentValidation
+from campaign.histories.rao_steps import RaoSteps
 from campaign.histories.tenants import NAMES, NEIGHBOUR, Tenant, scm_of, tenants
 from campaign.interception.calls import Boundary
+from campaign.interception.dns import DnsState
 from campaign.order_book_invariants import (
     ALWAYS,
     AT_REST,
@@ -44,7 +47,7 @@ class Violated(AssertionError):
     """An invariant does not hold; the text has the steps so far."""
 
 
-class History:
+class History(RaoSteps):
     """One history of two delegations. What concerns one of them only happens to the first, never to its neighbour."""
 
     def __init__(self, harness: Harness, estate: Mapping[str, Tenant] | None = None, **scm: Any) -> None:
@@ -73,6 +76,7 @@ class History:
         """By how much the functions' clock was fast in the last step."""
         harness.begin(scm_of(self.tenants, **scm), [], {}, Dials(issuance_polls=0))
         self.operator = Operator(harness)
+        self.persistent = PersistentValidation(harness, self.affected)
         for tenant in self.tenants.values():
             harness.apply(tenant.specification())
             self.operator.store(tenant.name, tenant.logins[0], PASSWORD)
@@ -86,6 +90,7 @@ class History:
         self.skew = timedelta(0)
         step: Callable[..., None] = getattr(self, name)
         before = self.harness.played.simulator.orders
+        self.persistent.validate()
         step(**arguments)
         return self._judged(before)
 
@@ -106,6 +111,8 @@ class History:
     def _found(self, evidence: Evidence, before: Sequence[Order]) -> Iterator[str]:
         """What only this history can judge; *before*: the orders before its last step."""
         yield from neighbours_are_untouched(evidence, NEIGHBOUR, self.whole)
+        if self.steps[-1][0] in {"run", "finish"} and not self.is_rolled_back:
+            yield from self.persistent.misjudged(evidence.runs[-1])
         for path, count in early_orders(evidence).items():
             if count > self.reasons[path]:
                 yield f"{path} was ordered {count} times before half of a lifetime, with {self.reasons[path]} reasons"
@@ -223,35 +230,6 @@ class History:
         backup.upgrade(self.harness, self.affected.name)
         self.is_rolled_back = False
 
-    # ---- SCM and the RAO ---------------------------------------------------------------------------------------------
-
-    def scm_becomes(self, **dials: Any) -> None:
-        """Set SCM's dials: slow issuance, refusals, approval, the chain."""
-        for name, value in dials.items():
-            setattr(self.harness.played.simulator.dials, name, value)
-
-    def change_issuers(self) -> None:
-        """The CA issues from new intermediates."""
-        self.harness.played.simulator.change_issuers()
-
-    def validate(self, delegation: str, days: int) -> None:
-        """The RAO validates a delegation's domains again."""
-        self.harness.played.simulator.validate_domains(self.tenants[delegation].department, days)
-
-    def revoke(self, certificate: str) -> None:
-        """The RAO revokes the certificate."""
-        self._give_reason(certificate)
-        for order in self.harness.played.simulator.orders:
-            if order.status == "Issued" and order.comments.endswith(f"/{certificate}"):
-                self.harness.played.simulator.revoke(order.ssl_id)
-
-    def decide_orders(self, *, approve: bool) -> None:
-        """The RAO approves or declines the waiting orders."""
-        simulator = self.harness.played.simulator
-        for order in simulator.orders:
-            if order.status == "Requested":
-                (simulator.approve if approve else simulator.decline)(order.ssl_id)
-
     # ---- The account -------------------------------------------------------------------------------------------------
 
     def change_password(self) -> None:
@@ -297,6 +275,7 @@ class History:
         self.remove_obstacles()
         for day in range(DAYS_TO_REST):
             before = self.harness.played.simulator.orders
+            self.persistent.validate()
             run = self.harness.daily_run()
             self.whole.add(run.run_id)
             if not violations(self._judged(before), AT_REST):
@@ -306,11 +285,13 @@ class History:
         self.require(violations(self.evidence(), AT_REST))
 
     def remove_obstacles(self) -> None:
-        """Let SCM issue, the account log in, the mandate hold, and this version read every item."""
+        """Let SCM issue, the account log in, DNS answer, the mandate hold, and this version read every item."""
         self.scm_becomes(issuance_polls=0, issuance_seconds=0.0, outcome="issued", auto_approve=True)
         self.decide_orders(approve=True)
         if self.is_shut_out:
             self.store_password()
+        self.dns_becomes(DnsState.CURRENT)
+        self.publish_record()
         if self.affected.mandate_ends is not None:
             self.extend_mandate()
         if self.is_rolled_back:

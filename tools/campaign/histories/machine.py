@@ -17,6 +17,7 @@ from campaign.harness import Harness, freeze_garbage_collector
 from campaign.histories.backup import Written
 from campaign.histories.history import History, Violated
 from campaign.histories.tenants import NAMES, SHORT_PROFILE
+from campaign.interception.dns import DnsState
 from campaign.scenarios import PROFILE
 
 LONGEST = 7
@@ -60,6 +61,10 @@ def _is_rolled_back(histories: Histories) -> bool:
 
 def _has_end_of_mandate(histories: Histories) -> bool:
     return histories.history.affected.mandate_ends is not None
+
+
+def _has_record(histories: Histories) -> bool:
+    return histories.history.persistent.begun_at is not None
 
 
 class Histories(RuleBasedStateMachine):
@@ -112,6 +117,10 @@ class Histories(RuleBasedStateMachine):
     )
     revoke = _rule("revoke", certificate=certificates)
     decide_orders = _rule("decide_orders", approve=st.booleans())
+    validate_persistently = _rule("validate_persistently")
+    publish_record = precondition(_has_record)(_rule("publish_record"))
+    remove_record = precondition(_has_record)(_rule("remove_record"))
+    dns_becomes = precondition(_has_record)(_rule("dns_becomes", state=st.sampled_from(list(map(str, DnsState)))))
     change_password = _rule("change_password")
     store_password = precondition(_is_shut_out)(_rule("store_password"))
     replace_login = _rule("replace_login")

@@ -40,6 +40,8 @@ CALENDAR = tuple(datetime(*day, tzinfo=UTC) for day in ((2027, 2, 10), (2027, 3,
 """Days on which the rules of public TLS change."""
 MARGIN = timedelta(days=7)
 """How long before a validation expires a run may renew because of it (docs/estate.md)."""
+PERSISTENT = 0.5
+"""Of the histories, those in which the first delegation's domains are validated by a record in DNS."""
 SAMPLE = 0.2
 """Of the spans without a run, those of which one day is played."""
 FOLLOW_UPS = 0.1
@@ -65,7 +67,7 @@ class Years:
     validated: dict[str, int] = field(default_factory=dict)
     """By delegation: the day on which its domains are validated again."""
     expiries: dict[str, int] = field(default_factory=dict)
-    """By delegation: the day on which the validation of its domains expires."""
+    """By delegation: the day on which the validation of its domains expires; without those validated persistently."""
     unfinished: int = 0
     """Runs in a row after which the estate was not at rest."""
     undisturbed: int = 0
@@ -95,7 +97,9 @@ class Years:
         self.random = Random(self.seed)  # noqa: S311 - of a history
         self.history = History(self.harness, tenants(("idp",)), validated_days=198, terms=TERMS)
         self.begins = self.harness.time()
-        for first, last, disturbance in drawn(self.random, YEARS.days - DAYS_TO_REST):
+        if is_persistent := self.random.random() < PERSISTENT:
+            self.history.step("validate_persistently")
+        for first, last, disturbance in drawn(self.random, YEARS.days - DAYS_TO_REST, is_persistent=is_persistent):
             self.scheduled += [(first, disturbance.begins), (last, disturbance.ends)]
             if disturbance.ends:
                 self.obstructed.append((first, last, disturbance))
@@ -103,7 +107,8 @@ class Years:
         self.scheduled.sort(key=lambda entry: entry[0])
         for name in self.history.tenants:
             self.clear[name] = []
-            self._expect_validation(name, 198)
+            if name == NEIGHBOUR or not is_persistent:
+                self._expect_validation(name, 198)
         self._run()
 
     # ---- Days --------------------------------------------------------------------------------------------------------
@@ -126,6 +131,8 @@ class Years:
             if renew_at is None:
                 continue
             yield self._day_of(renew_at)
+            if certificate.spec.delegation not in self.expiries:
+                continue
             expiry = self.begins + timedelta(days=self.expiries[certificate.spec.delegation])
             expiry = expiry.replace(hour=0, minute=0, second=0, microsecond=0)  # a run reads its date
             if now < expiry <= renew_at:

@@ -128,11 +128,9 @@ def _from_here(
     if record_to:
         save(recordings[0] if recordings else None, record_to, printer(to_stderr=as_json))
     is_good = login.exit_code == 0
-    if as_json:
-        document = {"delegation": name, "outcome": login.outcome, "text": login.text, "good": is_good}
-        printing.print_json(document)
-    else:
-        printing.print_line(f"{login.outcome}: {login.text}", style="green" if is_good else "bold red")
+    document = {"delegation": name, "outcome": login.outcome, "text": login.text, "good": is_good}
+    style = "green" if is_good else "bold red"
+    printing.print_result(document, f"{login.outcome}: {login.text}", as_json=as_json, style=style)
     return login.exit_code
 
 

@@ -46,11 +46,9 @@ def close_order_command(
         printing.print_error(warning)
         confirm(f"Close the order of {certificate} and erase its key?", yes=yes)
         _close(deployment, managed, order, reason.strip())
-    if as_json:
-        document = {"certificate": certificate, "token": order.token, "ssl_id": order.ssl_id}
-        printing.print_json({**document, "was": order.status.value, "warning": warning})
-    else:
-        printing.print_line(f"Order {order.token} is closed. The next run orders again if {certificate} is due.")
+    document = {"certificate": certificate, "token": order.token, "ssl_id": order.ssl_id, "was": order.status.value}
+    text = f"Order {order.token} is closed. The next run orders again if {certificate} is due."
+    printing.print_result({**document, "warning": warning}, text, as_json=as_json)
 
 
 def _is_only_unrecorded(deployment: Deployment, order: Order) -> bool:

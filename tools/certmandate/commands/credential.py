@@ -204,10 +204,9 @@ def _protect(deployment: Deployment, delegation: str, reason: str, *, as_json: b
         deployment.recorder.announce(ActionKind.CREDENTIAL_PROTECTED, delegation, reason=reason, details=lacks)
         protect(deployment, delegation)
         did = "protected"
-    if as_json:
-        printing.print_json({"delegation": delegation, "secret": deployment.secret_name(delegation), "did": did})
-        return
-    printing.print_line(f"{deployment.secret_name(delegation)}: {did}; read by the functions that log in only.")
+    secret = deployment.secret_name(delegation)
+    text = f"{secret}: {did}; read by the functions that log in only."
+    printing.print_result({"delegation": delegation, "secret": secret, "did": did}, text, as_json=as_json)
 
 
 def _rotation(

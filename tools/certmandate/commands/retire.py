@@ -138,10 +138,6 @@ def _undo(deployment: Deployment, name: str, reason: str, *, as_json: bool) -> N
         restored = False
     # `retire` cancelled the rotation; without it the password would expire unnoticed.
     days = schedule_rotation(deployment, name) if restored and has_password(deployment, name) else None
-    if as_json:
-        document = {"delegation": name, "undone": True, "credential_restored": restored}
-        printing.print_json({**document, "rotation_days": days})
-        return
     rotated = f", and its password is rotated every {days} days again" if days else ""
     credential = (
         f"Its credential is restored{rotated}."
@@ -149,7 +145,8 @@ def _undo(deployment: Deployment, name: str, reason: str, *, as_json: bool) -> N
         else f"Its credential is deleted; store a new one: certmandate credential {name}."
     )
     adopt = "Then take over the certificates that are still valid with `certmandate adopt`."
-    printing.print_line(f"{name} may be applied again. {credential} {adopt}")
+    document = {"delegation": name, "undone": True, "credential_restored": restored, "rotation_days": days}
+    printing.print_result(document, f"{name} may be applied again. {credential} {adopt}", as_json=as_json)
 
 
 # ---- Printing --------------------------------------------------------------------------------------------------------

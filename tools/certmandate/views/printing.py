@@ -186,6 +186,14 @@ def print_json(document: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(document, ensure_ascii=False, indent=2, default=_plain))
 
 
+def print_result(document: Mapping[str, Any], text: str, *, as_json: bool, style: str = "") -> None:
+    """Print what a command has done: one JSON document, or lines that are never wrapped."""
+    if as_json:
+        print_json(document)
+    else:
+        print_line(text, style=style)
+
+
 def print_crlf(lines: Iterable[str]) -> None:
     """Print lines that end as CSV (RFC 4180) and iCalendar (RFC 5545) have it, without control characters in them."""
     stream: Any = sys.stdout

@@ -19,7 +19,7 @@ from certmandate.run_failures import judged_delegation
 from certmandate.views.html_page import pdf
 from certmandate.views.language import language
 from certmandate.views.notices import notice_documents, notice_lines
-from certmandate.views.printing import print_json, print_left_out, print_line
+from certmandate.views.printing import print_json, print_left_out, print_result
 from certmandate.views.rao_report import document, finding_document, page
 from renewal.domain.delegation import LANGUAGES
 from renewal.domain.notices.month import month_before, month_named
@@ -161,10 +161,8 @@ def acknowledge_command(
         now = datetime.now(UTC)
         for ssl_id in ssl_ids:
             deployment.editor.acknowledge(Acknowledgement(name, keys[ssl_id], reason.strip()[:500], now))
-    if as_json:
-        print_json({"delegation": name, "acknowledged": ssl_ids, "reason": reason.strip()[:500]})
-    else:
-        print_line(f"Acknowledged: SSL ID {listed}. The next inspection does not report it.")
+    document = {"delegation": name, "acknowledged": ssl_ids, "reason": reason.strip()[:500]}
+    print_result(document, f"Acknowledged: SSL ID {listed}. The next inspection does not report it.", as_json=as_json)
 
 
 def _document(record: DelegationRecord, asks: Iterable[Ask], mails: dict[str, Mail]) -> dict[str, object]:

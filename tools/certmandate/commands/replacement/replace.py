@@ -119,11 +119,9 @@ def replace_command(
             printing.show(printer(), *plan_view.page(plan))
         if not dry_run:
             _store(deployment, plan, stored, yes=yes)
-    if as_json:
-        printing.print_json(plan_view.document(plan, is_stored=not dry_run))
-    else:
-        stored_text = "The replacement rule is stored. `certmandate replace status` shows how far it has come."
-        printing.print_line("Nothing was changed: --dry-run." if dry_run else stored_text)
+    stored_text = "The replacement rule is stored. `certmandate replace status` shows how far it has come."
+    text = "Nothing was changed: --dry-run." if dry_run else stored_text
+    printing.print_result(plan_view.document(plan, is_stored=not dry_run), text, as_json=as_json)
 
 
 def _without_plan(deployment: Deployment, cancelled: str | None, *, as_json: bool) -> int:
@@ -253,7 +251,6 @@ def _cancel(deployment: Deployment, reason: str, *, as_json: bool) -> None:
         raise Refused(msg)
     for rule in rules:
         deployment.editor.remove_replacement(rule)
-    if as_json:
-        printing.print_json({"deleted": [plan_view.rule_document(rule) for rule in rules]})
-    else:
-        printing.print_line("The replacement rule is deleted; open orders are still collected.")
+    document = {"deleted": [plan_view.rule_document(rule) for rule in rules]}
+    text = "The replacement rule is deleted; open orders are still collected."
+    printing.print_result(document, text, as_json=as_json)
