@@ -66,7 +66,7 @@ def test_jetty_presents_a_keystore_that_was_replaced_in_place(debian: Unpacked, 
     configuration = tmp_path / "jetty.xml"
     configuration.write_text(JETTY.format(keystore=tmp_path / "idp.p12", password=PASSWORD, port=port))
     jars = ":".join(map(str, sorted((debian.root / "usr" / "share" / "java").glob("*.jar"))))
-    command = ["java", "-cp", jars, "org.eclipse.jetty.xml.XmlConfiguration", configuration]
+    command: list[str | Path] = ["java", "-cp", jars, "org.eclipse.jetty.xml.XmlConfiguration", configuration]
     with _started(command, tmp_path / "log", "Server:main: Started"):
         renewed = host.publish()
         host.declare(*declared, f"connect = 127.0.0.1:{port}")
