@@ -19,9 +19,11 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/build/sam
 LONG := tests/alarms/test_played_estate.py tests/browser tests/campaign tests/certmandate/commands/test_local.py \
     tests/certmandate/documents tests/certmandate/replacement/test_model.py tests/certmandate/test_hostile_texts.py \
     tests/faults tests/fetch/test_kills.py tests/fetch/test_recipes.py tests/gate/test_template_lint.py \
-    tests/local/test_functions.py tests/model tests/rotation/test_kills.py tests/secrecy tests/silence tests/stack/test_exercised.py tests/stack/test_one_renewal.py tests/stack/test_picture.py \
-    tests/template/test_writable.py tests/workflow/test_campus.py tests/workflow/test_more_agreement.py \
-    tests/workflow/test_troubled.py
+    tests/local/test_functions.py tests/model tests/rotation/test_kills.py tests/secrecy tests/silence \
+    tests/stack/test_command_times.py tests/stack/test_daily_run.py tests/stack/test_exercised.py \
+    tests/stack/test_one_renewal.py tests/stack/test_picture.py tests/stack/test_side_by_side.py \
+    tests/stack/test_verification.py tests/template/test_writable.py tests/workflow/test_campus.py \
+    tests/workflow/test_more_agreement.py tests/workflow/test_troubled.py
 
 # When it is set, each process compiles all modules again: a tenth of the time of `make test`.
 export PYTHONDONTWRITEBYTECODE :=
@@ -42,7 +44,7 @@ run: .venv/.run ## renew an example estate on this machine: no account; network 
 test: .venv/.dev ## the tests, except those of test-long
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(LONG:%=--ignore=%)
 
-test-long: .venv/.dev ## the other tests: example estates, histories, faults injected into runs, secrecy, permissions
+test-long: .venv/.dev ## the other tests: example estates, histories, faults injected into runs, secrecy, permissions, measurements
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(LONG)
 
 check: .venv/.dev .venv-sam/.sam ## the whole static gate

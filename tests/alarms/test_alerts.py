@@ -14,14 +14,7 @@ from renewal.domain.alerts.crossings import Thresholds, notifiable
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.errors import PermissionMissing, StoreRefused
 from renewal.domain.judgement.problem import Consequence, Problem
-from renewal.domain.run.report import (
-    CertificateRow,
-    DelegationOutcome,
-    DelegationRow,
-    Outcome,
-    RunOutcome,
-    RunReport,
-)
+from renewal.domain.run.report import CertificateRow, DelegationOutcome, DelegationRow, Outcome, RunOutcome, RunReport
 from tests.unit.system import DELEGATION, IDP, System, served_by
 from tests.unit.system import NOW as BEGINS
 

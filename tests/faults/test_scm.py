@@ -99,9 +99,6 @@ def test_an_order_that_scm_ends_is_closed_and_held(harness: Harness, outcome: st
 
 def _run(harness: Harness, **dials: Any) -> Run:
     harness.begin(
-        world(),
-        [specification((S3, PARIS))],
-        {DELEGATION: credential()},
-        Dials(**{"issuance_polls": 0, **dials}),
+        world(), [specification((S3, PARIS))], {DELEGATION: credential()}, Dials(**{"issuance_polls": 0, **dials})
     )
     return harness.run()

@@ -92,7 +92,4 @@ def test_an_endpoint_is_an_address_with_the_name_for_sni(host: Host):
     """IPv6 addresses in brackets, as in URLs; the first name unless another is given."""
     host.declare("connect = 127.0.0.1:443 [::1]:8443/other.univ.example")
 
-    assert host.declaration.endpoints == (
-        Endpoint("127.0.0.1", 443, NAME),
-        Endpoint("::1", 8443, "other.univ.example"),
-    )
+    assert host.declaration.endpoints == (Endpoint("127.0.0.1", 443, NAME), Endpoint("::1", 8443, "other.univ.example"))

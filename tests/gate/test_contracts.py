@@ -20,10 +20,7 @@ FORBIDDEN = {
         "certmandate.cli",
     ),
     "Only `certmandate local` uses AWS on this machine": ("tools/certmandate/deployment.py", "local.run"),
-    "Specs are written through one writer": (
-        "tools/local/seed.py",
-        "renewal.adapters.order_book.schema",
-    ),
+    "Specs are written through one writer": ("tools/local/seed.py", "renewal.adapters.order_book.schema"),
     "The campaign's auditor shares no code with what it judges": (
         "tools/campaign/auditor/__init__.py",
         "renewal.ports.keys",

@@ -90,10 +90,7 @@ def test_a_circle_of_references_is_an_error(up: Up) -> None:
 def test_a_parameter_that_the_template_lacks_is_an_error(up: Up) -> None:
     """A typing error in a parameter would otherwise be a default in disguise."""
     with pytest.raises(TemplateProblem, match="no parameter Graeting; it has Greeting"):
-        up(
-            "Parameters: {Greeting: {Type: String, Default: x}}\nResources: {T: {Type: AWS::SNS::Topic}}",
-            Graeting="y",
-        )
+        up("Parameters: {Greeting: {Type: String, Default: x}}\nResources: {T: {Type: AWS::SNS::Topic}}", Graeting="y")
 
 
 def test_a_parameter_outside_its_limits_is_an_error(up: Up) -> None:

@@ -26,10 +26,7 @@ def rotate(event: dict[str, Any], _context: object) -> None:
     if event["Step"] == "finishSecret":
         current = secrets.get_secret_value(SecretId=event["SecretId"])["VersionId"]
         secrets.update_secret_version_stage(
-            SecretId=event["SecretId"],
-            VersionStage="AWSCURRENT",
-            MoveToVersionId=token,
-            RemoveFromVersionId=current,
+            SecretId=event["SecretId"], VersionStage="AWSCURRENT", MoveToVersionId=token, RemoveFromVersionId=current
         )
 
 

@@ -89,11 +89,7 @@ def test_the_history_holds_the_children_of_a_distributed_map(run_plan: Plan) -> 
     history = run_plan(HEALTHY_AND_TROUBLED)
 
     assert [event["type"] for event in history["events"]][-1] == "ExecutionSucceeded"
-    assert sorted(child["execution"]["status"] for child in history["children"]) == [
-        "FAILED",
-        "SUCCEEDED",
-        "SUCCEEDED",
-    ]
+    assert sorted(child["execution"]["status"] for child in history["children"]) == ["FAILED", "SUCCEEDED", "SUCCEEDED"]
     child = history["children"][0]
     assert ":execution:certmandate-Machine/EachDelegation:" in child["execution"]["executionArn"]
     assert child["execution"]["mapRunArn"] == output(history)["results"]["MapRunArn"]

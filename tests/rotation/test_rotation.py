@@ -210,10 +210,7 @@ def test_a_run_shows_each_of_two_wrong_passwords_once(rotation: Rotation) -> Non
 
     for _ in range(3):
         login = ScmLogin(rotation.book, rotation.functions())
-        with (
-            pytest.raises(errors.CredentialRefused),
-            login.authority(rotation.book.delegation("univ"), "run") as scm,
-        ):
+        with pytest.raises(errors.CredentialRefused), login.authority(rotation.book.delegation("univ"), "run") as scm:
             scm.profiles(2001)
 
     assert sum(rotation.failed_logins().values()) == 2

@@ -16,17 +16,7 @@ import pytest
 from moto import mock_aws
 
 from stack.cost import ROOT
-from stack.deploy import (
-    PURPOSE,
-    Change,
-    Refused,
-    deploy,
-    harm,
-    main,
-    overrides,
-    plan,
-    require_no_second_address,
-)
+from stack.deploy import PURPOSE, Change, Refused, deploy, harm, main, overrides, plan, require_no_second_address
 from stack.resolved import Stack
 
 

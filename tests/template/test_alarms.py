@@ -63,8 +63,7 @@ def expected(stack: Stack) -> dict[str, Watch]:
     return {
         "RunMissing": ours("DailyRunCompleted", "Sum", DAY, BELOW, 1),
         "RunFailed": counted(
-            "AWS/States",
-            *((name, machine) for name in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted")),
+            "AWS/States", *((name, machine) for name in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"))
         ),
         "AuditNotSealed": counted("AWS/Lambda", ("Errors", sealer), ("Throttles", sealer)),
         "SealMissing": Watch("AWS/Lambda", (("Invocations", sealer),), "Sum", DAY, BELOW, 1),
@@ -125,10 +124,7 @@ def test_every_alarm_watches_its_metrics(stack: Stack, alarms: dict[str, Resourc
 
 @pytest.mark.parametrize(
     ("reserved", "functions"),
-    [
-        ("0", (*UNRESERVED, "InspectDelegation", "Enroll", "Collect", "RotatePassword")),
-        ("3", UNRESERVED),
-    ],
+    [("0", (*UNRESERVED, "InspectDelegation", "Enroll", "Collect", "RotatePassword")), ("3", UNRESERVED)],
 )
 def test_throttling_raises_an_alarm_unless_concurrency_is_reserved(reserved: str, functions: tuple[str, ...]) -> None:
     """Retries hide throttling until the run times out; reserved concurrency is meant to throttle."""

@@ -76,10 +76,7 @@ ATTACKS: Mapping[str, tuple[Callable[[Stack], Request], frozenset[str]]] = {
     "S3: replace its credential": (on("secretsmanager:PutSecretValue", SECRET), frozenset({"rotate_password"})),
     "S3: let others read its credential": (on("secretsmanager:PutResourcePolicy", SECRET), frozenset()),
     "S3: delete its credential": (on("secretsmanager:DeleteSecret", SECRET), frozenset()),
-    "S8: delete its stored key": (
-        stored("DeleteObjectVersion", f"{FOLDER}/00AB/privkey.pem"),
-        frozenset({"collect"}),
-    ),
+    "S8: delete its stored key": (stored("DeleteObjectVersion", f"{FOLDER}/00AB/privkey.pem"), frozenset({"collect"})),
     "S8: delete its certificate": (stored("DeleteObjectVersion", f"{FOLDER}/00AB/fullchain.pem"), frozenset()),
     # The record is rewritten.
     "S4: change what it orders": (status("spec"), frozenset()),
@@ -90,10 +87,7 @@ ATTACKS: Mapping[str, tuple[Callable[[Stack], Request], frozenset[str]]] = {
     "S4: change what is stored": (status("served", "revision"), frozenset({"collect"})),
     "S4: replace its open order": (status("csr", "names", "sealed_key"), frozenset({"enroll", "collect"})),
     "S4: hide findings": (status("inspection"), frozenset({"inspect_delegation"})),
-    "S4: forge the proof of a search": (
-        status("search_proof"),
-        frozenset({"inspect_delegation", "enroll", "collect"}),
-    ),
+    "S4: forge the proof of a search": (status("search_proof"), frozenset({"inspect_delegation", "enroll", "collect"})),
     "S4: forge what clients meet": (status("service"), frozenset({"verify_served"})),
     "S4: forget what the RAO was notified of": (status("notices"), frozenset({"notify"})),
     "S4: forget what must be revoked": (status("revocations"), frozenset()),

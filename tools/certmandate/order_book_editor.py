@@ -15,16 +15,7 @@ from certmandate.files.operator_action import ActionKind, OperatorAction
 from certmandate.files.operator_records import OperatorReader
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
-from renewal.adapters.order_book.table import (
-    Item,
-    Key,
-    OrderTables,
-    Request,
-    assigned,
-    deleted,
-    put,
-    updated,
-)
+from renewal.adapters.order_book.table import Item, Key, OrderTables, Request, assigned, deleted, put, updated
 from renewal.adapters.order_book.transitions import status_updated
 from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.certificate.revocation import RevocationRequest

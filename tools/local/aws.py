@@ -87,11 +87,7 @@ class _Server:
     """moto's HTTP server on a port of loopback."""
 
     def __init__(self, port: int, calls: list[AwsCall]) -> None:
-        from moto.moto_server.werkzeug_app import (
-            DomainDispatcherApplication,
-            MotoRequestHandler,
-            create_backend_app,
-        )
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
         from werkzeug.serving import make_server
 
         class KeepAlive(MotoRequestHandler):

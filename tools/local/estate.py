@@ -172,10 +172,7 @@ def _misfits(
         yield "key_type", f"must be one of {', '.join(_KEY_TYPES)}"
     issued_days_ago = (now.date() - past.issued_on).days if past.issued_on else past.issued_days_ago
     if spec.acm_regions and past.status in _ISSUED and issued_days_ago >= past.term_days:
-        yield (
-            "label",
-            "has expired, and ACM takes no expired certificate: it cannot be in the store acm:<region>",
-        )
+        yield ("label", "has expired, and ACM takes no expired certificate: it cannot be in the store acm:<region>")
 
 
 def _by_path(specifications: Sequence[Specification]) -> dict[str, CertificateSpec]:

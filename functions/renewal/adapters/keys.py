@@ -24,9 +24,7 @@ class KmsSealer:
     @translated("kms:Encrypt")
     def seal(self, key: KeyPair, *, delegation: str, certificate: str, token: str) -> bytes:
         answer = self._client.encrypt(
-            KeyId=self._key_id,
-            Plaintext=key.der(),
-            EncryptionContext=_context(delegation, certificate, token),
+            KeyId=self._key_id, Plaintext=key.der(), EncryptionContext=_context(delegation, certificate, token)
         )
         return answer["CiphertextBlob"]
 

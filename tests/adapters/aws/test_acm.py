@@ -352,10 +352,7 @@ def test_a_dropped_usage_is_found_before_the_import(acm: Acm, eu: Any):
     pair = a_pair(ACM_SPEC, usages=usages)
     arn = acm.put(pair, REGION, None)
 
-    with (
-        counted(eu, "ImportCertificate") as calls,
-        pytest.raises(AcmWouldRefuse, match="lacks key usages"),
-    ):
+    with counted(eu, "ImportCertificate") as calls, pytest.raises(AcmWouldRefuse, match="lacks key usages"):
         acm.put(renewed(pair), REGION, arn)
 
     assert calls == []
@@ -370,10 +367,7 @@ def test_usages_that_acm_gives_by_name_only_count(acm: Acm, eu: Any):
         names = ("TLS_WEB_SERVER_AUTHENTICATION", "EMAIL_PROTECTION", "NONE")
         parsed["Certificate"]["ExtendedKeyUsages"] = [{"Name": name} for name in names]
 
-    with (
-        changed(eu, "DescribeCertificate", by_name),
-        pytest.raises(AcmWouldRefuse, match=r"1\.3\.6\.1\.5\.5\.7\.3\.4"),
-    ):
+    with changed(eu, "DescribeCertificate", by_name), pytest.raises(AcmWouldRefuse, match=r"1\.3\.6\.1\.5\.5\.7\.3\.4"):
         acm.put(renewed(pair), REGION, arn)
 
 

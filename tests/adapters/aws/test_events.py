@@ -106,10 +106,7 @@ def test_an_event_that_was_not_taken_is_announced_again():
 def test_a_bus_that_refuses_is_named():
     """The function's role was made for another bus."""
     events = client("events")
-    with (
-        refused(events, "PutEvents", "AccessDeniedException"),
-        pytest.raises(StoreRefused, match="events:PutEvents"),
-    ):
+    with refused(events, "PutEvents", "AccessDeniedException"), pytest.raises(StoreRefused, match="events:PutEvents"):
         EventBridgeAnnouncer(events, "default").renewed(an_order(), a_served(), None)
 
 

@@ -53,11 +53,7 @@ def test_a_key_sealed_with_another_kms_key_is_lost(kms: Any, key_id: str):
     other = str(kms.create_key()["KeyMetadata"]["KeyId"])
     sealed = KmsSealer(kms, other).seal(KeyPair.generate(KeyType.P_256), **ORDER)
 
-    with (
-        counted(kms, "Decrypt") as calls,
-        refused(kms, "Decrypt", "IncorrectKeyException"),
-        pytest.raises(KeyLost),
-    ):
+    with counted(kms, "Decrypt") as calls, refused(kms, "Decrypt", "IncorrectKeyException"), pytest.raises(KeyLost):
         KmsOpener(kms, key_id).open(sealed, **ORDER)
 
     assert calls[0]["KeyId"] == key_id

@@ -402,11 +402,7 @@ EDITS: dict[str, tuple[str, str, Edit]] = {
         lambda editor, book: editor.withdraw_request(book.certificate(*PATH), "by mistake"),
     ),
     "rule": (ESTATE, "replacement-rule-added", lambda editor, _: editor.add_replacement(RULE)),
-    "apply": (
-        "univ",
-        "applied",
-        lambda _, book: book.apply(a_specification(replace(SPEC, term_days=90)), LATER),
-    ),
+    "apply": ("univ", "applied", lambda _, book: book.apply(a_specification(replace(SPEC, term_days=90)), LATER)),
     "apply of the delegation": (
         "univ",
         "applied",

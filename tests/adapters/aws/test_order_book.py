@@ -271,12 +271,7 @@ def test_a_failed_order_leaves_its_audit_row_and_no_key(book: Book, editor: Orde
     assert (certificate.order, certificate.failures, certificate.last_error) == (None, 1, "OrderDeclined")
     assert (certificate.hold_until, certificate.asked) == (hold, ""), "the request is answered"
     (row,) = book.history("univ", "")
-    assert (row.status, row.error, row.text, row.ended_at) == (
-        "failed",
-        "OrderDeclined",
-        "declined by the RAO",
-        LATER,
-    )
+    assert (row.status, row.error, row.text, row.ended_at) == ("failed", "OrderDeclined", "declined by the RAO", LATER)
     assert order.sealed_key not in str(dynamodb.scan(TableName=TABLE)["Items"]).encode()
 
 

@@ -75,10 +75,7 @@ def test_no_key_is_in_an_error_even_when_aws_echoes_it(
     key = a_pair().key
     echo = key.pem().decode() if form == "pem" else base64.b64encode(key.der()).decode()
 
-    with (
-        refused(client(service), operation, code, f"cannot use {echo} here"),
-        pytest.raises(RenewalError) as error,
-    ):
+    with refused(client(service), operation, code, f"cannot use {echo} here"), pytest.raises(RenewalError) as error:
         act(key)
 
     text = everything_in(error.value)

@@ -285,10 +285,7 @@ def test_a_token_that_was_withdrawn_is_replaced_once():
     wire = TokenServer(UNKNOWN_USER, json_answer({"sslId": 55}))
 
     assert over(wire, vault(CLIENT)).authority("univ").enroll(ORDER) == 55
-    assert [request.headers["authorization"] for request in wire.requests] == [
-        "Bearer token-1",
-        "Bearer token-2",
-    ]
+    assert [request.headers["authorization"] for request in wire.requests] == ["Bearer token-1", "Bearer token-2"]
 
 
 def test_a_new_token_that_is_refused_is_a_refused_credential():

@@ -209,11 +209,7 @@ def collected(authority: ScmClient, ssl_id: int) -> str:
 
 @pytest.mark.parametrize(
     ("outcome", "error"),
-    [
-        ("declined", errors.OrderDeclined),
-        ("rejected", errors.OrderRejected),
-        ("invalid", errors.OrderRejected),
-    ],
+    [("declined", errors.OrderDeclined), ("rejected", errors.OrderRejected), ("invalid", errors.OrderRejected)],
 )
 @pytest.mark.parametrize("answer", ["pending", "-169"])
 def test_the_details_of_an_order_show_that_it_has_ended(

@@ -13,10 +13,7 @@ from tests.adapters.scm.stage import CLIENT, CLIENT_SECRET, LOGIN, PASSWORD
         (LOGIN, PasswordCredential("drao", PASSWORD, "univ")),
         (CLIENT, ClientCredentialsCredential("renewals", CLIENT_SECRET)),
         ({**LOGIN, "candidate": "x"}, PasswordCredential("drao", PASSWORD, "univ")),
-        (
-            {"login": "drao", "password": PASSWORD, "customerUri": "univ"},
-            PasswordCredential("drao", PASSWORD, "univ"),
-        ),
+        ({"login": "drao", "password": PASSWORD, "customerUri": "univ"}, PasswordCredential("drao", PASSWORD, "univ")),
     ],
     ids=["API account", "OAuth2 client", "members that are not ours", "customerUri as SCM writes it"],
 )

@@ -252,7 +252,7 @@ def test_a_page_in_answer_to_an_order_leaves_open_what_scm_has():
         (httpx.Response(301, headers={"Location": "https://x.example/a?p=1"}), "a redirect to https://x.example/a'"),
         (httpx.Response(503, text="<title>\nUntil 06:00 UTC\x1b[2J</title><p>…"), "Until 06:00 UTC[2J"),
         (httpx.Response(503, text="upstream connect error"), "upstream connect error"),
-        (httpx.Response(503, text=f"<p>{PASSWORD}</p>{'x ' * 500}"), "[removed] x x"),
+        (httpx.Response(503, text=f"<p>{PASSWORD}</p>{'x ' * 500}"), "[removed] x x")
     ],
 )  # fmt: skip
 def test_what_came_in_place_of_scms_answer_is_quoted(answer: httpx.Response, quoted: str):

@@ -105,10 +105,7 @@ def test_a_reordered_row_is_named(first: int, second: int, in_the_file: bool) ->
     if in_the_file:
         rows[first], rows[second] = rows[second], rows[first]
     else:
-        rows[first], rows[second] = (
-            {**rows[second], "sequence": first + 1},
-            {**rows[first], "sequence": second + 1},
-        )
+        rows[first], rows[second] = ({**rows[second], "sequence": first + 1}, {**rows[first], "sequence": second + 1})
     found = tampered(rows)
 
     assert (not found) == (first == second)

@@ -95,8 +95,7 @@ def test_an_apply_without_a_change_writes_nothing(sit: Sit):
     before = desk.certificate("idp").revision
 
     SpecWriter(desk.system.aws.tables).write(
-        EstateChange(certificates=(desk.certificate("idp").spec,)),
-        desk.served("idp").stored_at,
+        EstateChange(certificates=(desk.certificate("idp").spec,)), desk.served("idp").stored_at
     )
 
     assert desk.certificate("idp").revision == before

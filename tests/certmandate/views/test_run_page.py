@@ -13,25 +13,11 @@ from rich.console import Console
 
 from certmandate.views.advice import ADVICE
 from certmandate.views.run_page import print_page, summary
-from renewal.domain.errors import (
-    AddressRefused,
-    DcvLapsed,
-    OrderDeclined,
-    RecordUnreadable,
-    error_named,
-    every_error,
-)
+from renewal.domain.errors import AddressRefused, DcvLapsed, OrderDeclined, RecordUnreadable, error_named, every_error
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.delegation import rule_problems
 from renewal.domain.judgement.problem import Problem, problem_of
-from renewal.domain.run.report import (
-    CertificateRow,
-    DelegationOutcome,
-    DelegationRow,
-    Outcome,
-    RunOutcome,
-    RunReport,
-)
+from renewal.domain.run.report import CertificateRow, DelegationOutcome, DelegationRow, Outcome, RunOutcome, RunReport
 from renewal.domain.setup.finding import Finding, finding_from
 from renewal.domain.setup.scm_menu import screen_of
 

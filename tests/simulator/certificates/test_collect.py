@@ -8,17 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from scm_simulator.refusals import Refusal
-from tests.simulator.driver import (
-    NAME,
-    Scm,
-    certificates_of,
-    ec_key,
-    is_ca,
-    leaf_of,
-    names_in,
-    refusal,
-    rsa_key,
-)
+from tests.simulator.driver import NAME, Scm, certificates_of, ec_key, is_ca, leaf_of, names_in, refusal, rsa_key
 
 LEAF_FIRST = ["leaf", "intermediate", "root"]
 ROOT_FIRST = ["root", "intermediate", "leaf"]

@@ -154,11 +154,7 @@ def test_a_wildcard_entry_permits_every_name_below_it(entry: str, name: str, per
 
 @pytest.mark.parametrize(
     ("by", "changes", "code"),
-    [
-        ("rao", {"name": "closed.example.edu", "orgId": 2003}, -1021),
-        ("rao", {"orgId": 2000}, -1021),
-        ("weak", {}, -3),
-    ],
+    [("rao", {"name": "closed.example.edu", "orgId": 2003}, -1021), ("rao", {"orgId": 2000}, -1021), ("weak", {}, -3)],
 )
 def test_the_department_and_the_account_must_permit_the_api(scm: Scm, by: str, changes: dict[str, Any], code: int):
     """Only the registration authority can enable the API or grant a privilege."""

@@ -76,8 +76,7 @@ def test_a_report_can_fail_with_http_200(scm: Scm):
 
 
 @pytest.mark.parametrize(
-    ("dial", "text"),
-    [("plain", f"{OTHER_NAME}; b.{NAME}"), ("dnsname", f"dNSName={OTHER_NAME}, dNSName=b.{NAME}")],
+    ("dial", "text"), [("plain", f"{OTHER_NAME}; b.{NAME}"), ("dnsname", f"dNSName={OTHER_NAME}, dNSName=b.{NAME}")]
 )
 def test_names_are_a_text_in_one_of_two_formats(scm: Scm, dial: Any, text: str):
     """A client must split both formats."""

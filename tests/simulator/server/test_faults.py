@@ -32,11 +32,7 @@ def test_plain_wsgi_raises_the_simulators_own_exception(simulator: Simulator):
 
 @pytest.mark.parametrize(
     ("kind", "status", "media"),
-    [
-        ("too_many_requests", 429, "text/plain"),
-        ("unavailable", 503, "text/plain"),
-        ("bad_gateway", 502, "text/html"),
-    ],
+    [("too_many_requests", 429, "text/plain"), ("unavailable", 503, "text/plain"), ("bad_gateway", 502, "text/html")],
 )
 @pytest.mark.parametrize("processed", [False, True])
 def test_proxies_answer_without_json(

@@ -19,12 +19,7 @@ from renewal.adapters.acm_rules import (
 from renewal.domain.certificate.acceptance import Expectation, check
 from renewal.domain.certificate.facts import Certificate
 from renewal.domain.certificate.serial import normalised_serial, printed_serial
-from renewal.domain.errors import (
-    AcmWouldRefuse,
-    CertificateBeginsLater,
-    CertificateMismatch,
-    CertificateUnusable,
-)
+from renewal.domain.errors import AcmWouldRefuse, CertificateBeginsLater, CertificateMismatch, CertificateUnusable
 from renewal.domain.key_type import KeyType
 from tests.throwaway_ca import SERVER, pem
 from tests.unit.leaves import NAMES, delivered, leaf
@@ -158,8 +153,7 @@ def test_the_facts_of_a_certificate_are_as_the_order_book_writes_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "serial"),
-    [("0a:1B:00", "A1B00"), ("00 0A 1b", "A1B"), ("a1b", "A1B"), ("00", "0"), ("", "0")],
+    ("text", "serial"), [("0a:1B:00", "A1B00"), ("00 0A 1b", "A1B"), ("a1b", "A1B"), ("00", "0"), ("", "0")]
 )
 def test_serials_have_one_spelling(text: str, serial: str) -> None:
     """SCM writes colons, ACM leading zeros."""

@@ -152,13 +152,7 @@ def test_every_cause_has_its_name(causes: list[str], certificate: Any, more: dic
     assert list(decide(certificate, NOW, **more).causes) == causes
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"names": ("idp.univ.example",)},
-        {"stores": ("s3", "acm:eu-west-3")},
-    ],
-)
+@pytest.mark.parametrize("changes", [{"names": ("idp.univ.example",)}, {"stores": ("s3", "acm:eu-west-3")}])
 def test_storing_more_than_is_wanted_is_no_reason_to_order(changes: dict[str, Any]) -> None:
     """A store that the spec does not name any more costs no certificate."""
     assert not decide(managed(served=served_by(IDP, age=1, **changes)), NOW).causes

@@ -10,14 +10,7 @@ import pytest
 
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.judgement.replacement_progress import ReplacementProgress
-from renewal.domain.run.report import (
-    CertificateRow,
-    DelegationOutcome,
-    DelegationRow,
-    Outcome,
-    RunOutcome,
-    RunReport,
-)
+from renewal.domain.run.report import CertificateRow, DelegationOutcome, DelegationRow, Outcome, RunOutcome, RunReport
 from renewal.domain.setup.finding import Severity
 from renewal.steps.reporting.metrics import run_metrics
 

@@ -77,8 +77,7 @@ def delete_in_s3(system: System) -> str:
 
 
 @pytest.mark.parametrize(
-    ("store", "change"),
-    [(PARIS, replace_in_acm), (PARIS, delete_in_acm), ("s3", replace_in_s3), ("s3", delete_in_s3)],
+    ("store", "change"), [(PARIS, replace_in_acm), (PARIS, delete_in_acm), ("s3", replace_in_s3), ("s3", delete_in_s3)]
 )
 def test_a_store_that_someone_else_changed_is_found(
     system: System, store: str, change: Callable[[System], str]

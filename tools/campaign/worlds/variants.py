@@ -7,16 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from campaign.harness import Harness
-from campaign.scenarios import (
-    DAYS_UNTIL_DUE,
-    DELEGATION,
-    LONG,
-    NAMES,
-    NEXT_DAY,
-    credential,
-    specification,
-    world,
-)
+from campaign.scenarios import DAYS_UNTIL_DUE, DELEGATION, LONG, NAMES, NEXT_DAY, credential, specification, world
 from renewal.domain.delegation import S3
 from scm_simulator import Dials, Domain, Fault
 from scm_simulator.world.world import World as ScmWorld

@@ -38,10 +38,7 @@ PAGE = "status.html"
 CAMPUS = Path(__file__).resolve().parents[3] / "examples" / "campus"
 
 app = typer.Typer(
-    help="Run the whole system on this machine.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
+    help="Run the whole system on this machine.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
 )
 
 EstateOption = Annotated[
@@ -51,8 +48,7 @@ EstateOption = Annotated[
     ),
 ]
 WaitFactorOption = Annotated[
-    float,
-    typer.Option("--wait-factor", min=0.001, max=1.0, help="Factor for every wait of the state machine."),
+    float, typer.Option("--wait-factor", min=0.001, max=1.0, help="Factor for every wait of the state machine.")
 ]
 
 

@@ -13,12 +13,7 @@ from certmandate.replacement_planning.capacity import Demand, PlanningLimits, bo
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.replacement_rule import (
-    MOST_ORDERS_PER_DELEGATION,
-    MOST_ORDERS_PER_RUN,
-    Caps,
-    ReplacementRule,
-)
+from renewal.domain.replacement_rule import MOST_ORDERS_PER_DELEGATION, MOST_ORDERS_PER_RUN, Caps, ReplacementRule
 from renewal.domain.setup.inspection import DelegationRecord
 
 _MAP_DELEGATIONS = PlanningLimits().delegations_at_a_time

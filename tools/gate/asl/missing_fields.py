@@ -142,10 +142,7 @@ def _transitions(name: str, state: State, fact: _Fact) -> Iterator[tuple[str, _F
         yield from _chosen(state, fact)
     elif "Next" in state.body:
         made = set_by(state)
-        yield (
-            state.body["Next"],
-            _new_document(name, fact, made) if replaces_document(state) else after.plus(made),
-        )
+        yield (state.body["Next"], _new_document(name, fact, made) if replaces_document(state) else after.plus(made))
 
 
 def _caught(name: str, clause: Mapping[str, Any], fact: _Fact) -> _Fact:

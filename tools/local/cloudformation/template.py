@@ -17,12 +17,7 @@ import yaml
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times faster, where it is available
 ARTIFACTS = "artifacts"  # the name of the bucket that `sam package` would have filled
-_NOT_PACKAGED = {
-    "__pycache__",
-    ".pytest_cache",
-    ".mypy_cache",
-    ".ruff_cache",
-}
+_NOT_PACKAGED = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 

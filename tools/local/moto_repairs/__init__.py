@@ -20,12 +20,7 @@ from local.moto_repairs.step_functions import STEP_FUNCTIONS
 from local.moto_repairs.storage import bucket_policies_have_conditions, keys_are_found_by_arn, storage_takes_turns
 
 PINNED = "5.2.5"
-_STORAGE = (
-    bucket_policies_have_conditions,
-    storage_takes_turns,
-    keys_are_found_by_arn,
-    secrets_rotate_as_on_aws,
-)
+_STORAGE = (bucket_policies_have_conditions, storage_takes_turns, keys_are_found_by_arn, secrets_rotate_as_on_aws)
 
 
 class WrongMoto(Exception):

@@ -134,8 +134,4 @@ def result_writer_writes_results(_: Repairs) -> Iterator[None]:
         yield
 
 
-MAP_STATES = (
-    iterations_are_a_loop,
-    distributed_maps_start_executions,
-    result_writer_writes_results,
-)
+MAP_STATES = (iterations_are_a_loop, distributed_maps_start_executions, result_writer_writes_results)

@@ -170,9 +170,7 @@ def reserved_errors_are_passed_on(_: Repairs) -> Iterator[None]:
     with (
         patch.object(interpreter("component.state.fail.state_fail"), "CustomErrorName", error_name),
         patch.object(
-            interpreter("component.state.exec.state_map.iteration.iteration_worker"),
-            "CustomErrorName",
-            error_name,
+            interpreter("component.state.exec.state_map.iteration.iteration_worker"), "CustomErrorName", error_name
         ),
     ):
         yield

@@ -12,14 +12,7 @@ from pathlib import Path
 
 from local.estate import load_estate
 from local.run import LocalSystem
-from stack.rehearsal.bundles import (
-    ROOT,
-    RehearsalFailed,
-    built_template,
-    check_bytecode,
-    isolated_functions,
-    layer,
-)
+from stack.rehearsal.bundles import ROOT, RehearsalFailed, built_template, check_bytecode, isolated_functions, layer
 from stack.rehearsal.by_cli import Cli, entered_states, run_to_its_end, stored_pairs
 from stack.rehearsal.documented import execute_documents
 from stack.rehearsal.enforced import rehearse_enforced

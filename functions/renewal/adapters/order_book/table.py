@@ -153,10 +153,7 @@ class Table:
         """Return (the new item, None), or (None, the item that failed the condition)."""
         try:
             answer: Any = self._client.update_item(
-                TableName=self._name,
-                ReturnValues="ALL_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **change,
+                TableName=self._name, ReturnValues="ALL_NEW", ReturnValuesOnConditionCheckFailure="ALL_OLD", **change
             )
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":

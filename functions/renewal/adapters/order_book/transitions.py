@@ -28,14 +28,7 @@ from renewal.adapters.order_book.schema import (
     order_key,
     status_attributes,
 )
-from renewal.adapters.order_book.table import (
-    ConditionFailed,
-    Item,
-    OrderTables,
-    Request,
-    assigned,
-    updated,
-)
+from renewal.adapters.order_book.table import ConditionFailed, Item, OrderTables, Request, assigned, updated
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.due import EVERY_RUN, next_action, stored
 from renewal.domain.errors import OrderConflict, StoreUnavailable, shortened

@@ -15,12 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from renewal.domain.certificate.serial import printed_serial
-from renewal.domain.errors import (
-    CertificateBeginsLater,
-    CertificateUnusable,
-    RenewalError,
-    shortened,
-)
+from renewal.domain.errors import CertificateBeginsLater, CertificateUnusable, RenewalError, shortened
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import key_type_of, public_key_bytes
 
