@@ -32,8 +32,8 @@ WHY: Mapping[str, str] = {
     "enroll dynamodb:BatchGetItem": "delegation, certificate and open order, in one consistent read",
     "enroll dynamodb:Query": "how many orders this run has begun, so that a forged plan orders no more than "
     "`OrdersPerDelegation`; and the certificate's audit rows: a restored orders table may have lost a stored order",
-    "enroll secretsmanager:GetSecretValue": "the login; a rotated one must be seen, so none is kept for the next "
-    "invocation",
+    "enroll secretsmanager:GetSecretValue": "the login; a rotated one must be used at once, so none is kept for the "
+    "next invocation",
     "enroll acm:DescribeCertificate": "a deleted ARN, or one with another key type, is reported before an order is "
     "spent",
     "enroll acm:ListTagsForCertificate": "which delegation the ARN belongs to, before an order is spent",
@@ -43,7 +43,7 @@ WHY: Mapping[str, str] = {
     "collect dynamodb:BatchGetItem": "delegation, certificate and open order, in one consistent read",
     "collect secretsmanager:GetSecretValue": "the login, as above",
     "collect dynamodb:UpdateItem": "the verified chain, so that no later attempt needs SCM; the proof that searches "
-    "find orders; in ACM also the ARN, on the condition that no other run has gone on, before it is announced",
+    "find orders; in ACM also the ARN, on the condition that no other run has continued, before it is announced",
     "collect kms:Decrypt": "the key, for the stores",
     "collect acm:DescribeCertificate": "whether an earlier attempt has imported it, and the key usages that ACM keeps",
     "collect acm:ListTagsForCertificate": "which delegation the ARN belongs to: it may have changed since the order",

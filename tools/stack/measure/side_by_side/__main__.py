@@ -137,8 +137,12 @@ def _summary(pairs: Sequence[tuple[Took, Took]]) -> Iterator[str]:
     yield f"with SCM {both:.1f} processor seconds, which two processors need {both / 2:.1f} s for"
     theirs, ours = (Counter(took.requests) for took in pairs[-1])
     renewing, renewals = sum(ours[each] for each in OF_A_RENEWAL), DELEGATIONS * CERTIFICATES
+    inspecting = (ours.total() - renewing) / DELEGATIONS
     yield f"requests to SCM for a renewal: {theirs.total() / renewals:.2f} and {renewing / renewals:.2f},"
-    yield f"and {(ours.total() - renewing) / DELEGATIONS:.0f} more for the inspection of a delegation"
+    yield f"and {inspecting:.0f} more for the inspection of a delegation"
+    answers = inspecting + renewing / DELEGATIONS / scm.AT_A_TIME
+    waits = [count * scm.SECONDS for count in (theirs.total(), answers)]
+    yield f"waiting for answers, one after another: {waits[0]:.1f} s and {waits[1]:.1f} s (1/{waits[0] / waits[1]:.0f})"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

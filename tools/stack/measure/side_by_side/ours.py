@@ -40,11 +40,9 @@ from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.stores.storing import Stores
 from renewal.wiring import new_token, utc_now
 from stack.measure.side_by_side.rounds import RoundFailed, serve_rounds
-from stack.measure.side_by_side.scm import CUSTOMER, LOGIN, PASSWORD, PROFILE
+from stack.measure.side_by_side.scm import AT_A_TIME, CUSTOMER, LOGIN, PASSWORD, PROFILE
 from tests.fakes import FakeAcm, FakeAnnouncer, FakeObjects, FakeOrderBook, FakeSeal, UnchangedStores
 
-AT_A_TIME = 2
-"""Calls for one delegation, and so for one account: `MaxConcurrency` of EnrollEach and CollectEach."""
 _INVOCATION = timedelta(minutes=5)
 
 

@@ -24,6 +24,8 @@ from stack.measure.side_by_side.rounds import serve_rounds
 
 SECONDS = 0.05
 """Added to each request."""
+AT_A_TIME = 2
+"""Calls for one delegation, and so for one account: `MaxConcurrency` of EnrollEach and CollectEach."""
 LOGIN, PASSWORD, CUSTOMER = "drao", "Example-password-1", "Example"
 PROFILE, PROFILE_NAME, TERM_DAYS = 1, "OV", 199
 
