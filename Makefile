@@ -75,7 +75,7 @@ simulator: .venv/.run ## serve a simulator of Sectigo Certificate Manager until 
 campaign: .venv/.dev ## kill a run at every call it makes, in every way, and check what is left: hours
 	$(BIN)/python -m campaign.hostile 2000
 	$(BIN)/python -m campaign.served 300
-	$(BIN)/python -m campaign --fuzz 500 --model 2000 --worlds 10 --years 20 --schedules all
+	$(BIN)/python -m campaign --fuzz 500 --model 2000 --worlds 10 --years 200 --restores --schedules all
 
 faults: .venv/.dev ## bring each fault of the first version back, and require that its tests fail: a quarter of an hour
 	$(BIN)/python -m gate.planted

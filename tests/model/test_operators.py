@@ -11,7 +11,7 @@ import pytest
 from campaign.fault_injection import Mode
 from campaign.harness import Harness
 from campaign.histories.backup import Written
-from campaign.histories.history import Violated, replay
+from campaign.histories.history import History, Violated, replay
 from campaign.interception.dns import DnsState
 from campaign.scenarios import DELEGATION
 from renewal.adapters.scm.accounts import ScmAccounts
@@ -91,6 +91,20 @@ def keeps_the_records(_step: Any, last: Any, reader: Any, *_: Any) -> bool:
 def test_what_operators_do_violates_nothing(harness: Harness, name: str) -> None:
     """At the end all is served, and nothing was ordered without a reason."""
     replay(harness, PLAYED[name])
+
+
+def test_after_a_restore_the_operator_adopts_what_is_not_due(harness: Harness) -> None:
+    """Its row is no failure, so a history of three years had failed runs for which its operator did nothing."""
+    history = History(harness)
+    for name, arguments in (RUN, ("back_up", {}), ("ask", {"certificate": "ent"}), RUN, ("restore", {}), RUN):
+        history.step(name, **arguments)
+    before = harness.played.runs[-1]
+
+    history.step("follow_runbook")
+    history.step("run")
+
+    assert (before.status, before.certificate_errors) == ("FAILED", [""])
+    assert harness.played.runs[-1].status == "SUCCEEDED"
 
 
 @pytest.mark.parametrize(

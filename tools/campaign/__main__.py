@@ -19,6 +19,7 @@ from campaign.cases import Case, CaseOutcome, cases, record, recovery_cases
 from campaign.environments import unchanged
 from campaign.fuzz import play as play_corrupted
 from campaign.harness import Harness, freeze_garbage_collector
+from campaign.histories.restores import explore as explore_restores
 from campaign.mutants import MUTANTS
 from campaign.results import lines
 from campaign.runner import play_all
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scheduled = _schedules(harness, options, console)
         corrupted = _fuzz(harness, options, console)
         worlds = _worlds(harness, options, console)
+        restored = _restores(harness, options, console)
     model, years = _model(options, console), _years(options, console)
     document = {
         "command": "python -m campaign " + " ".join(sys.argv[1:] if arguments is None else arguments),
@@ -57,12 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "schedules": scheduled,
         "corrupted_answers": corrupted,
         "worlds": worlds.document(),
+        "restores": restored,
         "model": model,
         "years": years,
     }
     console.print("\n".join(lines([document])), markup=False, soft_wrap=True)
     write(options.output, document)
-    failed = [*scheduled["failed"], *corrupted["failed"], *model["failed"], *years["failed"]]
+    failed = [text for part in (scheduled, corrupted, restored, model, years) for text in part["failed"]]
     failed += [f"not reached: {case}" for case in (*findings.not_reached, *worlds.not_reached)]
     for text in failed:
         console.print(text, style="red", markup=False)
@@ -72,13 +75,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _print_summary(document: Mapping[str, Any], options: argparse.Namespace, console: Console) -> None:
     schedules, corrupted = document["schedules"], document["corrupted_answers"]
-    worlds, model, years = document["worlds"], document["model"], document["years"]
+    worlds, restored, model, years = (document[part] for part in ("worlds", "restores", "model", "years"))
     console.print(
         f"{document['boundaries']} boundaries, {document['cases']} cases, {document['cases_of_recovery']} of recovery, "
         f"with {document['violations']} violations, {len(document['not_reached'])} not reached; "
         f"{sum(schedules['played'].values())} schedules with {len(schedules['failed'])}; "
         f"{worlds['cases']} cases of other worlds with {worlds['violations']}; "
         f"{corrupted['runs']} corrupted answers with {len(corrupted['failed'])}; "
+        f"{restored['played']} restores with {len(restored['failed'])}; "
         f"{model['sequences']} random histories with {model['violations']}; "
         f"{years['played']} histories of three years with {len(years['failed'])}; "
         f"{document['seconds']} s (seed {options.seed}); {options.output}"
@@ -158,6 +162,14 @@ def _fuzz(harness: Harness, options: argparse.Namespace, console: Console) -> di
     return {"runs": options.fuzz, "failed": failed}
 
 
+def _restores(harness: Harness, options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    if not options.restores:
+        return {"played": 0, "failed": []}
+    outcomes = list(explore_restores(harness, jobs=options.jobs, seed=options.seed))
+    console.print(f"restores: {len(outcomes)}")
+    return {"played": len(outcomes), "failed": list(filter(None, outcomes))}
+
+
 def _model(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     if not options.model:
         return {"sequences": 0, "violations": 0, "failed": []}
@@ -197,6 +209,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--world", default="", help="only variants whose name contains this text")
     parser.add_argument("--fuzz", type=int, default=0, help="number of corrupted answers of SCM to play, one a run")
+    parser.add_argument("--restores", action="store_true", help="put the table back to before each write of two runs")
     parser.add_argument("--model", type=int, default=0, help="number of random histories to play")
     parser.add_argument("--years", type=int, default=0, help="number of histories of three years to play, one a seed")
     parser.add_argument("--mutant", choices=sorted(MUTANTS), default="", help="remove a protection on purpose")

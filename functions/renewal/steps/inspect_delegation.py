@@ -19,7 +19,6 @@ from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with, foreseen_refusals
 from renewal.domain.run.payload import DelegationTask, Task
-from renewal.domain.setup.check_result import CheckResult
 from renewal.domain.setup.checks import (
     hidden_sections,
     refused_login,
@@ -153,7 +152,7 @@ class InspectDelegation:
         checks = review_again(kept.remarks, *judged) if kept else review(*judged)
         is_incomplete = bool(snapshot.unanswered) or is_hidden_since(record.inspection, snapshot.unavailable)
         full_at = kept.full_at if kept else None if is_incomplete else now
-        found = _inspection(task.run_id, now, snapshot, checks)
+        found = Inspection.of(task.run_id, now, snapshot, checks)
         return replace(found, full_at=full_at, read_for=self._reading_key(record, certificates))
 
     def _with_records(self, snapshot: Snapshot, record: DelegationRecord, now: datetime) -> Snapshot:
@@ -286,14 +285,26 @@ def _interrupted(
     error: NeedsAttention,
     now: datetime,
 ) -> Inspection:
-    """What is known when *error* ended the inspection: the error, and the checks of what SCM showed before."""
+    """What is known when *error* ended the inspection: the error, and the checks of what SCM showed before.
+
+    What was known of the password and of withdrawn certificates is kept: the one explains a refused login, and the
+    others stay withdrawn.
+    """
+    before = record.inspection or Inspection("", now)
     specs = [managed.spec for managed in certificates]
     checks = unreachable(error) if snapshot == Snapshot() else review(record.delegation, specs, snapshot, now)
     others = (finding for check in checks for finding in check.findings() if finding.code != type(error).__name__)
     findings = sorted_and_capped((finding_from(error), *refused_login(error), *others))
-    found = _inspection(run_id, now, snapshot, checks, findings=findings)
-    foreign, revoked = _unchanged(record.inspection, run_id), revoked_in(record, certificates, snapshot)
-    return bounded(replace(found, foreign=foreign, revoked=revoked), _profiles_of(certificates))
+    found = Inspection.of(run_id, now, snapshot, checks)
+    found = replace(
+        found,
+        findings=findings,
+        foreign=_unchanged(record.inspection, run_id),
+        revoked=revoked_in(record, certificates, snapshot),
+        withdrawn=withdrawn_in(certificates, snapshot, before.withdrawn),
+        password_expires=found.password_expires if snapshot.password else before.password_expires,
+    )
+    return bounded(found, _profiles_of(certificates))
 
 
 def _unchanged(before: Inspection | None, run_id: str) -> ForeignOrders | None:
@@ -304,26 +315,6 @@ def _unchanged(before: Inspection | None, run_id: str) -> ForeignOrders | None:
 
 def _profiles_of(certificates: Iterable[ManagedCertificate]) -> set[int]:
     return {managed.spec.profile_id for managed in certificates}
-
-
-def _inspection(
-    run_id: str,
-    now: datetime,
-    snapshot: Snapshot,
-    checks: tuple[CheckResult, ...],
-    findings: tuple[Finding, ...] = (),
-) -> Inspection:
-    return Inspection(
-        run_id=run_id,
-        at=now,
-        profiles=snapshot.profiles,
-        findings=findings,
-        password_expires=snapshot.password.expires if snapshot.password else None,
-        remarks=checks,
-        delegated=snapshot.delegated,
-        custom_fields=snapshot.custom_fields,
-        organisation_validated_until=snapshot.organisation_validated_until,
-    )
 
 
 def _added(task: DelegationTask, certificates: Certificates, inspection: Inspection) -> Iterable[Task]:

@@ -135,6 +135,22 @@ def test_a_password_that_expires_before_its_rotation_is_a_finding(system: System
     assert codes(system) == [("RotationTooLate", "error", "")]
 
 
+def test_a_refused_login_forgets_neither_password_nor_withdrawal(system: System) -> None:
+    """N2: a revoked certificate was *fine* as soon as SCM refused the account; N10: its password had just expired."""
+    expires = NOW.date() + timedelta(days=1)
+    system.scm.password = PasswordState("ALIVE", expires)
+    system.book.adopt(PATH, served_by(IDP, ssl_id=9, serial="ABC"), NOW)
+    system.scm.rows = (row("ABC", ssl_id=9, status="REVOKED"),)
+    system.inspect(system.item())
+    wrong_password(system)
+
+    with pytest.raises(CredentialRefused):
+        system.inspect(system.item(run_id="next"))
+
+    found = system.inspection()
+    assert (found.run_id, found.password_expires, found.withdrawn) == ("next", expires, {"ABC": Cause.REVOKED})
+
+
 def expired_password(system: System) -> None:
     system.scm.password = PasswordState("EXPIRED")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -107,6 +108,7 @@ def path_of(order: Order) -> str:
     return order.comments.rsplit(" for ", 1)[-1]
 
 
+@functools.lru_cache(maxsize=64)
 def public_half(key_pem: bytes) -> bytes:
     """Return the public half of a private key in PEM, as SubjectPublicKeyInfo DER."""
     return _spki(load_pem_private_key(key_pem, password=None).public_key())

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from campaign.fault_injection import FaultInjection
 from campaign.harness import Harness
@@ -29,7 +29,6 @@ from renewal.domain.errors import (
     RenewalError,
 )
 from renewal.domain.judgement.certificate import CLOSED
-from renewal.domain.run.report import CertificateRow
 from renewal.domain.stored_certificate import stored_certificate
 
 ROTATION_STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
@@ -82,22 +81,22 @@ class Operator:
     # ---- The runbook -------------------------------------------------------------------------------------------------
 
     def follow_runbook(self, run: Run) -> list[str]:
-        """Do for each failed certificate of *run* what its error's section requires; return their paths."""
-        failed = [row for row in run.report.certificates if row.error] if run.report else []
-        for row in failed:
-            if row.error in {CertificateMismatch.__name__, CertificateUnusable.__name__}:
-                self._close_order(row)
-            if row.error == OrderUnconfirmed.__name__:
-                self._harness.order_again(row.delegation, row.name)
-            if row.error == OrderNotRecorded.__name__:
-                self._adopt_or_order_again(row)
+        """Do for each certificate that failed in *run* what its error's section requires; return their paths."""
+        failures = _failures(run)
+        for failure in failures:
+            if failure.error in {CertificateMismatch.__name__, CertificateUnusable.__name__}:
+                self._close_order(failure)
+            if failure.error == OrderUnconfirmed.__name__:
+                self._harness.order_again(failure.delegation, failure.name)
+            if failure.error == OrderNotRecorded.__name__:
+                self._adopt_or_order_again(failure)
             else:
-                self._harness.editor.ask(row.delegation, row.name, "runbook")
-        return [row.path for row in failed]
+                self._harness.editor.ask(failure.delegation, failure.name, "runbook")
+        return [f"{failure.delegation}/{failure.name}" for failure in failures]
 
-    def _close_order(self, row: CertificateRow) -> None:
+    def _close_order(self, failure: _Failure) -> None:
         """Revoke what was issued, unless a store serves it; then close the order as `certmandate close-order` does."""
-        certificate = self._reader.certificate(row.delegation, row.name)
+        certificate = self._reader.certificate(failure.delegation, failure.name)
         order, now = certificate.order, self._harness.time()
         if order is None:
             return None
@@ -107,17 +106,17 @@ class Operator:
         self._revoke(order.ssl_id)
         return self._transitions.fail(order, CLOSED, "runbook", now, hold_until=None)
 
-    def _adopt_or_order_again(self, row: CertificateRow) -> None:
+    def _adopt_or_order_again(self, failure: _Failure) -> None:
         """Adopt what the stores hold, when it is what SCM has; otherwise its key is lost, and it is ordered again."""
-        self._close_order(row)
-        found = _SSL_ID.search(row.text)
-        ssl_id, spec = int(found[1]) if found else 0, self._reader.certificate(row.delegation, row.name).spec
+        self._close_order(failure)
+        found = _SSL_ID.search(failure.text)
+        ssl_id, spec = int(found[1]) if found else 0, self._reader.certificate(failure.delegation, failure.name).spec
         for held in self._held(spec):
             if held.leaf.x509.serial_number == self._serial(ssl_id):
                 served = adopt._served(held, spec, ssl_id, self._harness.time())  # noqa: SLF001 - as below
                 with contextlib.suppress(InvalidDelegation):  # the order book has a newer one
-                    return self._harness.editor.adopt(row.delegation, row.name, served)
-        self._harness.order_again(row.delegation, row.name)
+                    return self._harness.editor.adopt(failure.delegation, failure.name, served)
+        self._harness.order_again(failure.delegation, failure.name)
         return self._revoke(ssl_id)
 
     def _held(self, spec: Any) -> Iterator[adopt.Found]:
@@ -132,6 +131,28 @@ class Operator:
         simulator = self._harness.played.simulator
         if any((order.ssl_id, order.status) == (ssl_id, "Issued") for order in simulator.orders):
             simulator.revoke(ssl_id or 0)
+
+
+class _Failure(NamedTuple):
+    """A certificate with its error, or with an order that the order book lacks though nothing is due."""
+
+    delegation: str
+    name: str
+    error: str
+    text: str
+
+
+def _failures(run: Run) -> list[_Failure]:
+    if run.report is None:
+        return []
+    rows = [_Failure(row.delegation, row.name, row.error, row.text) for row in run.report.certificates if row.error]
+    failed = {(row.delegation, row.name) for row in rows}
+    unrecorded = (
+        _Failure(problem.delegation, problem.certificate, problem.code, problem.text)
+        for problem in run.report.problems
+        if problem.code == OrderNotRecorded.__name__ and (problem.delegation, problem.certificate) not in failed
+    )
+    return [*rows, *unrecorded]
 
 
 class _Context:

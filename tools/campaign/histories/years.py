@@ -21,11 +21,11 @@ from campaign.histories.disturbances import Disturbance, Step, drawn
 from campaign.histories.history import DAYS_TO_REST, History, Violated
 from campaign.histories.tenants import NEIGHBOUR, tenants
 from campaign.order_book_invariants import AT_REST, terms_are_permitted, violations
+from campaign.run import Run
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.table import Key, OrderTables
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.run.report import RunReport
 from renewal.domain.setup.inspection import DelegationRecord
 
 YEARS = timedelta(days=3 * 365)
@@ -175,8 +175,7 @@ class Years:
         self.sampled += 1
         run = self.harness.played.runs[-1]
         changed = [what for what, stored in before.items() if stored != after[what]]
-        is_well = run.status == "SUCCEEDED" or _is_in_advance(run.report)
-        if changed or not (is_well or any(map(self._is_obstructed, self.history.tenants))):
+        if changed or not (_is_well(run) or any(map(self._is_obstructed, self.history.tenants))):
             self.history.require(
                 [f"the run of a day on which nothing was due ended {run.status} and changed {changed}"]
             )
@@ -210,7 +209,8 @@ class Years:
         free = [name for name in self.history.tenants if not self._is_obstructed(name)]
         for name in free:
             self.clear[name].append(self.harness.time())
-        self.unfinished = self.unfinished + 1 if violations(evidence, AT_REST) else 0
+        is_at_rest = not violations(evidence, AT_REST) and _is_well(self.harness.played.runs[-1])
+        self.unfinished = 0 if is_at_rest else self.unfinished + 1
         self.undisturbed = self.undisturbed + 1 if self.unfinished and len(free) == len(self.clear) else 0
         self.history.require(list(self._expired(evidence)))
         if self.undisturbed > DAYS_TO_REST:
@@ -256,10 +256,10 @@ class _Items:
         return {key: each for each in self.every if (key := (each["delegation"], each["item"])) in wanted}
 
 
-def _is_in_advance(report: RunReport | None) -> bool:
+def _is_well(run: Run) -> bool:
     """Whether all that needs attention has a day that is still to come, such as a validation that expires soon."""
-    problems = [problem for problem in report.problems if problem.needs_attention] if report else []
-    return bool(problems) and all(problem.due for problem in problems)
+    problems = [problem for problem in run.report.problems if problem.needs_attention] if run.report else []
+    return run.status == "SUCCEEDED" or (bool(problems) and all(problem.due for problem in problems))
 
 
 def _stored(evidence: Evidence) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
+from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from moto.core.botocore_stubber import MockRawResponse
@@ -57,6 +58,8 @@ def intercepted_client(client: Any, interception: Interception, observe: Observe
         return interception.intercept(service, operation, answers)
 
     client.meta.events.register("before-send", send)
+    if service != "s3":  # to which moto takes an unsigned request for an anonymous one
+        client.meta.events.register("choose-signer", lambda **_: UNSIGNED)
     return client
 
 

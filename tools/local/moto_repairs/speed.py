@@ -107,6 +107,8 @@ def _serialized(serializer: Any, value: Mapping[str, Any], shape: Any) -> dict[s
         return {kind: {name: _serialized(serializer, inner, shape) for name, inner in content.items()}}
     if kind == "L":
         return {kind: [_serialized(serializer, inner, shape) for inner in content]}
+    if kind in {"S", "N", "BOOL", "NULL"} and isinstance(content, str | bool):
+        return {kind: content}
     wrapper: dict[str, Any] = {}
     serializer._serialize(wrapper, content, shape.members[kind], kind)
     return wrapper

@@ -9,6 +9,7 @@ from hashlib import sha256
 from json import dumps
 from operator import itemgetter
 from types import MappingProxyType
+from typing import Self
 
 from renewal import records
 from renewal.domain.certificate.revocation import RevocationRequest
@@ -64,6 +65,20 @@ class Inspection:
     """What it was read for (`reading_key`); for anything else, it does not hold."""
     seen_address: str = ""
     address_run: str = ""  # the run that observed it: later than run_id when SCM has not answered since
+
+    @classmethod
+    def of(cls, run_id: str, at: datetime, snapshot: Snapshot, checks: tuple[CheckResult, ...]) -> Self:
+        """Return what *snapshot* and its *checks* have; without findings."""
+        return cls(
+            run_id=run_id,
+            at=at,
+            profiles=snapshot.profiles,
+            password_expires=snapshot.password.expires if snapshot.password else None,
+            remarks=checks,
+            delegated=snapshot.delegated,
+            custom_fields=snapshot.custom_fields,
+            organisation_validated_until=snapshot.organisation_validated_until,
+        )
 
     def supersedes(self, error: str, at: datetime | None) -> bool:
         """Return whether the *error* of a step at that time is past: this later login shows whether it lasts."""
