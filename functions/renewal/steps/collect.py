@@ -102,6 +102,10 @@ class Collect:
         except (CertificateMismatch, CertificateUnusable, ChainBroken, KeyLost, OrderNotRecorded) as error:
             self._note(order, {"trouble": type(error).__name__})
             raise
+        except OrderConflict:
+            if ended := self._ended_by_another_run(progress):
+                return ended
+            raise
         except NeedsAttention as error:
             self._note(order, observed)
             self._end(order, certificate, error)
@@ -152,6 +156,12 @@ class Collect:
         if certificate.order is not None and certificate.order.token == progress.token:
             return replace(progress, status=ResultStatus.PENDING)
         return _require_stored(certificate, progress, self.book.history(progress.delegation, progress.certificate))
+
+    def _ended_by_another_run(self, progress: Progress) -> Progress | None:
+        """The result of the order if it has ended since it was read, as a run that overlaps with this one does."""
+        certificate = self.book.certificate(progress.delegation, progress.certificate)
+        is_open = certificate.order is not None and certificate.order.token == progress.token
+        return None if is_open else self._unpolled(certificate, progress)
 
     def _awaits_search(self, order: Order) -> bool:
         """Whether no search has found the order, and none has just missed it."""
