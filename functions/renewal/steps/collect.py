@@ -83,6 +83,16 @@ class Collect:
         order = certificate.order
         if order is None or order.token != progress.token or self._is_late(order, progress):
             return self._unpolled(certificate, progress)
+        try:
+            return self._polled(order, certificate, record, progress)
+        except OrderConflict:
+            if ended := self._ended_by_another_run(progress):
+                return ended
+            raise
+
+    def _polled(
+        self, order: Order, certificate: ManagedCertificate, record: Callable[[], DelegationRecord], progress: Progress
+    ) -> Progress:
         observed: Observed = {}
         try:
             pem = None if order.status is OrderStatus.ISSUED else self._collected(order, record(), progress, observed)
@@ -101,10 +111,6 @@ class Collect:
             return replace(progress, status=ResultStatus.PENDING)
         except (CertificateMismatch, CertificateUnusable, ChainBroken, KeyLost, OrderNotRecorded) as error:
             self._note(order, {"trouble": type(error).__name__})
-            raise
-        except OrderConflict:
-            if ended := self._ended_by_another_run(progress):
-                return ended
             raise
         except NeedsAttention as error:
             self._note(order, observed)
