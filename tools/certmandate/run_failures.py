@@ -100,9 +100,13 @@ def with_lost(deployment: Deployment, stored: Stored) -> Stored:
 def _failures(
     deployment: Deployment, judged: JudgedEstate, delegations: Mapping[str, DelegationRecord]
 ) -> Iterator[tuple[str, Failure]]:
-    """Yield each failure that lasts and is not judged from the order book, by the path of what it is about."""
-    known = {problem.key for problem in judged.problems}
+    """Yield each failure that lasts and is not judged from the order book, by the path of what it is about.
+
+    Of an issued certificate that was not stored, the order book has the name of the error without its reason.
+    """
     certificates = {each.path: each.certificate for each in judged.certificates}
+    unstored = {f"{path}: {each.order.trouble}" for path, each in certificates.items() if each.order}
+    known = {problem.key for problem in judged.problems} - unstored
     entries = _notified(deployment).problems.items()
     failed = {
         key: entry

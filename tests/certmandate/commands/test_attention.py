@@ -146,6 +146,19 @@ def test_a_credential_that_was_stored_since_takes_the_place_of_the_refusal(sit: 
     assert "nothing to do" in mail.stdout
 
 
+def test_why_an_issued_certificate_was_not_stored_is_in_every_view(sit: Sit):
+    """N2: `status` and `show` named the error, and the reason was in the page of the run only."""
+    desk = sit("www", scm="dials: {issuance_polls: 0, wrong_key: true}\n")
+    page = " ".join(desk.run("renew", "univ/www").stdout.split())
+
+    shown, estate = desk.document("show", "univ/www"), desk.document("status")
+
+    text = estate["certificates"][0]["problem"]["text"]
+    assert text.startswith("none of the ")
+    assert text.partition(" (run of ")[0] in page
+    assert [each["text"] for each in shown["findings"] if each["code"] == "CertificateMismatch"] == [text]
+
+
 @pytest.mark.parametrize("where", ["inspection", "order"])
 def test_a_check_that_logs_in_ends_an_earlier_refusal(sit: Sit, where: str):
     """`check` passed with the new credential, and it and `status` printed for a day that renewals had stopped."""
