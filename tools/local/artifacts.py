@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 from local.mails import FOLDER as MAILS
 from local.mails import write_mails
@@ -36,19 +35,12 @@ def write_artifacts(system: LocalSystem, finished: Finished, folder: Path) -> No
 
 
 def _write_certificates(system: LocalSystem, folder: Path) -> None:
-    s3, bucket = system.aws.client("s3"), system.aws.outputs["StoreBucket"]
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{CERTIFICATES}/")
-    keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
-    for pointer in (key for key in keys if key.endswith("/current.json")):
+    stored = system.aws.stored(f"{CERTIFICATES}/")
+    for pointer in (key for key in stored if key.endswith("/current.json")):
         _, delegation, certificate, _ = pointer.split("/")
-        path = json.loads(_read(s3, bucket, pointer))["path"]
+        path = json.loads(stored[pointer])["path"]
         for name in _FILES:
-            _write_private(folder / delegation / certificate / name, _read(s3, bucket, path + name))
-
-
-def _read(s3: Any, bucket: str, key: str) -> bytes:
-    content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    return content
+            _write_private(folder / delegation / certificate / name, stored[path + name])
 
 
 def _write_private(path: Path, content: bytes) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from local import executions
 from local.clients import Clients
-from local.cloudformation.parameters import REGION
+from local.cloudformation.parameters import ACCOUNT, REGION
 from local.isolation import isolate
 from local.moto_repairs.strict_acm import StrictAcm
 from renewal.adapters.order_book.table import OrderTables
@@ -97,6 +97,14 @@ class MotoStack:
     def history(self, execution_arn: str) -> dict[str, Any]:
         """Return `{"execution": {…}, "events": […], "children": […]}` of an execution (see `executions`)."""
         return executions.history(execution_arn)
+
+    def stored(self, prefix: str) -> dict[str, bytes]:
+        """Return the objects of the store bucket below *prefix*, by key; by requests, thousands would take a minute."""
+        from moto.s3.models import s3_backends
+
+        backend = s3_backends[ACCOUNT]["aws"]
+        found, *_ = backend.list_objects(backend.get_bucket(self.outputs["StoreBucket"]), prefix, None, None, None)
+        return {key.name: key.value for key in found}
 
     def close(self) -> None:
         """End what belongs to the stack and delete all state. Closing twice does nothing."""
