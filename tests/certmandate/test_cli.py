@@ -60,6 +60,16 @@ def test_a_stream_that_is_full_or_closed_ends_in_no_traceback(line: str, code: i
     assert "Traceback" not in done.stderr
 
 
+def test_usage_has_the_brackets_of_the_library_only() -> None:
+    """`[[DELEGATION/NAME]...]...` is no usage that anyone can read."""
+    for commands in COMMANDS.values():
+        for name, (module, _) in commands.items():
+            found = command(name, module)
+            for each in (found, *getattr(found, "commands", {}).values()):
+                with each.make_context(name, [], resilient_parsing=True) as context:
+                    assert not [mark for mark in ("[[", "...]", "...}") if mark in each.get_usage(context)], each.name
+
+
 def test_the_list_has_the_first_sentence_of_each_command() -> None:
     """It is written twice, so that `--help` need not import the command."""
     for commands in COMMANDS.values():

@@ -83,6 +83,16 @@ class Collect:
         order = certificate.order
         if order is None or order.token != progress.token or self._is_late(order, progress):
             return self._unpolled(certificate, progress)
+        try:
+            return self._polled(order, certificate, record, progress)
+        except OrderConflict:
+            if ended := self._ended_by_another_run(progress):
+                return ended
+            raise
+
+    def _polled(
+        self, order: Order, certificate: ManagedCertificate, record: Callable[[], DelegationRecord], progress: Progress
+    ) -> Progress:
         observed: Observed = {}
         try:
             pem = None if order.status is OrderStatus.ISSUED else self._collected(order, record(), progress, observed)
@@ -152,6 +162,12 @@ class Collect:
         if certificate.order is not None and certificate.order.token == progress.token:
             return replace(progress, status=ResultStatus.PENDING)
         return _require_stored(certificate, progress, self.book.history(progress.delegation, progress.certificate))
+
+    def _ended_by_another_run(self, progress: Progress) -> Progress | None:
+        """The result of the order if it has ended since it was read, as a run that overlaps with this one does."""
+        certificate = self.book.certificate(progress.delegation, progress.certificate)
+        is_open = certificate.order is not None and certificate.order.token == progress.token
+        return None if is_open else self._unpolled(certificate, progress)
 
     def _awaits_search(self, order: Order) -> bool:
         """Whether no search has found the order, and none has just missed it."""

@@ -737,6 +737,16 @@ def test_two_runs_side_by_side_make_one_arn(system: System) -> None:
     assert_stored_everywhere(system)
 
 
+def test_an_order_that_another_run_has_ended_is_no_failure(system: System) -> None:
+    """Each run read the order while it was open: the one that comes too late has the result of the other one."""
+    progress = ordered(system)
+
+    late = system.collect(progress, opener=interrupted(system.seal, "open", before=lambda: system.collect(progress)))
+
+    assert late.status == "stored"
+    assert_stored_everywhere(system)
+
+
 class Unlucky(FakeAcm):
     """Imports, and reports the first time that it is busy."""
 

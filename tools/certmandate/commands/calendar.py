@@ -30,7 +30,7 @@ from certmandate.workload import (
 def calendar_command(
     context: typer.Context,
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="Delegation files. Default: the order book.")
+        Path | None, typer.Argument(metavar="DIR", help="Delegation files. Default: the order book.")
     ] = None,
     as_ics: Annotated[
         bool, typer.Option("--ics", help="Print the dates of the order book's certificates and passwords (RFC 5545).")

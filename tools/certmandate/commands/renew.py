@@ -20,7 +20,7 @@ from renewal.domain.run.report import Outcome
 
 CertificatesArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[DELEGATION/NAME]...", help="The certificates to renew.", autocompletion=certificate_names),
+    typer.Argument(metavar="DELEGATION/NAME", help="The certificates to renew.", autocompletion=certificate_names),
 ]
 DelegationsOption = Annotated[
     list[str] | None,

@@ -29,7 +29,9 @@ _HEAD = re.compile(r"(?P<sequence>[0-9]+):(?P<hash>[0-9a-f]{64})")
 def export_command(
     context: typer.Context,
     name: DelegationArgument,
-    file: Annotated[Path | None, typer.Argument(help="Where to write it. Default: standard output.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Where to write it. Default: standard output.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
     """Export the audit trail of a delegation as JSON.
@@ -52,7 +54,7 @@ def verify_command(
     source: Annotated[
         str | None,
         typer.Argument(
-            metavar="[DELEGATION|FILE]", help="A delegation, or an exported file. Default: every audit trail."
+            metavar="DELEGATION|FILE", help="A delegation, or an exported file. Default: every audit trail."
         ),
     ] = None,
     head: Annotated[str, typer.Option(help="NUMBER:HASH of an earlier report; that row must be as it was.")] = "",

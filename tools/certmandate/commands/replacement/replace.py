@@ -74,7 +74,7 @@ class Action(StrEnum):
 
 
 ActionArgument = Annotated[
-    Action | None, typer.Argument(metavar="[status]", help="`status`: print the progress of the rules.")
+    Action | None, typer.Argument(metavar="status", help="`status`: print the progress of the rules.")
 ]
 
 
