@@ -25,11 +25,11 @@ def events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     host.publish(a_new_pair(begins_days_ago=2))
     assert host.update().error is None
     host.publish()
-    seen: list[Event] = []
+    noticed: list[Event] = []
 
     def noted(kind: str, path: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
         def operation(*arguments: Any, **more: Any) -> Any:
-            seen.append((kind, Path(path(*arguments))))
+            noticed.append((kind, Path(path(*arguments))))
             return original(*arguments, **more)
 
         return operation
@@ -40,7 +40,7 @@ def events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     monkeypatch.setattr(os, "replace", noted("to", lambda _source, target: target, replaced))
     monkeypatch.setattr(subprocess, "run", noted("command", lambda command: command[0], subprocess.run))
     assert host.update().error is None
-    return seen
+    return noticed
 
 
 def test_a_name_shows_only_what_was_flushed(events: list[Event]) -> None:
