@@ -20,6 +20,7 @@ from campaign.worlds.lambda_life import Life, LifeCase, ThrottleCase
 from campaign.worlds.stale import IMPORT, StaleCase, StaleSecretCase
 from campaign.worlds.variant_cases import Surroundings, VariantCase
 from campaign.worlds.variants import OPERATIONS, VARIANTS
+from renewal.adapters.scm.search import Search
 from tests.recordings import recorded
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
@@ -74,6 +75,23 @@ def test_a_missing_protection_is_detected(harness: Harness, play: Play, mutant: 
 
     assert (sound.was_reached, sound.violations) == (True, ())
     assert any(violation in text for text in broken.violations), broken.violations
+
+
+def test_a_name_in_another_form_that_is_not_recognised_is_detected(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where silence is believed, a second order shows it; otherwise the proof of the search prevents that, too (O1)."""
+    play = in_variant("names in U-labels, and no report", mode=Mode.ANSWERS_LOST)
+    harness.environments.mutate = MUTANTS["believe-silence"]
+    try:
+        recognised = play(harness)
+        monkeypatch.setattr(Search, "_may_be_for", lambda search, listed: listed in search._order.names)
+        compared_as_text = play(harness)
+    finally:
+        harness.environments.mutate = unchanged
+
+    assert recognised.violations == ()
+    assert any("2 orders" in text for text in compared_as_text.violations)
 
 
 @pytest.mark.parametrize("keeps", [False, True])
