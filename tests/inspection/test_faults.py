@@ -250,7 +250,7 @@ def test_a_refusal_without_a_reason_is_only_suspected_in_each_step(fault: str) -
 
     assert {result.verdict for result in doubtful} == {CheckStatus.SUSPECTED}
     assert all(result.text.startswith("perhaps: ") for result in doubtful)
-    assert asked == [("LoginRefused", "Admins → Edit, Settings → Access Control → Organization ACL")]
+    assert asked == [("LoginRefused", "Admins → Edit; Settings → Access Control → Organization ACL")]
 
 
 STEP_MENUS = {

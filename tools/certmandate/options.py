@@ -72,8 +72,8 @@ def confirm_logins(deployment: Deployment, records: Iterable[DelegationRecord], 
     refused = sorted({record.delegation.name for record in records if _is_refused(deployment, record)})
     if refused:
         confirm(
-            f"SCM refused the last login of {', '.join(refused)} with the credential that is still stored, counts "
-            "refused logins, and locks accounts. Has the RAO removed the cause, so that a run may log in again?",
+            f"SCM refused the last login of {', '.join(refused)} with the credential that is still stored. SCM "
+            "counts refused logins and locks accounts. Has the RAO removed the cause?",
             yes=yes,
         )
 

@@ -36,6 +36,7 @@ _FRENCH_MENUS = {
     "SSL Certificates": "Certificats SSL",
     "Settings": "Paramètres",
     "Web API use only": "API Web uniquement",
+    "; ": "\u00a0; ",
 }
 """SCM's portal is in English; the French texts give the meaning of each menu beside it."""
 
@@ -116,6 +117,6 @@ def _in_french(value: Any) -> Any:
 
 def _meaning(path: str) -> str:
     """Return the French meaning of a menu path in brackets; empty when no part of it has one."""
-    labels = re.split(r"( → |, )", path)
+    labels = re.split(r"( → |, |; )", path)
     meaning = "".join(_FRENCH_MENUS.get(label, label) for label in labels)
     return f" ({meaning})" if {*labels} & _FRENCH_MENUS.keys() else ""

@@ -54,7 +54,7 @@ class ObjectStore(Protocol):
     """Certificates as objects."""
 
     def put(self, pair: Pair) -> str:
-        """Write the four files, then the `current.json` that names them (docs/architecture.md); return its version."""
+        """Write the four files, then the `current.json` that names them (docs/architecture.md); return its ETag."""
 
     def erase_replaced_keys(self, delegation: str, certificate: str, serial: str, pointer: str = "") -> None:
         """Erase every private key of the certificate besides that of *serial*, which the store has.

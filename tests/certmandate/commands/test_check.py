@@ -49,7 +49,7 @@ def test_a_refused_login_is_tried_once_and_is_in_the_raos_mail(sit: Sit):
     assert "One of the steps 5, 6, 7, 8 is wrong; SCM does not report which" in result.stdout
     assert "FAILED" not in result.stdout
     assert "nothing to do" not in mail
-    assert "Admins → Edit, Settings → Access Control → Organization ACL" in mail
+    assert "Admins → Edit; Settings → Access Control → Organization ACL" in mail
     assert mail.count("Vérifiez que le compte") == 1
 
 

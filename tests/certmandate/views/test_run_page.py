@@ -87,6 +87,7 @@ def printed(made: RunReport) -> str:
         ("TermRefused", "the next run continues."),
         ("MandateEnded", "apply the changed delegation file; the next run then continues."),
         ("DcvLapsed", "the next run tries again automatically."),
+        ("CredentialRefused", "the next daily run tries again automatically."),
     ],
 )
 def test_how_renewal_continues_does_not_repeat_the_command(code: str, then: str) -> None:
@@ -221,6 +222,23 @@ def test_a_cause_is_one_incident_with_all_that_it_affects() -> None:
 
     assert page.count("later.univ.example has expired") == page.count("SCM's own sentence") == 1
     assert "1 incident needs attention" in page
+
+
+def test_a_cause_of_the_delegation_that_stops_one_certificate_is_named_after_it() -> None:
+    """`1. univ EXPIRED since …` reads as if all certificates of the delegation had expired."""
+    expired = row("old", Outcome.FAILED, error="MandateEnded", not_after="2026-11-20T00:00:00+00:00")
+
+    page = printed(report(expired, error="MandateEnded", text="it ended on 2026-11-01"))
+
+    assert "1. univ/old  EXPIRED since 2026-11-20 00:00Z" in page
+
+
+def test_a_cause_that_stops_no_certificate_of_a_narrowed_run_is_shown_so() -> None:
+    """Certificates that the run was not asked for may be due, and even expired."""
+    page = printed(report(error="MandateEnded", text="it ended on 2026-11-01"))
+
+    assert "1. univ  no certificate of this run" in page
+    assert "Stops  no certificate of this run" in page
 
 
 def test_a_summary_by_actor_and_cause_comes_first() -> None:

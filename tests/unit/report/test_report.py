@@ -125,7 +125,7 @@ def test_a_lost_delegation_is_found_by_its_certificates_without_a_memory(system:
 
 
 def test_a_delegation_that_the_plan_left_out_is_reported(system: System) -> None:
-    """`check_expiry` decides what a run works on: what it left out, by mistake or when taken over, nothing showed."""
+    """`check_expiry` decides what a run works on: nothing showed what its plan for a daily run left out."""
     system.daily_run()
     system.check_expiry("short")
     facts = system.archive.read_facts("short")

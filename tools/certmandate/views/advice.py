@@ -34,6 +34,7 @@ ADVICE = {
         "SCM refused the login",
         "Check the account. If it is locked, have it unlocked. If the password is expired or wrong, set and store a "
         "new one. Do not try the old password again: every attempt counts towards the lock",
+        then="the next daily run tries again automatically",
     ),
     "CredentialExpired": Advice(
         "The account's password has expired",

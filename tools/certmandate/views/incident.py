@@ -30,10 +30,10 @@ class Incident:
 
     @property
     def title(self) -> str:
-        """The certificate when it is one, else the delegation."""
+        """The certificate when it stops only one, else the delegation."""
         if self.common_cause:
             return EVERY_DELEGATION
-        paths = {problem.path for problem in self.problems}
+        paths = set(self.paths) or {problem.path for problem in self.problems}
         return (paths.pop() if len(paths) == 1 else self.problems[0].delegation) or RULE
 
     @property

@@ -76,7 +76,7 @@ def _lines(changes: list[Change]) -> Iterator[Text]:
 
 def _expiry(state: Judgement) -> str:
     served = state.certificate.served
-    return f"{printing.day(served.not_after)} ({state.days_left} days)" if served else "nothing served yet"
+    return f"{printing.day(served.not_after)} ({state.days_left} days)" if served else "never stored"
 
 
 def result(plan: Plan, to_do: list[Change], *, prune: bool) -> str:

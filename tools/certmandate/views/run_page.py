@@ -40,7 +40,7 @@ def page(report: RunReport) -> RenderableType:
     incidents = incidents_of(report)
     parts: list[RenderableType] = [_certificates(report)]
     if incidents:
-        parts += printing.numbered("To do", _to_do(incidents))
+        parts += printing.numbered("To do, by actor, with the numbers of the details below", _to_do(incidents))
         parts += [printing.heading("Who must do what, most urgent first")]
         parts += [_incident(number, incident, report) for number, incident in enumerate(incidents, 1)]
     parts += printing.bullets("Replacements, when the run began", replacement_lines(report.replacements))
@@ -146,7 +146,7 @@ def _facts(incident: Incident, today: date) -> Iterator[tuple[str, str]]:
     if not (incident.nearest.consequence_on and incident.nearest.consequence_on <= today):  # the title has the past
         yield "Else", otherwise(incident.nearest, today).removeprefix("otherwise ")
     if incident.title not in incident.paths:
-        yield "Stops", ", ".join(incident.paths) or "no certificate that is due today"
+        yield "Stops", ", ".join(incident.paths) or "no certificate of this run"
     yield "Read", f"docs/runbook.md, {incident.code}"
 
 
@@ -167,7 +167,7 @@ def _who(incident: Incident) -> str:
 
 def _deadline(incident: Incident, report: RunReport) -> str:
     if incident.expires is None:
-        return "no certificate in use yet" if incident.paths else "no certificate due yet"
+        return "no certificate in use yet" if incident.paths else "no certificate of this run"
     span = incident.expires - report.finished_at
     if span < timedelta(0):
         return f"EXPIRED since {printing.minute(incident.expires)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
@@ -89,18 +89,25 @@ def _notes(estate: EstateStatus) -> Iterator[str]:
         last = record.inspection
         again = f"; `certmandate check {name}` shows whether its findings last" if last.findings else ""
         yield f"{name} was last inspected {printing.inspected(last.at, last.full_at, estate.at)}{again}"
-        if expires := record.inspection.password_expires:
-            days = (expires - estate.at.date()).days
-            if days <= _PASSWORD_SOON:
-                verb, left = (
-                    ("expires", f"in {printing.counted(days, 'day')}" if days else "today")
-                    if days >= 0
-                    else ("expired", f"{printing.counted(-days, 'day')} ago")
-                )
-                yield f"{name}: its password {verb} on {expires} ({left})"
+        if last.password_expires and not _is_untried(estate, name):
+            yield from _password_note(name, last.password_expires, estate.at.date())
     yield from map(_rule_line, estate.replacements)
     for retired in estate.retired:
         yield f"{retired.delegation} is retired; its last certificate expires on {printing.day(retired.valid_until)}"
+
+
+def _is_untried(estate: EstateStatus, delegation: str) -> bool:
+    """Whether a credential was stored since the inspection, which knows the earlier password only."""
+    return any(problem.code == "CredentialUntried" for problem in estate.judged.problems_of(delegation))
+
+
+def _password_note(name: str, expires: date, today: date) -> Iterator[str]:
+    days = (expires - today).days
+    if days < 0:
+        yield f"{name}: its password expired on {expires} ({printing.counted(-days, 'day')} ago)"
+    elif days <= _PASSWORD_SOON:
+        left = f"in {printing.counted(days, 'day')}" if days else "today"
+        yield f"{name}: its password expires on {expires} ({left})"
 
 
 def _rule_line(rule: ReplacementRule) -> str:

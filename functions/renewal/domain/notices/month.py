@@ -1,4 +1,4 @@
-"""The months on which RAOs get a report."""
+"""The months that RAOs get reports about."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class DelegationTask(_Payload):
 
     @classmethod
     def parse(cls, event: object) -> Self:
-        """Read also what all certificates share. Raises PlanUnreadable."""
+        """Give each certificate the members that all share. Raises PlanUnreadable."""
         source, entries = _object(event), _object(event).get("certificates", [])
         if not isinstance(entries, list):
             msg = f"a plan item's 'certificates' is a {type(entries).__name__}, not a list"

@@ -31,7 +31,7 @@ _CODES = {
         "AccountSuspended", "ApprovalByHand", "CredentialExpired", "CredentialRefused", "NotApiOnly",
         "PasswordPolicyRefused", "PrivilegeExtra", "PrivilegeMissing", "RoleExtra", "RoleMissing",
     ),
-    f"{ACCOUNT}, {ACCESS_LIST}": ("LoginRefused",),
+    f"{ACCOUNT}; {ACCESS_LIST}": ("LoginRefused",),
     ACCESS_LIST: ("AddressRefused",),
     _PROFILES: ("KeyRefused", "ProfileRefused", "TermRefused", "TermTooLong"),
     _CUSTOM_FIELDS: ("FieldRefused",),

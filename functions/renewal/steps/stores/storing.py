@@ -60,7 +60,7 @@ class Stores:
     def _put_missing(
         self, order: Order, chain: Chain, certificate: ManagedCertificate, failures: Failures
     ) -> tuple[Order, str]:
-        """Return the order, and the version of S3's pointer when it was written."""
+        """Return the order, and the ETag of S3's pointer when it was written."""
         missing, pointer = [store for store in certificate.spec.stores if store not in order.stores], ""
         if not missing:
             return order, pointer

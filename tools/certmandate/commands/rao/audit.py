@@ -127,7 +127,7 @@ def _document(trail: AuditTrail, found: tuple[str, ...]) -> dict[str, Any]:
 
 def _sealed(trail: AuditTrail) -> str:
     if not trail.seals:
-        return "Nothing is sealed yet: the function seal_audit seals it once a day."
+        return "Not sealed yet: the function seal_audit seals each trail once a day."
     last = trail.seals[-1].seal
     day = last.statement.sealed_at.date()
     return f"Sealed up to row {last.statement.head.sequence} on {day}, signed with the key {last.fingerprint}."
