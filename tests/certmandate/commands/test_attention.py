@@ -143,7 +143,8 @@ def test_a_credential_that_was_stored_since_takes_the_place_of_the_refusal(sit: 
     assert (refused["needs_person"], untried["needs_person"]) == (True, False)
     assert shown["next"] == "the next run renews it (age)"
     assert [each["command"] for each in shown["findings"]] == ["certmandate check univ"]
-    assert "nothing to do" in mail.stdout
+    assert (mail.exit_code, mail.stdout) == (1, "")
+    assert "run certmandate check univ first" in " ".join(mail.stderr.split())
 
 
 def test_why_an_issued_certificate_was_not_stored_is_in_every_view(sit: Sit):
