@@ -46,6 +46,7 @@ def test_help_imports_no_command() -> None:
         ("-h > /dev/full", 1, "the output could not be written: No space left on device"),
         ("--version | true", 141, ""),
         ("--version >&-", 0, ""),
+        ("--show-completion bash", 0, ""),
         ("onboard univ <&-", 2, "Pass them, or run the command at a terminal, where it asks."),
         ("bogus 2>&-", 2, ""),
     ],

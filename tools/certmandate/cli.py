@@ -139,8 +139,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         except OSError as error:
             return _not_printed(error)
-        except SystemExit:  # typer's end when the reader of a pipe has ended
-            return _READER_ENDED
+        except SystemExit as end:  # of completion, or typer's when the reader of a pipe has ended
+            return _READER_ENDED if end.code else 0
     return code
 
 
