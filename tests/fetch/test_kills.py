@@ -22,7 +22,7 @@ OPERATIONS = {
 
 @pytest.mark.parametrize("scenario", ["first", "renewal", "refused", "declared"])
 def test_a_killed_run_leaves_a_whole_pair_and_the_next_one_repairs(scenario: str, tmp_path: Path):
-    """Power fails, and systemd kills what takes too long: a server that starts then must find a pair that works."""
+    """Systemd kills what takes too long: a server that starts then must find a pair that works."""
     done = subprocess.run(
         [sys.executable, str(KILLS), scenario, str(tmp_path)],
         env={**os.environ, "PYTHONPATH": ":".join(sys.path)}, capture_output=True, text=True, check=False,

@@ -42,11 +42,6 @@ def run_with(
     return harness.run_with(injection)
 
 
-def last(boundaries: list[Boundary], service: str, function: str) -> Boundary:
-    """The last call of a function to a service."""
-    return [found for found in boundaries if (found.service, found.function) == (service, function)][-1]
-
-
 @pytest.mark.parametrize("function", ["check_expiry", "inspect_delegation", "enroll", "collect", "report"])
 def test_a_run_that_is_killed_fails_and_publishes_nothing(
     harness: Harness, boundaries: list[Boundary], function: str
@@ -110,7 +105,9 @@ def test_bad_input_fails_before_scm_is_called(harness: Harness, request_: dict[s
 
 def test_a_report_that_cannot_be_written_fails_the_run(harness: Harness, boundaries: list[Boundary]) -> None:
     """Without a report, no one knows the state of the certificates."""
-    run = run_with(harness, last(boundaries, "s3", "report"), Mode.DENIED)
+    wrote = (found for found in boundaries if (found.function, found.operation) == ("report", "PutObject"))
+
+    run = run_with(harness, next(wrote), Mode.DENIED)
 
     assert run.status == "FAILED"
     assert run.report is None
