@@ -265,11 +265,11 @@ def test_the_grace_of_a_first_certificate_begins_when_it_is_verified_first() -> 
     assert first.order is not None
     refused_for_days = replace(first, order=replace(first.order, issued_at=NOW - 72 * HOUR))
 
-    seen = observed(refused_for_days, BROKEN, BROKEN)
+    verified = observed(refused_for_days, BROKEN, BROKEN)
 
-    assert seen.service is not None
-    assert not_served(seen) is None
-    assert to_announce(seen, seen.service) is None
+    assert verified.service is not None
+    assert not_served(verified) is None
+    assert to_announce(verified, verified.service) is None
 
 
 def test_the_certificate_before_is_expected_until_no_store_has_it() -> None:

@@ -128,11 +128,11 @@ def test_a_lost_delegation_is_found_by_its_certificates_without_a_memory(system:
 def test_what_is_applied_during_the_first_run_is_not_lost(system: System) -> None:
     """Without a memory all certificates are read, also those that the plan could not have."""
     system.check_expiry("run")
-    fresh = replace(DELEGATION, name="fresh")
+    added = replace(DELEGATION, name="added")
     system.archive.write_results("run", [child(each.delegation, {"certificates": []}) for each in system.plan()])
-    system.add(replace(IDP, delegation="fresh"), delegation=fresh)
+    system.add(replace(IDP, delegation="added"), delegation=added)
 
-    assert "fresh" not in {row.delegation for row in system.report("run").delegations}
+    assert "added" not in {row.delegation for row in system.report("run").delegations}
 
 
 def test_a_dry_run_does_not_take_the_place_of_the_run_that_failed(system: System) -> None:
