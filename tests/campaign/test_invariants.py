@@ -273,6 +273,17 @@ def test_the_auditor_has_the_names_of_all_errors_and_no_others() -> None:
     assert causes.names() >= causes.CAUSES.keys() | causes.LASTING
 
 
+def test_an_order_after_a_refused_one_needs_no_reason_of_its_own(healthy: Evidence) -> None:
+    """A history of three years has changed a file, and SCM rejected the first of two orders."""
+    first, renewal = healthy.scm
+    early = replace(renewal, requested_at=first.requested_at + timedelta(days=1))
+    refused = replace(early, status="Rejected")
+
+    assert must.early_orders(replace(healthy, scm=(first, renewal))).total() == 0
+    assert must.early_orders(replace(healthy, scm=(first, refused, early))).total() == 1
+    assert must.early_orders(replace(healthy, scm=(first, early, early))).total() == 2
+
+
 def test_a_failure_after_a_fault_has_a_cause(healthy: Evidence) -> None:
     """In the run with the fault; in a later run, where the error is one that lasts."""
     failed = reported(healthy, outcome="failed", error="OrderConflict")

@@ -17,6 +17,7 @@ from campaign.auditor import invariants as audit
 from campaign.auditor.world import ours, path_of
 from campaign.evidence import Evidence, Item
 from scm_simulator import Order
+from scm_simulator.backend.order import DEAD
 
 Invariant = Callable[[Any], Iterator[str]]
 PERMITTED_DAYS = (
@@ -80,15 +81,17 @@ def terms_are_permitted(evidence: Evidence) -> Iterator[str]:
 def early_orders(evidence: Evidence) -> Counter[str]:
     """Count by `delegation/certificate` the orders that came before half of the lifetime of the one before was over.
 
-    An order that SCM refused, or whose certificate is revoked, is none before: another one is necessary.
+    A certificate that is revoked is none before. The order after one that SCM refused repeats it, and is not counted.
     """
     early: Counter[str] = Counter()
     last: dict[str, x509.Certificate] = {}
+    repeated: set[str] = set()
     for _, order in evidence.ours():
         path = path_of(order)
         if before := last.get(path):
             begins, ends = before.not_valid_before_utc, before.not_valid_after_utc
-            early[path] += order.requested_at < begins + (ends - begins) / 2
+            early[path] += path not in repeated and order.requested_at < begins + (ends - begins) / 2
+        (repeated.add if order.status in DEAD else repeated.discard)(path)
         if order.certificate is not None and order.status != "Revoked":
             last[path] = order.certificate
     return early

@@ -139,8 +139,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         except OSError as error:
             return _not_printed(error)
-        except SystemExit:  # typer's end when the reader of a pipe has ended
-            return _READER_ENDED
+        except SystemExit as end:  # of completion, or typer's when the reader of a pipe has ended
+            return _READER_ENDED if end.code else 0
     return code
 
 
@@ -153,14 +153,14 @@ def _open_streams() -> None:
 
 def _not_printed(error: OSError) -> int:
     """End after a write to standard output that failed. Raises *error* when it is of anything else."""
-    from certmandate.exit import WRONG_USAGE
+    from certmandate.exit import NEEDS_ATTENTION
     from certmandate.views.printing import print_error
 
     if error.errno not in _UNWRITABLE:
         raise error
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the rest would fail again when Python ends
-    print_error(f"the output could not be written: {error.strerror}")
-    return WRONG_USAGE
+    print_error(f"the output could not be written: {error.strerror}; what the command has changed stays changed")
+    return NEEDS_ATTENTION
 
 
 def _run(given: list[str]) -> int:

@@ -100,7 +100,7 @@ class S3Certificates:
         pointer = pointer or self._current_etag(serial, folder)
         versions = self._versions(f"{folder}/")
         latest = next((each for each in versions if each.is_latest and each.key == f"{folder}/current.json"), None)
-        if latest is None or latest.etag != pointer:
+        if latest is None or not pointer or latest.etag != pointer:
             return
         for each in versions:
             of, _, name = each.key.removeprefix(f"{folder}/").partition("/")

@@ -83,16 +83,6 @@ class Collect:
         order = certificate.order
         if order is None or order.token != progress.token or self._is_late(order, progress):
             return self._unpolled(certificate, progress)
-        try:
-            return self._polled(order, certificate, record, progress)
-        except OrderConflict:
-            if ended := self._ended_by_another_run(progress):
-                return ended
-            raise
-
-    def _polled(
-        self, order: Order, certificate: ManagedCertificate, record: Callable[[], DelegationRecord], progress: Progress
-    ) -> Progress:
         observed: Observed = {}
         try:
             pem = None if order.status is OrderStatus.ISSUED else self._collected(order, record(), progress, observed)
@@ -109,12 +99,10 @@ class Collect:
             with suppress(OrderConflict):  # another run has gone on with the order; the next poll finds it ended
                 self._note(order, observed)
             return replace(progress, status=ResultStatus.PENDING)
-        except (CertificateMismatch, CertificateUnusable, ChainBroken, KeyLost, OrderNotRecorded) as error:
-            self._note(order, {"trouble": type(error).__name__})
-            raise
+        except OrderConflict as error:
+            return self._ended_by_another_run(progress, error)
         except NeedsAttention as error:
-            self._note(order, observed)
-            self._end(order, certificate, error)
+            self._record(order, certificate, error, observed)
             raise
         with suppress(RenewalError):
             self._mark_renewed(record(), progress, stored, certificate.served)
@@ -163,11 +151,15 @@ class Collect:
             return replace(progress, status=ResultStatus.PENDING)
         return _require_stored(certificate, progress, self.book.history(progress.delegation, progress.certificate))
 
-    def _ended_by_another_run(self, progress: Progress) -> Progress | None:
-        """The result of the order if it has ended since it was read, as a run that overlaps with this one does."""
+    def _ended_by_another_run(self, progress: Progress, error: OrderConflict) -> Progress:
+        """The result of the order if it has ended since it was read, as a run that overlaps with this one does.
+
+        Raises *error* otherwise.
+        """
         certificate = self.book.certificate(progress.delegation, progress.certificate)
-        is_open = certificate.order is not None and certificate.order.token == progress.token
-        return None if is_open else self._unpolled(certificate, progress)
+        if certificate.order is not None and certificate.order.token == progress.token:
+            raise error
+        return self._unpolled(certificate, progress)
 
     def _awaits_search(self, order: Order) -> bool:
         """Whether no search has found the order, and none has just missed it."""
@@ -234,7 +226,12 @@ class Collect:
         if new := {name: value for name, value in observed.items() if getattr(order, name) != value}:
             self.transitions.note(order, **new)
 
-    def _end(self, order: Order, certificate: ManagedCertificate, error: NeedsAttention) -> None:
+    def _record(self, order: Order, certificate: ManagedCertificate, error: NeedsAttention, observed: Observed) -> None:
+        """Record why the order stays open, or end it."""
+        if isinstance(error, CertificateMismatch | CertificateUnusable | ChainBroken | KeyLost | OrderNotRecorded):
+            self._note(order, {"trouble": type(error).__name__})
+            return
+        self._note(order, observed)
         if not error.ends_order:
             return
         now = self.clock()

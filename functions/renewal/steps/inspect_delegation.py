@@ -291,6 +291,7 @@ def _interrupted(
     others stay withdrawn.
     """
     before = record.inspection or Inspection("", now)
+    is_current = snapshot.password or isinstance(error, MandateEnded)  # after its end nobody logs in any more
     specs = [managed.spec for managed in certificates]
     checks = unreachable(error) if snapshot == Snapshot() else review(record.delegation, specs, snapshot, now)
     others = (finding for check in checks for finding in check.findings() if finding.code != type(error).__name__)
@@ -302,7 +303,7 @@ def _interrupted(
         foreign=_unchanged(record.inspection, run_id),
         revoked=revoked_in(record, certificates, snapshot),
         withdrawn=withdrawn_in(certificates, snapshot, before.withdrawn),
-        password_expires=found.password_expires if snapshot.password else before.password_expires,
+        password_expires=found.password_expires if is_current else before.password_expires,
     )
     return bounded(found, _profiles_of(certificates))
 

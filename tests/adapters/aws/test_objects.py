@@ -322,3 +322,17 @@ def test_a_pointer_that_is_deleted_is_absent_without_the_right_to_list(store: S3
     """S3 answers 403 for it; inspect_delegation may not list the bucket."""
     with refused(s3, "GetObject", "AccessDenied", status=403):
         assert store.stored_serial("univ", "idp") == ""
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["the stored order", "a restored order"])
+def test_no_key_is_erased_while_the_pointer_is_deleted(store: S3Certificates, s3: Any, *, is_known: bool) -> None:
+    """Which key is in use is not known then, and the only one may be among them."""
+    old = a_pair()
+    store.put(old)
+    new = younger(old)
+    store.put(new)
+    s3.delete_object(Bucket=BUCKET, Key=POINTER)
+
+    store.erase_replaced_keys("univ", "idp", new.chain.leaf.serial if is_known else "ABCD")
+
+    assert [len(key_versions(s3, pair)) for pair in (old, new)] == [1, 1]

@@ -143,7 +143,27 @@ def test_a_credential_that_was_stored_since_takes_the_place_of_the_refusal(sit: 
     assert (refused["needs_person"], untried["needs_person"]) == (True, False)
     assert shown["next"] == "the next run renews it (age)"
     assert [each["command"] for each in shown["findings"]] == ["certmandate check univ"]
-    assert "nothing to do" in mail.stdout
+    assert (mail.exit_code, mail.stdout) == (1, "")
+    assert "run certmandate check univ first" in " ".join(mail.stderr.split())
+
+
+def test_a_credential_that_was_not_stored_hides_no_refusal(sit: Sit):
+    """The row of the operator's action is written first, by the operator's clock; then AWS may refuse the secret."""
+    desk = sit("idp:160")
+    desk.store_wrong_password()
+    desk.run("renew", "--all-due")
+    wrong, secrets = desk.secret(), desk.system.aws.client("secretsmanager")
+    secret = next(each["ARN"] for each in secrets.list_secrets()["SecretList"] if "univ" in each["Name"])
+    refused = secrets.get_secret_value(SecretId=secret)["VersionId"]
+    desk.run("credential", "univ", "--stdin", stdin=json.dumps(wrong))
+    stored = secrets.get_secret_value(SecretId=secret)["VersionId"]
+
+    secrets.update_secret_version_stage(
+        SecretId=secret, VersionStage="AWSCURRENT", MoveToVersionId=refused, RemoveFromVersionId=stored
+    )
+
+    codes = {each["code"] for each in desk.document("status")["delegations"][0]["findings"]}
+    assert codes == {"CredentialRefused", "LoginRefused"}
 
 
 def test_why_an_issued_certificate_was_not_stored_is_in_every_view(sit: Sit):

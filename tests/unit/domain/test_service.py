@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from renewal import records
 from renewal.domain.certificate.facts import Certificate
@@ -25,6 +26,7 @@ from renewal.domain.service.state import (
     to_announce,
 )
 from tests.throwaway_ca import hierarchy, pem
+from tests.unit.leaves import leaf
 from tests.unit.orders import an_order
 from tests.unit.system import IDP, NOW, served_by
 
@@ -218,6 +220,10 @@ LEAF = hierarchy().ec.issue(
 )
 
 
+NOT_DER = pem(leaf(others=[x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.15"), bytes.fromhex("0302"))]))
+"""Its extensions cannot be read."""
+
+
 def partly_stored(*stores: str, **changes: Any) -> ManagedCertificate:
     """The certificate whose issued order is open, and which *stores* have."""
     chain = pem(LEAF, hierarchy().ec.certificate)
@@ -228,7 +234,8 @@ def partly_stored(*stores: str, **changes: Any) -> ManagedCertificate:
 def test_a_first_certificate_is_expected_as_soon_as_a_store_has_it() -> None:
     """While ACM refuses it, servers that read S3 have it: what they present is verified, and measured, from then on."""
     first, serial = partly_stored("s3"), Certificate(LEAF).serial
-    missing, late = observed(first, SERVED, BROKEN), observed(first, SERVED, BROKEN, at=NOW + 24 * HOUR)
+    missing = observed(first, SERVED, BROKEN)
+    late = observed(missing, SERVED, BROKEN, at=NOW + 25 * HOUR)
 
     assert expected_certificate(partly_stored()) is None
     assert service_state(first, NOW) is ServiceState.NOT_SERVED
@@ -252,6 +259,19 @@ def test_the_record_of_a_first_certificate_goes_on_when_its_order_ends() -> None
     assert ended.service.hours == 12.0
 
 
+def test_the_grace_of_a_first_certificate_begins_when_it_is_verified_first() -> None:
+    """A store may have refused it for days: nothing records when it took it, and servers had nothing before."""
+    first = partly_stored("s3")
+    assert first.order is not None
+    refused_for_days = replace(first, order=replace(first.order, issued_at=NOW - 72 * HOUR))
+
+    verified = observed(refused_for_days, BROKEN, BROKEN)
+
+    assert verified.service is not None
+    assert not_served(verified) is None
+    assert to_announce(verified, verified.service) is None
+
+
 def test_the_certificate_before_is_expected_until_no_store_has_it() -> None:
     """An order that is open only because its event was not published has replaced it everywhere."""
     arns = {"eu-west-3": "arn"}
@@ -265,9 +285,10 @@ def test_the_certificate_before_is_expected_until_no_store_has_it() -> None:
     assert expected(partly_stored("s3", arns=arns)) == Certificate(LEAF).serial
 
 
-def test_an_order_that_was_edited_hides_no_other_certificate() -> None:
+@pytest.mark.parametrize("chain", ["edited", NOT_DER], ids=["no certificate", "no DER in an extension"])
+def test_an_order_that_was_edited_hides_no_other_certificate(chain: str) -> None:
     """The report and the verification of every delegation ask for what is expected."""
-    assert expected_certificate(replace(partly_stored(), order=an_order(chain="edited", stores=("s3",)))) is None
+    assert expected_certificate(replace(partly_stored(), order=an_order(chain=chain, stores=("s3",)))) is None
 
 
 def test_the_hours_of_what_no_order_issued_are_unknown() -> None:

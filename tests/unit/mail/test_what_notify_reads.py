@@ -141,6 +141,15 @@ def test_what_only_a_replacement_rule_makes_a_problem_is_notified(counted: Syste
     assert notify(counted, FakeMailer())(RUN) == {"off": 1}
 
 
+def test_a_strange_result_stops_no_notice(counted: System) -> None:
+    """No version of ours writes such a name; every RAO would have to wait for its correction."""
+    inspected(counted, Finding("WebApiOff", "error", "rao", "step 2"))
+    counted.archive.documents.pop(("run", "results"), None)
+    counted.archive.write_results("run", [child("univ", {"certificates": [{"certificate": ""}]})])
+
+    assert notify(counted, FakeMailer())(RUN) == {"off": 1}
+
+
 @pytest.mark.parametrize("error", [StoreUnavailable, StoreRefused])
 def test_every_delegation_is_read_when_the_results_cannot_be(counted: System, error: type[RenewalError]) -> None:
     """An RAO is notified although S3 does not answer."""

@@ -20,11 +20,12 @@ from renewal.domain.errors import (
     ScmRefused,
     ScmUnavailable,
 )
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.limits import Limits
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.map_results import failure, read_map_results
 from renewal.domain.run.outcome import RESULT_MISSING
-from renewal.domain.run.report import CertificateRow, RunReport
+from renewal.domain.run.report import CertificateRow, RunOutcome, RunReport
 from renewal.domain.run.result import CertificateResult, ResultStatus
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.fakes import ScmOrder
@@ -122,6 +123,31 @@ def test_a_lost_delegation_is_found_by_its_certificates_without_a_memory(system:
 
     assert [(row.delegation, row.error) for row in lost.delegations] == [("univ", "RecordUnreadable")]
     assert later.delegations == lost.delegations
+
+
+def test_what_is_applied_during_the_first_run_is_not_lost(system: System) -> None:
+    """Without a memory all certificates are read, also those that the plan could not have."""
+    system.check_expiry("run")
+    added = replace(DELEGATION, name="added")
+    system.archive.write_results("run", [child(each.delegation, {"certificates": []}) for each in system.plan()])
+    system.add(replace(IDP, delegation="added"), delegation=added)
+
+    assert "added" not in {row.delegation for row in system.report("run").delegations}
+
+
+def test_a_dry_run_does_not_take_the_place_of_the_run_that_failed(system: System) -> None:
+    """`status` reads why a certificate was not stored in the report of that run; a dry run stores nothing."""
+    system.daily_run()
+    problem = Problem(
+        delegation="univ", certificate="idp", code="CertificateMismatch", severity="error", actor="operator",
+        text="it has another key",
+    )  # fmt: skip
+    report = replace(system.daily_run(), run_id="daily", outcome=RunOutcome.FAILED)
+    failed = NotifiedProblems().after(report, [problem], [problem])
+
+    checked = failed.after(replace(report, run_id="check", dry_run=True), [problem], [])
+
+    assert checked.problems[problem.key].failed_by == "daily"
 
 
 def test_a_delegation_that_the_plan_left_out_is_reported(system: System) -> None:

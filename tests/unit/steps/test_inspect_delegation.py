@@ -211,6 +211,19 @@ def test_after_the_mandate_every_step_is_left_to_the_eye_without_a_login(system:
     assert not system.scm.calls
 
 
+def test_after_the_mandate_no_password_is_about_to_expire(system: System) -> None:
+    """Nobody logs in any more: the date would never change, and two months later an alert would go off for it."""
+    system.scm.password = PasswordState("ALIVE", NOW.date() + timedelta(days=60))
+    system.inspect(system.item())
+    assert system.inspection().password_expires
+    ended_mandate(system)
+
+    with pytest.raises(MandateEnded):
+        system.inspect(system.item())
+
+    assert system.inspection().password_expires is None
+
+
 def test_an_order_of_the_mandate_is_inspected_for_after_its_end(system: System) -> None:
     """To collect it needs the login; that nothing else is ordered is a finding all the same."""
     ended_mandate(system)

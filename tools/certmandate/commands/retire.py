@@ -146,7 +146,11 @@ def _undo(deployment: Deployment, name: str, reason: str, *, as_json: bool) -> N
     )
     adopt = "Then take over the certificates that are still valid with `certmandate adopt`."
     document = {"delegation": name, "undone": True, "credential_restored": restored, "rotation_days": days}
-    printing.print_result(document, f"{name} may be applied again. {credential} {adopt}", as_json=as_json)
+    printing.print_result(
+        document,
+        f"{name} may be applied again; each daily run fails until it is. {credential} {adopt}",
+        as_json=as_json,
+    )
 
 
 # ---- Printing --------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from certmandate.deployment import Deployment
+from certmandate.stored_credential.rotation import current_version
 from renewal.domain.errors import CredentialExpired, CredentialMissing, CredentialRefused
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
@@ -24,6 +25,9 @@ def with_untried(deployment: Deployment, record: DelegationRecord) -> Delegation
         return record
     stored = deployment.book.credential_stored_at(record.delegation.name)
     if stored is None or stored <= inspection.at:
+        return record
+    # The row is written before the credential, by the operator's clock: what SCM refused may be what is stored still.
+    if record.refusal and current_version(deployment, record.delegation.name) == record.refusal.version:
         return record
     text = f"a credential was stored on {stored:%Y-%m-%d %H:%M} UTC, and no run has logged in with it since"
     others = (finding for finding in inspection.findings if finding.code not in _MAY_BE_PAST)

@@ -41,7 +41,8 @@ def by_cause(problems: Iterable[Problem]) -> list[list[Problem]]:
 
 
 def _line(group: Sequence[Problem], today: date) -> str:
-    first = min(group, key=lambda problem: problem.consequence_on or date.max)
+    of_certificates = [problem for problem in group if problem.certificate]
+    first = min(of_certificates or group, key=lambda problem: problem.consequence_on or date.min)
     who = "the RAO" if first.actor == "rao" else "the operator"
     due = min(problem.due or today for problem in group)
     until = f" by {due}" if due > today else ""

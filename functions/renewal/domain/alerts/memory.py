@@ -80,6 +80,8 @@ class NotifiedProblems:
                 kept[key] = replace(entry, severity=problem.severity, last=now)
             elif self._is_news(problem):
                 continue  # the next run names it
+            if report.dry_run and kept[key].failed_by:
+                continue  # the report of the run before has why; a dry run stores nothing
             if report.outcome is RunOutcome.FAILED if problem.needs_attention else problem.is_outage:
                 kept[key] = replace(kept[key], failed_by=report.run_id, failed_at=now)
         return NotifiedProblems(kept, report.covered_delegations if report.is_daily else self.delegations)

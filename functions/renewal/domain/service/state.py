@@ -43,9 +43,10 @@ def expected_certificate(certificate: ManagedCertificate) -> StoredCertificate |
     order, served = certificate.order, certificate.served
     if order is None or not order.held_in or (served and certificate.lacking):
         return served
+    from renewal.domain.certificate.facts import LIBRARY_ERRORS  # noqa: PLC0415 - imports cryptography
     from renewal.domain.stored_certificate import stored_certificate  # noqa: PLC0415 - imports cryptography
 
-    with suppress(ChainBroken):  # an item that was edited; collect reports it
+    with suppress(ChainBroken, *LIBRARY_ERRORS):  # an item that was edited; collect reports it
         return stored_certificate(order, certificate, order.held_in, order.issued_at or order.posted_at)
     return served
 
@@ -71,7 +72,8 @@ def service_after(certificate: ManagedCertificate, observations: Iterable[Observ
         hours = _hours(certificate, now) if _is_of_stored(record) else before.hours if before else None
         return replace(record, hours=hours, announced=before.announced if before else None)
     if before is None:
-        return replace(record, unserved_since=stored_at)
+        # When a store got what an open order issued is not recorded: it may have been refused for days.
+        return replace(record, unserved_since=stored_at if expected is certificate.served else now)
     return replace(record, unserved_since=before.unserved_since or now, hours=before.hours, announced=before.announced)
 
 
@@ -139,7 +141,8 @@ def _hours(certificate: ManagedCertificate, now: datetime) -> float | None:
         return before.hours
     if expected is None or expected.issued_at is None:
         return None
-    is_first = _was_never_served(before, expected) if before else now - expected.stored_at < _FIRST
+    is_open = expected is not certificate.served
+    is_first = (is_open or _was_never_served(before, expected)) if before else now - expected.stored_at < _FIRST
     return round((now - expected.issued_at) / timedelta(hours=1), 2) if is_first else None
 
 

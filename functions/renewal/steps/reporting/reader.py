@@ -71,6 +71,8 @@ class ReportReader:
         # Without a memory, what the index has lost is found by its certificates, if it has these.
         known = before or (path.delegation for path in self.book.every_certificate())
         missing = set(known) - set(facts.delegations)
+        if not before:  # one that was applied since the plan has a record
+            missing -= {each.delegation.name for each in self.book.load_delegations(missing)}
         return sorted(missing - set(self.book.retired_among(missing)))
 
     def _paths(self, facts: PlanFacts, results: RunResults, now: datetime) -> _Paths:

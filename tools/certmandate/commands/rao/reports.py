@@ -16,6 +16,7 @@ from certmandate.exit import NotInspected, Refused, exit_on_error
 from certmandate.files.atomic_files import write_together
 from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
 from certmandate.run_failures import judged_delegation
+from certmandate.stored_credential.untried import with_untried
 from certmandate.views.html_page import pdf
 from certmandate.views.language import language
 from certmandate.views.notices import notice_documents, notice_lines
@@ -127,9 +128,16 @@ def _asks(
     certificates: Listing[ManagedCertificate],
     history: Iterable[FinishedOrder],
 ) -> tuple[Ask, ...]:
-    """Return what the RAO is asked to do, most urgent first."""
+    """Return what the RAO is asked to do, most urgent first. Raises NotInspected when a refused login may be past."""
+    name = record.delegation.name
+    if with_untried(deployment, record) is not record:
+        msg = (
+            f"the last inspection of '{name}' could not log in, and a credential was stored since: what the RAO has to "
+            f"do is not known; run certmandate check {name} first"
+        )
+        raise NotInspected(msg)
     judged = judged_delegation(deployment, record, certificates, datetime.now(UTC))
-    problems = [problem for problem in judged.problems_of(record.delegation.name) if problem.actor == "rao"]
+    problems = [problem for problem in judged.problems_of(name) if problem.actor == "rao"]
     return asks_of(problems, certificates, history)
 
 
