@@ -108,13 +108,8 @@ def judged_estate(
     return JudgedEstate(
         now,
         tuple(sorted(judged, key=lambda judgement: judgement.urgency)),
-        tuple(sorted(problems, key=lambda problem: (not _has_happened(problem, now), *problem.urgency))),
+        tuple(sorted(problems, key=lambda problem: problem.urgency_on(now.date()))),
     )
-
-
-def _has_happened(problem: Problem, now: datetime) -> bool:
-    """Whether what an error leads to is a fact, such as a certificate that has expired."""
-    return problem.needs_attention and problem.consequence_on is not None and problem.consequence_on <= now.date()
 
 
 def _grouped(items: Iterable[T], name: Callable[[T], str]) -> dict[str, list[T]]:

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import chain
-from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -112,7 +111,7 @@ class Report:
             late=verification.get("late", 0),
             rules=tuple(RuleRow(**_failure_members(_failure(error))) for error in rules.unreadable),
             replacements=tuple(each.paused_in(ill) for each in facts.replacements),
-            problems=tuple(sorted(problems, key=attrgetter("urgency"))),
+            problems=tuple(sorted(problems, key=lambda problem: problem.urgency_on(run.now.date()))),
             **members,
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import Actor, ScmUnavailable, StoreUnavailable
@@ -119,6 +120,11 @@ class Problem:
     def urgency(self) -> tuple[int, date, str, str]:
         """Sort key: what needs attention first, then by the day by which the actor must begin."""
         return RANKS[self.severity], self.act_by or date.min, self.key, self.text
+
+    def urgency_on(self, today: date) -> tuple[Any, ...]:
+        """Sort key: before all else that of which the consequence is a fact, such as a certificate that has expired."""
+        has_happened = self.needs_attention and self.consequence_on is not None and self.consequence_on <= today
+        return (not has_happened, *self.urgency)
 
 
 def severity_at(finding: Finding, today: date, times: ActingTimes) -> Severity:
