@@ -122,7 +122,6 @@ def _acm_faults(deployment: Deployment, loaded: Loaded, stored: Stored) -> Itera
 
 
 def _after(deployment: Deployment, loaded: Loaded, stored: Stored, now: datetime) -> tuple[Judgement, ...]:
-
     records, certificates = {}, []
     for specification, _ in loaded:
         delegation = specification.delegation

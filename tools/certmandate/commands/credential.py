@@ -96,7 +96,6 @@ def require_name(delegation: str) -> None:
 
 
 def _members(*, oauth: bool) -> tuple[str, ...]:
-
     return CLIENT_MEMBERS if oauth else PASSWORD_MEMBERS
 
 

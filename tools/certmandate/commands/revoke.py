@@ -116,7 +116,6 @@ def revoke_command(
 
 
 def _remembered(target: Target, reason_code: ReasonCode) -> RevocationRequest:
-
     return RevocationRequest(
         serial=normalised_serial(target.serial),
         ssl_id=target.ssl_id,
@@ -128,7 +127,6 @@ def _remembered(target: Target, reason_code: ReasonCode) -> RevocationRequest:
 
 
 def _target(deployment: Deployment, state: Judgement, serial: str | None) -> Target:
-
     spec, served = state.certificate.spec, state.certificate.served
     if serial is None or (served and served.serial == normalised_serial(serial)):
         if served is None:

@@ -197,7 +197,6 @@ def _serials(file: Path) -> frozenset[str]:
 
 
 def _caps(deployment: Deployment, per_delegation: int | None, per_run: int | None) -> Caps | None:
-
     if per_delegation is None and per_run is None:
         return None
     least = _caps_of(deployment)
@@ -213,7 +212,6 @@ def _caps(deployment: Deployment, per_delegation: int | None, per_run: int | Non
 
 
 def _caps_of(deployment: Deployment) -> Caps:
-
     return Caps(int(deployment.fact("OrdersPerDelegation")), int(deployment.fact("OrdersPerRun")))
 
 
