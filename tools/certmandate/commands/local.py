@@ -316,5 +316,5 @@ def _lines(system: LocalSystem) -> str:
 # SSL_CERT_FILE trusts only this SCM: other HTTPS fails in this shell. Use a separate shell, or unset it.
 # SCM: {system.scm.base_url}
 # State machine: {arn}
-# Start a run:   aws stepfunctions start-execution --state-machine-arn {arn} --input '{{}}'
+# Start a run:   aws stepfunctions start-execution --name first --state-machine-arn {arn} --input '{{}}'
 # Ctrl-C stops both."""

@@ -124,9 +124,9 @@ def problem_document(problem: Problem) -> Document:
 
 
 def run_document(execution: Mapping[str, Any]) -> Document:
-    """Return an execution of Step Functions' list."""
+    """Return an execution of Step Functions' list; moto's has no name when it was started without one."""
     return {
-        "run_id": execution["name"],
+        "run_id": execution["executionArn"].rpartition(":")[2],
         "status": execution["status"],
         "started_at": execution["startDate"],
         "stopped_at": execution.get("stopDate"),
