@@ -14,6 +14,7 @@ from certmandate.cli import app, main
 from certmandate.deployment import StackOptions, find
 from certmandate.exit import DeploymentMissing, exit_on_error
 from certmandate.options import confirm
+from renewal.domain.errors import StoreRefused
 
 FOUND = """<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks>
 <member><StackName>certmandate</StackName><StackStatus>CREATE_COMPLETE</StackStatus>
@@ -180,6 +181,14 @@ def app_with_a_question() -> typer.Typer:
             confirm("Go on?", yes=False)
 
     return asking
+
+
+def test_a_refusal_by_dynamodb_is_one_of_aws() -> None:
+    """With the exports of a stack, no other call comes before the order book's: it had the code of a found problem."""
+    with pytest.raises(typer.Exit) as ended, exit_on_error():
+        raise StoreRefused("dynamodb:Query: AccessDeniedException")
+
+    assert ended.value.exit_code == 3
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from renewal.domain.errors import (
     InvalidRequest,
     RenewalError,
     Retryable,
+    StoreRefused,
     StoreUnavailable,
     UnknownDelegation,
 )
@@ -108,8 +109,9 @@ def _ending(error: Exception) -> tuple[int, str, str]:
             return WRONG_USAGE, name, text
         case InvalidDelegation() | InvalidRequest() | UnknownDelegation():
             return WRONG_USAGE, name, f"{name}: {text}"
-        case Retryable():
-            return TRY_LATER, name, f"{name}: {text}"
+        case StoreRefused() | Retryable():  # AWS refused the operator's own call, or is busy
+            code = UNREACHABLE if isinstance(error, StoreRefused) else TRY_LATER
+            return code, name, f"{name}: {text}"
         case RenewalError():
             return NEEDS_ATTENTION, name, f"{name}: {text}"
         case _:

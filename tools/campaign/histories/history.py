@@ -197,6 +197,13 @@ class History(RaoSteps):
         tenant.respecify(certificate, names=names, stores=stores, key=key, profile=profile)
         self._apply(tenant)
 
+    def revoke(self, certificate: str) -> None:
+        """The RAO revokes the certificate."""
+        self._give_reason(certificate)
+        for order in self.harness.played.simulator.orders:
+            if order.status == "Issued" and order.comments.endswith(f"/{certificate}"):
+                self.harness.played.simulator.revoke(order.ssl_id)
+
     def end_mandate(self, days: int) -> None:
         """The mandate ends in some days, or has ended when negative."""
         self.affected.mandate_ends = (self.harness.time() + timedelta(days=days)).date()

@@ -18,9 +18,6 @@ class RaoSteps:
     tenants: Mapping[str, Tenant]
     persistent: PersistentValidation
 
-    def _give_reason(self, *certificates: str) -> None:
-        raise NotImplementedError
-
     # ---- Orders and certificates -------------------------------------------------------------------------------------
 
     def scm_becomes(self, **dials: Any) -> None:
@@ -35,13 +32,6 @@ class RaoSteps:
     def validate(self, delegation: str, days: int) -> None:
         """The RAO validates a delegation's domains again."""
         self.harness.played.simulator.validate_domains(self.tenants[delegation].department, days)
-
-    def revoke(self, certificate: str) -> None:
-        """The RAO revokes the certificate."""
-        self._give_reason(certificate)
-        for order in self.harness.played.simulator.orders:
-            if order.status == "Issued" and order.comments.endswith(f"/{certificate}"):
-                self.harness.played.simulator.revoke(order.ssl_id)
 
     def decide_orders(self, *, approve: bool) -> None:
         """The RAO approves or declines the waiting orders."""
