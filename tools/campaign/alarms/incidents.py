@@ -23,7 +23,7 @@ SHORT, OVERDUE = timedelta(days=60), timedelta(days=2)
 Of a longer one it always is: more than 14 days are left when it has been due for two.
 """
 ACTING, LONGEST_ACTING = timedelta(days=11), timedelta(days=16)
-"""What ten working days are at least, and at most: an order that awaits the RAO is notified when so little life is left."""
+"""Ten working days, at least and at most: an order that awaits the RAO is notified when so little life is left."""
 THRESHOLDS = {"CertificateNearExpiry", "OrderPending", "PasswordExpiring"}
 _ITEM = re.compile(r"- (\S+): the (?:operator|RAO) must act (now)?")
 _NAME = re.compile(r"[A-Z]\w+")
