@@ -59,14 +59,13 @@ def to_item(record: Any, *, without: Collection[str] = ()) -> dict[str, Any]:
 
 def to_json(record: Any) -> dict[str, Any]:
     """Return a dataclass as a JSON object with every member; it must not hold bytes."""
-    return {
-        stored: _written(getattr(record, name), to_json, _JSON_SCALARS) for name, stored in _names(type(record)).items()
-    }
+    names: Mapping[str, str] = _names(record.__class__)
+    return {stored: _written(getattr(record, name), to_json, _JSON_SCALARS) for name, stored in names.items()}
 
 
 def stored_names(kind: type[Any]) -> tuple[str, ...]:
     """Return the names under which the members of a dataclass are stored."""
-    return tuple(_names(kind).values())
+    return tuple(map(_stored_name, fields(kind)))
 
 
 def required_names(kind: type[Any]) -> tuple[str, ...]:
