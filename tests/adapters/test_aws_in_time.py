@@ -42,8 +42,9 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
     reached = {"AWS_ENDPOINT_URL": made.url, "AWS_CA_BUNDLE": str(tmp_path / "roots.pem")}
     for name, value in (ENVIRONMENT | reached).items():
         monkeypatch.setenv(name, value)
-    for name, value in {"_clients": {}, "_ATTEMPTS": 1, "_READ_SECONDS": 1, "_SINGLE_READ_SECONDS": 1}.items():
-        monkeypatch.setattr(aws, name, value)
+    monkeypatch.setattr(aws, "_clients", {})
+    for name in ("_ATTEMPTS", "_READ_SECONDS", "_SINGLE_READ_SECONDS"):
+        monkeypatch.setattr(aws, name, 1)
     aws._session.cache_clear()
     yield made
     made.close()
