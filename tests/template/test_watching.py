@@ -156,13 +156,18 @@ def test_a_sum_of_metrics_counts_what_is_not_measured_as_nothing(alarms: dict[st
             assert len(alarm.properties["Metrics"]) <= 10, name
 
 
-def test_every_alarm_notifies_when_it_starts_and_ends(stack: Stack, alarms: dict[str, Resource]) -> None:
-    """The operator who was paged has to know when the alarm has ended."""
-    topic = stack.arn("Notices")
+def test_every_alarm_notifies_when_it_goes_off(stack: Stack, alarms: dict[str, Resource]) -> None:
+    """An alarm without an action is only seen by those who look at the console."""
     for name, alarm in alarms.items():
-        assert alarm.properties["AlarmActions"] == [topic], name
-        assert alarm.properties["OKActions"] == [topic], name
+        assert alarm.properties["AlarmActions"] == [stack.arn("Notices")], name
         assert alarm.properties["AlarmName"] == f"certmandate-{name}"
+
+
+def test_an_alarm_notifies_of_its_end_unless_it_counts_events(stack: Stack, alarms: dict[str, Resource]) -> None:
+    """OK after five minutes without another failure is no repair: RunFailed sent one each day while a cause lasted."""
+    for name, alarm in alarms.items():
+        counts_events = alarm.properties.get("Statistic", "Sum") == "Sum" and name not in BY_SILENCE.values()
+        assert alarm.properties.get("OKActions", []) == ([] if counts_events else [stack.arn("Notices")]), name
 
 
 def test_an_alarms_notice_passes_the_topics_policy_and_its_key(stack: Stack, alarms: dict[str, Resource]) -> None:
