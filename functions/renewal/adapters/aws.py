@@ -125,8 +125,8 @@ def meaning(error: Exception, action: str, named: Mapping[str, type[RenewalError
             f"{action}: AWS is busy or down ({code})", undone=code in _BUSY and "Timeout" not in code
         )
     return StoreRefused(
-        f"{action}: AWS refused the call ({code}). Check that the function's role permits it, and that the resource "
-        "exists as template.yaml declares it"
+        f"{action}: AWS refused the call ({code}). In a run: a role, policy or resource of the stack has "
+        "changed, and `make deploy` restores it. In a command: check the rights of your AWS credentials"
     )
 
 
@@ -135,5 +135,6 @@ def _of_botocore(error: Exception, action: str) -> RenewalError:
     if isinstance(error, _NO_ANSWER):
         return StoreUnavailable(f"{action}: no answer from AWS ({name})")
     return StoreRefused(
-        f"{action}: the call could not be made ({name}); see the function's region, credentials and settings"
+        f"{action}: no call to AWS could be made ({name}). In a run: `make deploy` restores the stack's settings. In a "
+        "command: check your AWS credentials and region (`aws sts get-caller-identity`)"
     )
