@@ -90,11 +90,15 @@ def judged_delegation(
     )
 
 
-def with_lost(deployment: Deployment, stored: Stored) -> Stored:
-    """Return *stored* with an error for each delegation of the last daily run that is not there and was not retired."""
+def with_lost(deployment: Deployment, stored: Stored, now: datetime) -> Stored:
+    """Return *stored*, read at *now*, with an error for each delegation that is not there and was not removed.
+
+    Of what was applied, and of the last daily run: a restored order book may be of an earlier time.
+    """
     damaged = (error.delegation for error in stored.unreadable)
-    missing = set(_notified(deployment).delegations).difference(stored.delegations, damaged)
-    lost = sorted(missing - set(deployment.book.retired_among(missing)))
+    known = {*_notified(deployment).delegations, *deployment.book.applied(now)}
+    missing = known.difference(stored.delegations, damaged)
+    lost = sorted(missing - set(deployment.book.removed_among(missing)))
     return replace(stored, unreadable=(*stored.unreadable, *map(record_missing, lost)))
 
 
