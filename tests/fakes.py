@@ -54,12 +54,12 @@ from renewal.domain.errors import (
     UnknownDelegation,
 )
 from renewal.domain.keypair import KeyPair, PublicKey, public_key_bytes
+from renewal.domain.limits import BegunOrder
 from renewal.domain.notices.notice import Notice, Notices, NoticesChange
 from renewal.domain.order import (
     IMPORT_LEASE,
     RELEASED,
     Adoption,
-    BegunOrder,
     EnrollRequest,
     FinishedOrder,
     ManagedCertificate,

@@ -29,6 +29,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class BegunOrder:
+    """An order that a run has begun, open or ended: what the caps of a run need of it."""
+
+    run_id: str
+    causes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DueCertificate:
     """The decision that a certificate is due, and what limits and plans need of it, so that no record is kept."""
 

@@ -253,14 +253,6 @@ class ManagedCertificate:
 
 
 @dataclass(frozen=True, slots=True)
-class BegunOrder:
-    """An order that a run has begun, open or ended: what the caps of a run need of it."""
-
-    run_id: str
-    causes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class FinishedOrder(ChainedRow):
     """An audit row: written once when an order ends (`status`: `stored` or `failed`), never changed."""
 

@@ -41,8 +41,9 @@ from renewal.adapters.order_book.table import Item, Key
 from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.delegation import S3, CertificatePath, CertificateSpec
 from renewal.domain.errors import RecordUnreadable
+from renewal.domain.limits import BegunOrder
 from renewal.domain.notices.notice import Notices
-from renewal.domain.order import BegunOrder, FinishedOrder, ManagedCertificate, Order
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Order
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
