@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.limits import BegunOrder
-from renewal.domain.order import Adoption, BegunOrder, FinishedOrder, ManagedCertificate, Order, StoredCertificate
+from renewal.domain.order import Adoption, FinishedOrder, ManagedCertificate, Order, StoredCertificate
 from renewal.domain.order_search import SearchControl, SearchResult
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement

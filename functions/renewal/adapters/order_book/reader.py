@@ -12,7 +12,7 @@ from renewal.domain.audit.hash_chain import number_of
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import RecordUnreadable, UnknownDelegation
 from renewal.domain.limits import BegunOrder
-from renewal.domain.order import Adoption, BegunOrder, FinishedOrder, ManagedCertificate
+from renewal.domain.order import Adoption, FinishedOrder, ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
