@@ -166,5 +166,5 @@ def _parsed(read: Callable[[Any], T], content: bytes | None) -> T | None:
     """Return what *read* makes of the object; None when there is none, or it is of another version."""
     try:
         return read(json.loads(content)) if content else None
-    except (ValueError, records.Unreadable):
+    except (ValueError, RecursionError, records.Unreadable):
         return None

@@ -484,6 +484,7 @@ def test_a_delegation_that_failed_or_left_no_summary_is_not_taken_for_quiet() ->
         (caught(AddressRefused("403")), "403"),
         ({"Error": "AddressRefused", "Cause": "plain words"}, "plain words"),
         ({"Error": "AddressRefused", "Cause": '["a list"]'}, '["a list"]'),
+        ({"Error": "AddressRefused", "Cause": "[" * 20_000}, "[" * 499 + "…"),
         ({"Error": "AddressRefused", "Cause": ""}, ""),
         ({"Error": "AddressRefused"}, ""),
         ({"Error": "AddressRefused", "Cause": "x\n" * 900}, "x " * 249 + "x…"),
