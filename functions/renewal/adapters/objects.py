@@ -108,16 +108,15 @@ class S3Certificates:
                 self._delete(each)
 
     def stored_serial(self, delegation: str, certificate: str) -> str:
-        """S3 reports an absent object as forbidden to a role that may not list the bucket: both count as absent."""
         folder = _folder(delegation, certificate)
-        try:
-            pointer, leaf = self._current(folder), None
-            if pointer and pointer.path == f"{folder}/{pointer.serial}/":
-                leaf = self._read(f"{pointer.path}cert.pem")
-        except StoreRefused as error:
-            return "" if "AccessDenied" in str(error) else "a malformed current.json"
-        if pointer is None:
+        found = self._read(f"{folder}/current.json")
+        if found is None:
             return ""
+        pointer = _pointer_from(*found)
+        if pointer is None:
+            return "a malformed current.json"
+        leads_to_own = pointer.path == f"{folder}/{pointer.serial}/"
+        leaf = self._read(f"{pointer.path}cert.pem") if leads_to_own else None
         serial = _serial_in(leaf[0]) if leaf else ""
         return serial if serial == pointer.serial else f"a current.json that leads to {serial or 'no certificate'}"
 

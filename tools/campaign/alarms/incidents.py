@@ -16,9 +16,14 @@ from renewal.domain.forecast import renewal_due_at
 
 DAY = timedelta(days=1)
 DEADLINE = DAY + timedelta(hours=1)
-NEAR, OVERDUE, OLD, PASSWORD = timedelta(days=14), timedelta(days=2), timedelta(hours=48), timedelta(days=14)
-ACTING = timedelta(days=11)
-"""Ten working days are more than that: an order that awaits the RAO must be notified when so little life is left."""
+NEAR, OLD, PASSWORD = timedelta(days=14), timedelta(hours=48), timedelta(days=14)
+SHORT, OVERDUE = timedelta(days=60), timedelta(days=2)
+"""A certificate of 46 days is due when 15 to 12 are left: to be near its end is a fault when it has been due for long.
+
+Of a longer one it always is: more than 14 days are left when it has been due for two.
+"""
+ACTING, LONGEST_ACTING = timedelta(days=11), timedelta(days=16)
+"""Ten working days, at least and at most: an order that awaits the RAO is notified when so little life is left."""
 THRESHOLDS = {"CertificateNearExpiry", "OrderPending", "PasswordExpiring"}
 _ITEM = re.compile(r"- (\S+): the (?:operator|RAO) must act (now)?")
 _NAME = re.compile(r"[A-Z]\w+")
@@ -78,6 +83,7 @@ class Watch:
     def close(self) -> None:
         """Judge the whole: every incident was notified within a day of its beginning."""
         now = self.estate.now
+        self.incidents = [each for each in self.incidents if each.begins < (each.ends or now)]
         notified: dict[Key, list[datetime]] = {}
         for sent in self.estate.sent:
             for item in items_of(sent):
@@ -129,11 +135,15 @@ class Watch:
         for path, certificate in self.estate.kept.items():
             served, order = certificate.served, certificate.order
             assert served is not None  # noqa: S101 - each certificate of the estate is served
+            lifetime, near = served.not_after - served.not_before, served.not_after - NEAR
             if order:
-                begins = min(order.opened_at + OLD, max(order.opened_at, served.not_after - ACTING))
-                yield from [((path, "OrderPending"), begins, order.opened_at)] if begins <= now else []
-            due = renewal_due_at(certificate, None, now)
-            if due and (begins := max(served.not_after - NEAR, due + OVERDUE)) <= now:
+                old, early = order.opened_at + OLD, served.not_after - max(LONGEST_ACTING, lifetime / 10)
+                begins, earliest = (
+                    min(old, max(order.opened_at, since)) for since in (served.not_after - ACTING, early)
+                )
+                yield from [((path, "OrderPending"), begins, earliest)] if earliest <= now else []
+            due = renewal_due_at(certificate, None, now) if lifetime < SHORT else None
+            if (begins := max(near, due + OVERDUE) if due else near) <= now:
                 yield (path, "CertificateNearExpiry"), begins, begins
         for name, expires in self.estate.passwords.items():
             inspection = self.estate.records[name].inspection
@@ -144,20 +154,12 @@ class Watch:
 
     def _judge(self, item: Item) -> None:
         """An alert is about something that lasts, and repeats only what has become urgent."""
-        before, path = self._last_items.get(item.key), item.key[0]
+        before = self._last_items.get(item.key)
         if before and not (item.is_urgent and not before.is_urgent):
             self.violations.append(f"twice: {item.key} on {before.at:%Y-%m-%d %H:%M} and {item.at:%Y-%m-%d %H:%M}")
-        about = {lasting for lasting, _ in self._lasting} & {path, path.partition("/")[0]}
-        if item.key not in self._lasting and not (about or self._is_late(path, item.at)):
+        if item.key not in self._lasting:
             self.violations.append(f"false: {item.key} on {item.at:%Y-%m-%d %H:%M}")
         self._last_items[item.key] = item
-
-    def _is_late(self, path: str, now: datetime) -> bool:
-        """Whether so little life is left that any obstacle is urgent."""
-        served = self.estate.kept[path].served if path in self.estate.kept else None
-        if served is None:
-            return False
-        return served.not_after - now <= max(NEAR + DAY, (served.not_after - served.not_before) / 10)
 
     def by_name(self) -> Counter[str]:
         """Return the number of incidents by the name of the problem."""
