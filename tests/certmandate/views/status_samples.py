@@ -57,6 +57,24 @@ def estate(
     return replace(EstateStatus(delegations, judged, (), (), (), None, [], NOW), **changes)
 
 
+def late(rule: ReplacementRule) -> ReplacementProgress:
+    """Return the progress of a rule that will not make its deadline."""
+    return ReplacementProgress(
+        reason=rule.reason,
+        issued_before=rule.issued_before,
+        deadline=NOW + timedelta(hours=20),
+        covered=500,
+        done=120,
+        in_flight=31,
+        failed=2,
+        waiting=347,
+        not_served=15,
+        rate=12.7,
+        ends_at=NOW + timedelta(hours=30),
+        is_late=True,
+    )
+
+
 def every_case(organisation: str = DELEGATION.organisation, text: str = "") -> str:
     """Return the page of an estate in which every state and every part occurs; *text*: in all free texts."""
     other = Delegation("lycee", f"Lycée {text}", 1700, ("*.lycee.example",), mandate_ends=date(2026, 12, 31))
@@ -84,23 +102,9 @@ def every_case(organisation: str = DELEGATION.organisation, text: str = "") -> s
     damaged = RecordUnreadable(f"item 'certificate#x' cannot be read {text}", delegation="univ", certificate="x")
     still = StillValid("www", 9, "AB", NOW + timedelta(days=9))
     rule = ReplacementRule(NOW - timedelta(days=9), text or "Old CA", text or "incident 12")
-    progress = ReplacementProgress(
-        reason=rule.reason,
-        issued_before=rule.issued_before,
-        deadline=NOW + timedelta(hours=20),
-        covered=500,
-        done=120,
-        in_flight=31,
-        failed=2,
-        waiting=347,
-        not_served=15,
-        rate=12.7,
-        ends_at=NOW + timedelta(hours=30),
-        is_late=True,
-    )
     changes = {
         "replacements": (rule,),
-        "progress": {rule: progress},
+        "progress": {rule: late(rule)},
         "retired": (Retired("former", text or "École", 3, NOW - timedelta(days=9), (still,)),),
         "unreadable": (damaged,),
         "unfinished_apply": NOW - timedelta(hours=1),
