@@ -304,6 +304,22 @@ def test_a_notice_has_all_that_is_needed_to_act() -> None:
     ]
 
 
+def test_a_day_that_has_passed_is_none_to_wait_for() -> None:
+    """An alert named the day on which a certificate had expired as the one by which to act."""
+    late = a_problem(
+        "CertificateNearExpiry",
+        severity="warning",
+        act_by=NOW.date() - 4 * DAY,
+        consequence=Consequence.EXPIRES,
+        consequence_on=NOW.date(),
+    )
+
+    assert text_of(late).text.splitlines()[3:5] == [
+        "- univ/idp: the RAO must act now",
+        f"  The stored certificate expired on {NOW.date()}.",
+    ]
+
+
 def test_a_cause_is_described_once_for_all_that_it_stops() -> None:
     """The text about a refused login was repeated for each certificate of the delegation."""
     refused = a_problem("CredentialRefused", "", actor="operator", text="SCM refused it", command="certmandate x")

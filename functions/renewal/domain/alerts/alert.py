@@ -79,20 +79,25 @@ def _listed(problems: Iterable[Problem], today: date) -> Iterator[str]:
         who = f"{_ACTORS[problem.actor]} must act {_when(problem, today)}"
         yield shortened(f"- {problem.path or 'all delegations'}: {who}")
         if cause in listed:
-            yield from _indented(("The same cause.", _consequence(problem)))
+            yield from _indented(("The same cause.", _consequence(problem, today)))
             continue
         listed.add(cause)
-        yield from _indented((problem.text, _consequence(problem), problem.screen and f"In SCM: {problem.screen}"))
-        yield from _indented((problem.command and f"Do: {problem.command}",))
+        remedy = problem.screen and f"In SCM: {problem.screen}", problem.command and f"Do: {problem.command}"
+        yield from _indented((problem.text, _consequence(problem, today), *remedy))
 
 
 def _when(problem: Problem, today: date) -> str:
-    if not problem.needs_attention:
-        return f"by {problem.act_by}" if problem.act_by else "soon"
-    return f"now, on {problem.act_by} at the latest" if problem.act_by and problem.act_by > today else "now"
+    is_early = problem.act_by is not None and problem.act_by > today
+    if problem.needs_attention:
+        return f"now, on {problem.act_by} at the latest" if is_early else "now"
+    if problem.act_by is None:
+        return "soon"
+    return f"by {problem.act_by}" if is_early else "now"
 
 
-def _consequence(problem: Problem) -> str:
+def _consequence(problem: Problem, today: date) -> str:
+    if problem.consequence is Consequence.EXPIRES and problem.consequence_on and problem.consequence_on <= today:
+        return f"The stored certificate expired on {problem.consequence_on}."
     otherwise = _OTHERWISE.get(problem.consequence, "")
     preposition = "from" if problem.consequence in _LASTING else "on"
     on = f" {preposition} {problem.consequence_on}" if problem.consequence_on else ""
