@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import json
 import re
@@ -25,6 +24,7 @@ from renewal.steps.reporting.metrics import run_metrics
 from renewal.steps.stores.drift import STORE_DRIFTED
 from stack.policy import Request, allowed, statements
 from stack.resolved import Resource, Stack
+from tests.codes import finding_codes
 
 ROOT = Path(__file__).resolve().parents[2]
 AWS_METRICS = {
@@ -251,23 +251,7 @@ def test_the_runbook_has_a_row_for_every_finding_without_a_section() -> None:
     text = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8").partition("\n## Findings\n")[2]
     listed = re.findall(r"^\| `(\w+)` \|", text.partition("\n## ")[0], flags=re.MULTILINE)
     errors = {kind.__name__ for kind in every_error()}
-    assert sorted(listed) == sorted(_finding_codes() - errors - NOTIFIED)
-
-
-def _finding_codes() -> set[str]:
-    """Every literal of the form of a code in the modules that make findings; `ByEye` is a result that is no finding."""
-    renewal = ROOT / "functions" / "renewal"
-    modules = [*(renewal / "domain" / "setup").glob("*.py"), renewal / "domain" / "forecast.py"]
-    modules += [renewal / "domain" / "service" / "state.py"]
-    modules += [ROOT / "tools" / "certmandate" / "stored_credential" / "untried.py"]
-    modules += [renewal / "steps" / name for name in ("inspect_delegation.py", "stores/drift.py")]
-    literals = {
-        node.value
-        for module in modules
-        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
-    return {text for text in literals if re.fullmatch(r"(?:[A-Z][a-z]+){2,}", text)} - {"ByEye"}
+    assert sorted(listed) == sorted(finding_codes() - errors - NOTIFIED)
 
 
 def test_every_runbook_section_has_meaning_urgency_actor_and_action(

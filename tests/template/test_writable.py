@@ -10,6 +10,7 @@ from renewal.records import stored_names
 from stack.permissions import DOCUMENT, RECORDS, functions, permitted, rows, written
 from stack.policy import Statement
 from stack.resolved import Stack
+from tests.adapters.aws.test_golden_items import EARLIER, GOLDEN
 
 STATUS = {"failures", "hold_until", "last_error", "last_error_text", "failed_at", "next_action_at", "revision"}
 OF_THE_DELEGATION = {
@@ -50,6 +51,16 @@ def test_every_function_may_write_its_own_attributes_only(stack: Stack) -> None:
     } == {(record, attribute): expected(record, attribute) for record, attribute, _ in found}
     assert {record for record, _, _ in found} == set(RECORDS)
     assert {name for _, _, may in found for name in may} == set(functions(stack))
+
+
+def test_the_table_has_every_attribute_that_is_stored() -> None:
+    """One that is missing in it is decided by no one: the golden items have every member of every kind."""
+    kinds = {"order": "open order", "finished": "audit row", "replacement": "replacement rule",
+             "covered": "list of a replacement rule", "retired": "retired delegation",
+             "applied": "applied delegation", "unfinished-apply": "interrupted apply"}  # fmt: skip
+    for kind, versions in GOLDEN.items():
+        stored = {name for version, item in versions.items() if not version.startswith(EARLIER) for name in item}
+        assert stored <= {*RECORDS[kinds.get(kind, kind)][2], "delegation", "item"}, kind
 
 
 def test_the_document_has_the_table_of_the_template() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from renewal.domain.judgement.problem import Consequence
+from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.mail.language import Language, plain

@@ -13,7 +13,7 @@ from renewal.domain.delegation import CustomField
 from renewal.domain.errors import FieldRefused
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import judge
-from renewal.domain.judgement.problem import Consequence
+from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.order import OrderStatus
 from renewal.domain.orderable import require_custom_fields
 from renewal.domain.setup.checks import review

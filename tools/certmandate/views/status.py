@@ -16,7 +16,7 @@ from certmandate.views.json_records import certificate_document, problem_documen
 from certmandate.views.problems import problem_lines
 from certmandate.views.replacement.plan import rule_document
 from renewal.domain.certificate.serial import printed_serial
-from renewal.domain.errors import RecordUnreadable
+from renewal.domain.errors import SHOWN_BY_A_LOGIN, RecordUnreadable
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.replacement_rule import ReplacementRule
@@ -89,16 +89,26 @@ def _notes(estate: EstateStatus) -> Iterator[str]:
         last = record.inspection
         again = f"; `certmandate check {name}` shows whether its findings last" if last.findings else ""
         yield f"{name} was last inspected {printing.inspected(last.at, last.full_at, estate.at)}{again}"
-        if last.password_expires and not _is_untried(estate, name):
-            yield from _password_note(name, last.password_expires, estate.at.date())
+        if end := password_end(estate, name):
+            yield from _password_note(name, end, estate.at.date())
     yield from map(_rule_line, estate.replacements)
     for retired in estate.retired:
         yield f"{retired.delegation} is retired; its last certificate expires on {printing.day(retired.valid_until)}"
 
 
-def _is_untried(estate: EstateStatus, delegation: str) -> bool:
-    """Whether a credential was stored since the inspection, which knows the earlier password only."""
-    return any(problem.code == "CredentialUntried" for problem in estate.judged.problems_of(delegation))
+def password_end(estate: EstateStatus, delegation: str) -> date | None:
+    """Return the last day of the password as far as it is known.
+
+    The inspection knows the earlier password only when a credential was stored since. Of one that SCM refuses, only an
+    end that is over is known.
+    """
+    record = estate.delegations.get(delegation)
+    end = record.inspection.password_expires if record and record.inspection else None
+    codes = {problem.code for problem in estate.judged.problems_of(delegation)}
+    is_unknown = "CredentialUntried" in codes or (
+        end is not None and end > estate.at.date() and bool(codes & SHOWN_BY_A_LOGIN)
+    )
+    return None if is_unknown else end
 
 
 def _password_note(name: str, expires: date, today: date) -> Iterator[str]:

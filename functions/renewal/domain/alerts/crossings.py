@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from renewal.domain.errors import OrderPending
+from renewal.domain.judgement.command import command_for
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.run.report import CertificateRow, RunReport
 from renewal.domain.setup.finding import RANKS
@@ -93,7 +94,13 @@ def _near_expiry(row: CertificateRow, report: RunReport) -> Problem:
 def _problem(report: RunReport, delegation: str, certificate: str, code: str, text: str) -> Problem:
     """The problem as it is judged, at least as a warning; a new one where the judgement has none."""
     made = Problem(
-        delegation=delegation, certificate=certificate, code=code, severity="warning", actor="operator", text=text
+        delegation=delegation,
+        certificate=certificate,
+        code=code,
+        severity="warning",
+        actor="operator",
+        text=text,
+        command=command_for(code, "operator", delegation, certificate),
     )
     known = next((problem for problem in report.problems if problem.key == made.key), None)
     return made if known is None else replace(known, severity="warning")

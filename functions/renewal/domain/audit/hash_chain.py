@@ -19,12 +19,18 @@ Row = TypeVar("Row", bound=ChainedRow)
 
 def canonical(document: Mapping[str, Any]) -> bytes:
     """Return *document* as JSON in the one form that is hashed and signed: sorted keys, no blanks, ASCII."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), default=plain_number).encode("ascii")
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), default=plain).encode("ascii")
 
 
-def plain_number(value: Any) -> int | str:
-    """DynamoDB's numbers are Decimal; those of audit rows are whole."""
-    return int(value) if value == int(value) else str(value)
+def plain(value: Any) -> Any:
+    """Return a value that JSON does not have, as it is hashed and exported.
+
+    DynamoDB's numbers are Decimal; those of audit rows are whole. No row of ours has bytes or a set: one that has was
+    written by someone else, and must not keep the others from being judged.
+    """
+    if isinstance(value, Decimal):
+        return int(value) if value == int(value) else str(value)
+    return {type(value).__name__: sorted(map(repr, value)) if isinstance(value, set) else repr(value)}
 
 
 def row_hash(item: Mapping[str, Any]) -> str:

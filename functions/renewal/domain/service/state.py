@@ -117,10 +117,12 @@ def not_served(certificate: ManagedCertificate) -> Finding | None:
 
 def _not_verified(certificate: ManagedCertificate) -> Finding:
     """A warning where no run has verified it before: it may have been declared only now."""
-    record = current_service(certificate)
-    when = f"since {record.observed_at:%Y-%m-%d %H:%M} UTC" if record else "since this certificate was stored"
-    text = f"no run has verified its endpoints {when}: the reports of the runs have the reason (late, not_verified)"
-    severity: Severity = "error" if certificate.service else "warning"
+    record, reason = current_service(certificate), "the report of each run has the reason"
+    severity: Severity = "error"
+    since = f" since {record.observed_at:%Y-%m-%d %H:%M} UTC" if record else " since this certificate was stored"
+    if certificate.service is None:
+        since, severity, reason = "", "warning", "the next daily run does; if it does not, its report has the reason"
+    text = f"no run has verified its endpoints{since}: {reason} (late, not_verified)"
     return Finding(NOT_VERIFIED, severity, "operator", text, certificate.spec.name)
 
 
