@@ -93,6 +93,16 @@ def test_a_certificate_near_its_end_is_notified_once_with_what_stops_it() -> Non
     )
 
 
+def test_a_certificate_near_its_end_has_the_remedy_of_what_stops_it() -> None:
+    """Of one that needs no page of SCM, too: the operator was told to reply to the operator."""
+    ended = a_problem("MandateEnded", actor="operator")
+    row = a_row(not_after=NOW + DAY)
+
+    near = notifiable(a_report(ended, rows=[row]), LIMITS)[-1]
+
+    assert (near.code, near.remedy) == ("CertificateNearExpiry", ended.remedy)
+
+
 @pytest.mark.parametrize(
     ("due_for", "left", "is_notified"),
     [(0 * DAY, 10 * DAY, False), (2 * DAY, 8 * DAY, True), (2 * DAY, 15 * DAY, False), (30 * DAY, -DAY, True)],

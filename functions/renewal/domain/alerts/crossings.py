@@ -88,7 +88,8 @@ def _near_expiry(row: CertificateRow, report: RunReport) -> Problem:
     text = f"{verb} on {row.not_after:%Y-%m-%d %H:%M} UTC"
     if known is None:
         return _problem(report, row.delegation, row.name, NEAR_EXPIRY, text)
-    return replace(known, code=NEAR_EXPIRY, about="", severity="warning", text=f"{text}; {known.code}: {known.text}")
+    text = f"{text}; {known.code}: {known.text}"
+    return replace(known, code=NEAR_EXPIRY, about="", severity="warning", text=text, command=known.remedy)
 
 
 def _problem(report: RunReport, delegation: str, certificate: str, code: str, text: str) -> Problem:
