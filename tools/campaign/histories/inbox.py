@@ -57,13 +57,20 @@ class Inbox:
         for run, ended in zip(new, world.runs[len(world.runs) - len(new) :], strict=True):
             self._publish(run)
             own = [text for text in texts if f" run {run.run_id}, " in text]
-            sent = [item for text in own for item in items_of(run.ended_at, text)]
-            if ended.is_complete and run.document:
-                must = self._note(ended, run.document, world if run is new[-1] else None)
-                found = self._repeated(sent) if ended.is_disturbed else self._misjudged(run, must, sent, own)
-                yield from (f"{run.run_id} {text}" for text in found)
-            self._notified |= {item.key: item.is_urgent for item in sent}
-            self._repeatable |= {item.key for item in sent if ended.is_disturbed}
+            yield from (f"{run.run_id} {text}" for text in self._of_run(run, ended, own, world, is_last=run is new[-1]))
+
+    def _of_run(
+        self, run: Run, ended: EndedRun, texts: Sequence[str], world: Evidence, *, is_last: bool
+    ) -> Iterator[str]:
+        """*world*: as it was when the last new run had ended."""
+        sent = [item for text in texts for item in items_of(run.ended_at, text)]
+        if ended.is_complete and run.document:
+            shown = {*_near(world), *_old(world), *self._refused(world, run.run_id)} if is_last else set()
+            must = self._must(ended, run.document, shown)
+            self._note(ended, run.document, must | shown)
+            yield from self._repeated(sent) if ended.is_disturbed else self._misjudged(run, must, sent, texts)
+        self._notified |= {item.key: item.is_urgent for item in sent}
+        self._repeatable |= {item.key for item in sent if ended.is_disturbed}
 
     def alarms(self) -> Iterator[str]:
         """Yield where RunFailed and RunMissing have not done what they are for."""
@@ -103,20 +110,21 @@ class Inbox:
 
     # ---- What lasts --------------------------------------------------------------------------------------------------
 
-    def _note(self, run: EndedRun, document: Mapping[str, Any], world: Evidence | None) -> set[Key]:
-        """Note what lasts after *run*; return what the operator must know. *world*: as it was then."""
+    def _must(self, run: EndedRun, document: Mapping[str, Any], shown: set[Key]) -> set[Key]:
+        """What the operator must know after *run*; *shown*: by the world, which only daily runs read as a whole."""
         assert run.report is not None  # noqa: S101 - it is complete
-        problems = {_key(each): each["severity"] for each in document["problems"]}
-        must = {*run.report.failures(), *(key for key, severity in problems.items() if severity == "error")}
-        crossed = {*_near(world), *_old(world), *self._refused(world, run.run_id)} if world else set()
-        must |= crossed if document["is_daily"] else set()
+        errors = (each for each in document["problems"] if each["severity"] == "error")
+        return {*run.report.failures(), *map(_key, errors), *(shown if document["is_daily"] else ())}
+
+    def _note(self, run: EndedRun, document: Mapping[str, Any], known: set[Key]) -> None:
+        """Note what lasts after *run*: *known*, and what its report has."""
+        assert run.report is not None  # noqa: S101 - it is complete
         rows = (row for row in run.report.certificates if row.not_after)
         ends = {row.path: datetime.fromisoformat(row.not_after) for row in rows}
         may = {(path, NEAR_EXPIRY) for path, end in ends.items() if end - run.report.finished_at <= NEAR}
         kept = {key for key in self._lasting if _may_last(key, run, is_daily=document["is_daily"])}
-        self._lasting = kept | must | crossed | may | problems.keys()
+        self._lasting = kept | known | may | set(map(_key, document["problems"]))
         self._notified = {key: is_urgent for key, is_urgent in self._notified.items() if key in self._lasting}
-        return must
 
     def _refused(self, world: Evidence, run_id: str) -> Iterator[Key]:
         """The delegations whose account SCM refused in a run, and accepted in no call of it."""
