@@ -66,8 +66,22 @@ def _session() -> botocore.session.Session:
     return botocore.session.Session()
 
 
+class _Client:
+    """A client that is made at its first call: a poll that finds its order pending needs two of six."""
+
+    def __init__(self, service: str, region: str | None) -> None:
+        self._key = service, region
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_made(*self._key), name)
+
+
 def client(service: str, region: str | None = None) -> Any:
-    """Return this environment's client of *service*, made when first needed. *region* None = the stack's."""
+    """Return this environment's client of *service*. *region* None = the stack's."""
+    return _Client(service, region)
+
+
+def _made(service: str, region: str | None) -> Any:
     with _lock:
         if (service, region) not in _clients:
             make: Any = _session().create_client  # its stubs want the service as a literal

@@ -16,15 +16,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
-from cryptography import x509
 
 from renewal.adapters.aws import error_code, translated
-from renewal.domain.certificate.facts import LIBRARY_ERRORS, Certificate
-from renewal.domain.errors import OrderConflict, StoreRefused
+from renewal.domain.errors import ChainBroken, OrderConflict, StoreRefused
 from renewal.ports.stores import Pair
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+
+    from renewal.domain.certificate.facts import Certificate
 
 MOST_BYTES = 1_000_000
 """Of an object that is read; `current.json` has a thousandth of it for every name."""
@@ -209,9 +209,11 @@ def _pointer_to(leaf: Certificate, folder: str) -> bytes:
 
 
 def _serial_in(pem: bytes) -> str:
+    from renewal.domain.certificate.chain import Chain  # noqa: PLC0415 - imports cryptography
+
     try:
-        return Certificate(x509.load_pem_x509_certificate(pem)).serial
-    except LIBRARY_ERRORS:
+        return Chain.parse(pem.decode()).leaf.serial
+    except (UnicodeDecodeError, ChainBroken):
         return ""
 
 

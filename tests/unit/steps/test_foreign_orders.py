@@ -200,3 +200,21 @@ def test_an_order_of_a_run_that_died_before_its_report_is_alerted_by_the_next(be
 
     assert any("9001" in alert.text for alert in begun.alerts.sent[:first])
     assert not any("9001" in alert.text for alert in begun.alerts.sent[first:])
+
+
+def test_the_audit_trail_is_read_once_for_a_certificate_that_was_renewed(begun: System) -> None:
+    """SCM lists it until it expires: the rows of all years would be read by each inspection until then."""
+    begun.book.rows.append(row(ended_at=NOW - timedelta(days=9), ssl_id=3999, serial="OLD", token="old"))
+    former = replace(STOLEN, ssl_id=3999, serial="OLD")
+    show(begun, former)
+    inspect(begun, "today")
+    trail, begun.book.rows = begun.book.rows, []
+    assert not inspect(begun, "tomorrow")
+
+    for changes in ({"serial": "BAD"}, {"replaced": NOW}):
+        show(begun, replace(former, **changes))
+        assert inspect(begun, "stolen")
+        begun.book.rows = trail
+        show(begun, former)
+        assert not inspect(begun, "later")
+        begun.book.rows = []
