@@ -245,7 +245,9 @@ def test_the_rule_starts_the_client_after_a_renewal_in_s3(
     (group,) = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     events.put_rule(Name=name, EventPattern=pattern, EventBusName=aws.outputs["EventBusName"])
     events.put_targets(
-        Rule=name, EventBusName=aws.outputs["EventBusName"], Targets=[{"Id": "log", "Arn": group["arn"].removesuffix(":*")}]
+        Rule=name,
+        EventBusName=aws.outputs["EventBusName"],
+        Targets=[{"Id": "log", "Arn": group["arn"].removesuffix(":*")}],
     )
 
     announcer = EventBridgeAnnouncer(events, aws.outputs["EventBusName"])
