@@ -87,7 +87,7 @@ def test_a_certificate_near_its_end_is_notified_once_with_what_stops_it() -> Non
 
     assert keys == ["univ/idp: DcvLapsed", "univ/idp: CertificateNearExpiry"]
     assert (near.text, near.command, near.actor) == (
-        "expires on 2026-12-13 04:30 UTC; DcvLapsed: a validation expired",
+        "expires on 2026-12-13 04:30Z; DcvLapsed: a validation expired",
         "certmandate show univ/idp",
         "rao",
     )
@@ -287,22 +287,34 @@ def test_a_notice_has_all_that_is_needed_to_act() -> None:
 
     assert alert.subject == "[certmandate] 2 problems, OrderDeclined: univ/idp, ..."
     assert alert.text.splitlines() == [
-        "Stack certmandate, run run-23-04, 2026-11-23 04:30 UTC.",
+        "Stack certmandate, run run-23-04, 2026-11-23 04:30Z.",
         "",
         "CredentialRefused",
         "- univ: the operator must act now",
-        "  Do: certmandate credential univ",
+        "  Run: certmandate credential univ",
         "",
         "OrderDeclined",
         "- univ/idp: the RAO must act now, on 2026-12-01 at the latest",
         "  an administrator declined the order",
         "  Otherwise the certificate expires on 2026-12-13.",
-        "  Do: SCM: Certificates → SSL Certificates",
+        "  SCM: Certificates → SSL Certificates",
         "",
         "What each name means, and what to do: docs/runbook.md.",
         "All that is open: certmandate status. This run: runs/run/report.json",
         "Each problem is notified once, and again when it becomes more severe or returns.",
     ]
+
+
+def test_a_remedy_is_a_command_a_page_or_the_reason_for_neither() -> None:
+    """`Do: SCM: …` and `Do: nothing to do` were printed."""
+    ending = a_problem("MandateEnding", "", severity="warning", act_by=date(2026, 12, 1))
+    rotated = a_problem("PasswordRotation", "", actor="operator", severity="info")
+
+    assert text_of(ending).text.splitlines()[3:5] == [
+        "- univ: the RAO must begin by 2026-12-01",
+        "  Not in SCM: extend the mandate in writing",
+    ]
+    assert "\n  Nothing to do\n" in text_of(rotated).text
 
 
 def test_a_cause_is_described_once_for_all_that_it_stops() -> None:
@@ -315,10 +327,10 @@ def test_a_cause_is_described_once_for_all_that_it_stops() -> None:
         "CredentialRefused",
         "- college: the operator must act now",
         "  SCM refused it",
-        "  Do: certmandate x",
+        "  Run: certmandate x",
         "- univ: the operator must act now",
         "  SCM refused it",
-        "  Do: certmandate x",
+        "  Run: certmandate x",
         "- univ/idp: the operator must act now",
         "  The same cause.",
         "  Otherwise the certificate expires on 2026-12-13.",

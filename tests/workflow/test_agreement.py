@@ -37,4 +37,4 @@ def test_a_failure_that_only_the_run_knows_names_the_run(after: AfterRun) -> Non
         found = (each for each in after.desk.document("show", row.path)["findings"] if each["certificate"])
         texts = [each["text"] for each in found if each["code"] == row.error]
 
-        assert f"(run of {report.finished_at:%Y-%m-%d %H:%M} UTC, {report.run_id})" in texts[0]
+        assert f"(run of {report.finished_at:%Y-%m-%d %H:%M}Z, {report.run_id})" in texts[0]

@@ -17,10 +17,11 @@ from moto.sns.models import sns_backends
 
 from local.cloudformation.parameters import ACCOUNT, REGION
 from renewal.domain.run.report import RunReport
+from renewal.domain.setup.domain_checks import DOMAIN_CODES
 from tests.certmandate.desk import Desk, operated
 from tests.workflow.system import Ended, started
 
-_ITEM = re.compile(r"- (\S+): the (?:operator|RAO) must act (now)?")
+_ITEM = re.compile(r"- (\S+): the (?:operator|RAO) must (?:act|begin) (now)?")
 _NAME = re.compile(r"[A-Z]\w+")
 _METRIC = re.compile(r"certmandate_certificate_(\w+)\{(.*?)\} (\S+)")
 _TASK = re.compile(
@@ -80,6 +81,16 @@ class AfterRun:
         found = (each for each in self.report.problems if actor in {"", each.actor} and each.delegation in chosen)
         return sorted(Key(each.delegation, each.certificate, each.code, each.severity, each.actor) for each in found)
 
+    def of_other_domains(self, delegation: str, certificate: str) -> list[Key]:
+        """The problems of a delegation with domains of which none is a name of the certificate."""
+        names = self.desk.book.certificate(delegation, certificate).spec.names
+        return [
+            Key(delegation, "", each.code, each.severity, each.actor)
+            for each in self.report.problems
+            if each.delegation == delegation and not each.certificate and each.code in DOMAIN_CODES
+            if not any(name in each.text for name in names)
+        ]
+
     def urgent(self) -> list[tuple[str, str]]:
         """(path, code) of what needs attention."""
         return sorted((key.path, key.code) for key in self.problems() if key.severity == "error")
@@ -113,11 +124,13 @@ def selected(after: AfterRun) -> Compared:
 
 
 def show(after: AfterRun) -> Compared:
-    """`show --json` of each certificate: its problems, and those of its delegation."""
+    """`show --json` of each certificate: its problems, and those of its delegation but of domains of others."""
     expected, found = {}, {}
     for each in after.desk.document("status")["certificates"]:
         path, own = f"{each['delegation']}/{each['name']}", {"", each["name"]}
-        expected[path] = [key for key in after.problems(names=[each["delegation"]]) if key.certificate in own]
+        others = after.of_other_domains(each["delegation"], each["name"])
+        known = [key for key in after.problems(names=[each["delegation"]]) if key.certificate in own]
+        expected[path] = [key for key in known if key not in others]
         found[path] = of(each["delegation"], after.desk.document("show", path)["findings"])
     return expected, found
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TypeVar
 
+from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import Failure, RecordUnreadable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
@@ -58,13 +59,13 @@ class JudgedEstate:
         """Return the problems of each delegation that has any, most urgent first."""
         return _grouped(self.problems, lambda problem: problem.delegation)
 
-    def problems_of(self, delegation: str, certificate: str | None = None) -> tuple[Problem, ...]:
-        """Return the problems of a delegation; with *certificate*, only those that concern it."""
-        return tuple(
-            problem
-            for problem in self.problems
-            if problem.delegation == delegation and certificate in {None, problem.certificate or certificate}
-        )
+    def problems_of(self, delegation: str) -> tuple[Problem, ...]:
+        """Return the problems of a delegation."""
+        return tuple(problem for problem in self.problems if problem.delegation == delegation)
+
+    def problems_for(self, spec: CertificateSpec) -> tuple[Problem, ...]:
+        """Return the problems that concern one certificate: its own, and those of its delegation or its names."""
+        return tuple(problem for problem in self.problems_of(spec.delegation) if problem.affects(spec))
 
 
 def _expires_before(judgement: Judgement, time: datetime) -> bool:

@@ -123,7 +123,7 @@ def _failures(
         for path, row, at in _rows(deployment, run, certificates, delegations):
             entry, record = failed.get(f"{path}: {row.error}"), delegations.get(row.delegation)
             if entry and entry.failed_by == run and not _is_past(deployment, row.error, at, record):
-                yield path, Failure(row.error, f"{row.text} (run of {at:%Y-%m-%d %H:%M} UTC, {run})")
+                yield path, Failure(row.error, f"{row.text} (run of {at:%Y-%m-%d %H:%M}Z, {run})")
 
 
 def _is_past(deployment: Deployment, error: str, at: datetime, record: DelegationRecord | None) -> bool:

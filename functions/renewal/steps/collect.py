@@ -76,8 +76,8 @@ class Collect:
         SCM is asked once for what it has not issued yet, and not at all after LONGEST_COLLECTING; a certificate that
         is in the order book needs no login. A progress without token is returned as it is: nothing was ordered.
         Otherwise raises OrderDeclined, OrderRejected or OrderRevoked, which end the order; CertificateMismatch,
-        CertificateUnusable, ChainBroken or OrderNotRecorded, which keep it open until the operator has checked it, so
-        that nothing is ordered again; and what the stores refuse.
+        CertificateUnusable, ChainBroken or OrderNotRecorded, which keep it open, so that every run collects it again
+        and nothing else is ordered; and what the stores refuse.
         """
         certificate, record = self._read(progress)
         order = certificate.order

@@ -82,6 +82,13 @@ def test_a_table_that_does_not_fit_becomes_records() -> None:
     assert rendered(100, table).splitlines()[1:] == [f"{ARN}     1", f"{'short':86}    20"]
 
 
+def test_all_records_of_a_table_have_their_values_in_one_column() -> None:
+    """A record without the value of the longest label began its other values elsewhere."""
+    table = printing.table(["name", "where in SCM"], [["a", "Domains"], ["b", ""]])
+
+    assert rendered(16, table).splitlines() == ["name          a", "where in SCM  Domains", "", "name          b"]
+
+
 def test_a_cell_that_is_wrapped_stays_in_its_column_and_colour() -> None:
     """A sentence that runs into the next column, or a state without its colour, is overlooked in a long table."""
     state = Text("needs attention", style="bold red")

@@ -120,7 +120,7 @@ def test_the_page_begins_with_what_the_rao_must_do() -> None:
     french = page(report, "Réseau Exemple").partition('<section class="language" id="en"')[0]
 
     asks, _, rest = french.partition("Ce qui a été demandé")
-    assert asks.count("Sinon\u00a0: le certificat cesse de fonctionner le 8 décembre 2026.") == len(report.asks) > 1
+    assert asks.count("Sinon\u00a0: le certificat cessera de fonctionner le 8 décembre 2026.") == len(report.asks) > 1
     assert "Établi le 23 novembre 2026 par Réseau Exemple" in asks
     assert "prévenez immédiatement Réseau Exemple" in " ".join(rest.split())
 

@@ -31,7 +31,7 @@ def problem(code: str, actor: Actor, delegation: str = "univ", certificate: str 
 
 
 def for_rao() -> set[str]:
-    """The codes of which the mail does not have that there is nothing for the RAO to do."""
+    """Codes for which the mail asks the RAO to act."""
     english = languages()[1].at("findings")
     asks = {code for code, text in english.items() if not text["do"].startswith("Nothing")}
     return asks & problem_codes() | {code for code in problem_codes() if error_named(code).actor == "rao"}
@@ -49,7 +49,7 @@ def require_accepted(arguments: list[str]) -> None:
 
 
 def test_the_codes_are_found() -> None:
-    """A test over a list that is empty shows nothing."""
+    """A parametrised test over an empty list proves nothing."""
     assert {"NotServed", "CredentialUntried", "RenewalOverdue", "StoreDrifted"} <= finding_codes()
     assert len(problem_codes()) > 90
     assert {"DcvMissing", "MandateEnding", "NotRevoked", "OrderPending"} <= for_rao()
@@ -61,8 +61,8 @@ def test_the_operator_has_one_command_without_a_placeholder(code: str) -> None:
     for delegation, certificate in WHERE:
         found = problem(code, "operator", delegation, certificate)
         if not found.command:
-            assert found.remedy.startswith(("first resolve", "no command", "no page of SCM", "nothing to do"))
-            assert "reply to the operator" not in found.remedy
+            assert found.remedy.startswith(("first resolve", "no command", "not in SCM", "nothing to do"))
+            assert "replies to the operator" not in found.remedy
             continue
         assert found.remedy == found.command
         assert not PLACEHOLDER.search(found.command)
@@ -77,5 +77,5 @@ def test_the_rao_has_one_page_of_scm_or_the_reason(code: str) -> None:
     found = problem(code, "rao", "univ", "idp")
 
     assert not found.command
-    assert found.remedy.startswith(("SCM: ", "first resolve", "no page of SCM", "nothing to do"))
-    assert "reply to the operator" not in found.remedy
+    assert found.remedy.startswith(("SCM: ", "first resolve", "not in SCM", "nothing to do"))
+    assert "replies to the operator" not in found.remedy

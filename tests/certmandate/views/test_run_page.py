@@ -86,8 +86,10 @@ def printed(made: RunReport) -> str:
     [
         ("OrderRejected", ""),
         ("TermRefused", "the next run continues."),
-        ("MandateEnded", "apply the changed delegation file; the next run then continues."),
+        ("MandateEnded", "the operator applies the changed delegation file; the next run then continues."),
         ("DcvLapsed", "the next run tries again automatically."),
+        ("CertificateMismatch", "the next run orders again."),
+        ("CertificateUnusable", "the next run orders again."),
         ("CredentialRefused", "the next daily run tries again automatically."),
     ],
 )
@@ -123,8 +125,8 @@ def test_the_most_urgent_certificate_is_first() -> None:
 @pytest.mark.parametrize(
     ("not_after", "days", "deadline"),
     [
-        ("2026-11-20T00:00:00+00:00", "-3", "EXPIRED since 2026-11-20 00:00Z"),
-        ("2026-11-23T00:00:00+00:00", "0", "EXPIRED since 2026-11-23 00:00Z"),
+        ("2026-11-20T00:00:00+00:00", "-3", "EXPIRED on 2026-11-20 00:00Z"),
+        ("2026-11-23T00:00:00+00:00", "0", "EXPIRED on 2026-11-23 00:00Z"),
         ("2026-11-25T12:00:00+00:00", "2", "2 days left, until 2026-11-25 12:00Z"),
     ],
 )
@@ -142,16 +144,39 @@ def test_an_incident_has_who_must_do_what_and_where() -> None:
     page = printed(report(row("www", Outcome.FAILED, error="OrderDeclined")))
 
     for words in (
-        "What   An administrator declined the order.",
-        "Error  SCM's own sentence [in brackets]",
-        "Who    the RAO of Université d'Exemple, rao@univ.example",
-        "Where  SCM: Certificates → SSL Certificates, SSL ID 10023",
-        "Then   run `certmandate renew univ/www --force --reason OrderDeclined`.",
-        "Else   no more certificates are ordered",
-        "Read   docs/runbook.md, OrderDeclined",
+        "What       An administrator declined the order.",
+        "Error      SCM's own sentence [in brackets]",
+        "Who        the RAO of Université d'Exemple, rao@univ.example",
+        "Where      SCM: Certificates → SSL Certificates, SSL ID 10023",
+        "Then       the operator runs `certmandate renew univ/www --force --reason OrderDeclined`.",
+        "Otherwise  no more certificates are ordered",
+        "Read       docs/runbook.md, OrderDeclined",
         "1 incident needs attention: 1 failed.",
     ):
         assert words in page
+
+
+def test_the_way_of_a_remedy_has_its_own_label() -> None:
+    """`Where  no page of SCM: …` is no place; and what the RAO reads has no command of the operator."""
+    page = printed(report(row("www", Outcome.FAILED, error="MandateEnded")))
+
+    assert "How        not in SCM: extend the mandate in writing" in page
+    assert "Run        `certmandate credential univ`" in printed(report(error="CredentialRefused", text="refused"))
+
+
+def test_the_operator_is_told_to_run_what_continues_all_of_them() -> None:
+    """The command of the list has the first certificate only."""
+    page = printed(report(*(row(name, Outcome.FAILED, error="OrderRejected") for name in ("a", "b"))))
+
+    assert "Then       run `certmandate renew univ/a univ/b --force --reason OrderRejected`." in page
+
+
+@pytest.mark.parametrize("code", ["TermRefused", "InvalidDelegation"])
+def test_a_file_is_changed_before_it_is_applied(code: str) -> None:
+    """The list had the command alone: applied unchanged, the files change nothing."""
+    page = printed(report(row("www", Outcome.FAILED, error=code)))
+
+    assert "      change the delegation file, then `certmandate apply delegations/`\n" in page.split("\nDetails")[0]
 
 
 def test_a_rule_that_was_not_applied_is_an_incident() -> None:
@@ -174,7 +199,7 @@ def test_a_failed_delegation_is_one_incident() -> None:
 
     assert "\n1. univ " in page
     assert "\n2. " not in page
-    assert "Stops  univ/a, univ/b, univ/c" in page
+    assert "Affects    univ/a, univ/b, univ/c" in page
 
 
 @pytest.mark.parametrize(
@@ -212,7 +237,7 @@ def test_a_run_that_failed_without_an_incident_is_no_success() -> None:
     """An outage that the daily run can await left undone what the operator named."""
     failed = replace(report(row("a", Outcome.FAILED)), outcome=RunOutcome.FAILED)
 
-    assert summary(failed).plain == "Not everything was done, see the warnings: 1 failed."
+    assert summary(failed).plain == "Not everything was done, see 'For later': 1 failed."
 
 
 def test_a_cause_is_one_incident_with_all_that_it_affects() -> None:
@@ -226,12 +251,12 @@ def test_a_cause_is_one_incident_with_all_that_it_affects() -> None:
 
 
 def test_a_cause_of_the_delegation_that_stops_one_certificate_is_named_after_it() -> None:
-    """`1. univ EXPIRED since …` reads as if all certificates of the delegation had expired."""
+    """`1. univ EXPIRED on …` reads as if all certificates of the delegation had expired."""
     expired = row("old", Outcome.FAILED, error="MandateEnded", not_after="2026-11-20T00:00:00+00:00")
 
     page = printed(report(expired, error="MandateEnded", text="it ended on 2026-11-01"))
 
-    assert "1. univ/old  EXPIRED since 2026-11-20 00:00Z" in page
+    assert "1. univ/old  EXPIRED on 2026-11-20 00:00Z" in page
 
 
 def test_a_cause_that_stops_no_certificate_of_a_narrowed_run_is_shown_so() -> None:
@@ -239,7 +264,7 @@ def test_a_cause_that_stops_no_certificate_of_a_narrowed_run_is_shown_so() -> No
     page = printed(report(error="MandateEnded", text="it ended on 2026-11-01"))
 
     assert "1. univ  no certificate of this run" in page
-    assert "Stops  no certificate of this run" in page
+    assert "Affects    no certificate of this run" in page
 
 
 def test_a_summary_by_actor_and_cause_comes_first() -> None:
@@ -288,7 +313,7 @@ def test_an_order_of_no_one_names_both_actors() -> None:
 
     heads = [line for line in page.splitlines() if line.startswith("To do")]
     assert heads == ["To do: you, the operator", "To do: the RAO of Université d'Exemple, rao@univ.example"]
-    assert "Do     Find out who ordered it, and inform us." in page
+    assert "Do         Find out who ordered it, and inform us." in page
 
 
 @pytest.mark.parametrize("code", sorted(finding_codes() | {"ResultMissing"}))
@@ -304,7 +329,7 @@ def test_the_page_and_the_raos_mail_have_the_same_menu_path() -> None:
     for error in (DcvLapsed("…"), AddressRefused("…"), OrderDeclined("…")):
         finding = finding_from(error)
         assert finding.screen
-        assert f"Where  SCM: {finding.screen}" in printed(report(row("www", Outcome.FAILED, error=finding.code)))
+        assert f"Where      SCM: {finding.screen}" in printed(report(row("www", Outcome.FAILED, error=finding.code)))
 
 
 def test_the_page_is_plain_text_in_a_pipe() -> None:

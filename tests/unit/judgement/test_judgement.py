@@ -112,7 +112,7 @@ def test_an_issued_order_states_when_its_certificate_begins() -> None:
     )
     order = an_order(status=OrderStatus.ISSUED, ssl_id=5001, chain=pem(leaf, ca.ec.certificate))
 
-    assert judged(managed(order=order)).waits_for == "issued, and stored when it is valid: 2026-11-24 08:00 UTC"
+    assert judged(managed(order=order)).waits_for == "issued, and stored when it is valid: 2026-11-24 08:00Z"
     assert not judged(managed(order=order), now=begins).waits_for
 
 
@@ -120,8 +120,7 @@ def test_an_order_with_a_mismatched_certificate_needs_attention() -> None:
     """It was reported as being collected for weeks."""
     found = judged(managed(age=150, order=an_order(trouble="CertificateMismatch")))
 
-    assert "CertificateMismatch" in found.next_step()
-    assert "collected" not in found.next_step()
+    assert found.next_step() == ("open order (CertificateMismatch): every run tries it again; nothing else is ordered")
     assert found.needs_attention
 
 
@@ -134,7 +133,7 @@ def test_an_order_that_failed_without_a_hold_is_judged() -> None:
         "error",
         "rao",
     )
-    assert found.next_step() == "the next run tries again (age); the last attempt failed: DcvLapsed: -9"
+    assert found.next_step() == "the next run tries again (age); the last attempt failed: DcvLapsed"
 
 
 @pytest.mark.parametrize(
@@ -186,7 +185,7 @@ def test_an_order_that_failed_has_its_time() -> None:
     found = judged(managed(age=140, failures=1, last_error="DcvLapsed", last_error_text="-9", failed_at=NOW))
 
     assert found.problem
-    assert found.problem.text == "-9 (failed 2026-11-23 08:00 UTC)"
+    assert found.problem.text == "-9 (failed 2026-11-23 08:00Z)"
 
 
 def test_a_first_certificate_that_is_not_valid_until_later_needs_no_one() -> None:

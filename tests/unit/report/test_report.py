@@ -92,7 +92,7 @@ def test_a_declined_order_is_held_and_still_needs_attention(system: System) -> N
     row = row_of(second)
     assert (second.outcome, row.outcome, row.error) == ("failed", "held", "OrderDeclined")
     assert row.text.startswith(
-        f"{row_of(first).text} (failed 2026-11-23 08:00 UTC); no new order before 2026-11-24 08:00 UTC"
+        f"{row_of(first).text} (failed 2026-11-23 08:00Z); no new order before 2026-11-24 08:00Z"
     )
     assert len(system.scm.orders) == 1
 

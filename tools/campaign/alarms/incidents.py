@@ -21,7 +21,7 @@ LATEST_DUE = 4 / 15
 ACTING, LONGEST_ACTING = timedelta(days=11), timedelta(days=16)
 """Ten working days, at least and at most: an order that awaits the RAO is notified when so little life is left."""
 THRESHOLDS = {"CertificateNearExpiry", "OrderPending", "PasswordExpiring"}
-_ITEM = re.compile(r"- (\S+): the (?:operator|RAO) must act (now)?")
+_ITEM = re.compile(r"- (\S+): the (?:operator|RAO) must (?:act|begin) (now)?")
 _NAME = re.compile(r"[A-Z]\w+")
 
 Key = tuple[str, str]

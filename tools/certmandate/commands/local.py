@@ -271,6 +271,7 @@ def _figures(costs: Costs) -> Iterator[str]:
     if renewal := costs.immediate:
         operations = ", ".join(operation.split("/v1/")[-1] for operation in renewal.operations)
         calls = f"{len(renewal.operations)} calls to SCM that name its order ({operations})"
+        calls += "; the search that proves SCM's filter names none"
         yield f"Renewal of {renewal.path}, issued immediately: {calls}"
 
 

@@ -59,6 +59,6 @@ def _replaced_since(deployment: Deployment, record: DelegationRecord, codes: Col
         return ""
     stored = deployment.book.credential_stored_at(name)
     if stored is not None and stored > at:
-        return f"a credential was stored on {stored:%Y-%m-%d %H:%M} UTC"
+        return f"a credential was stored on {stored:%Y-%m-%d %H:%M}Z"
     is_rotated = refusal is not None and CredentialRefused.__name__ in codes
     return "the password that SCM refused was rotated" if is_rotated else ""

@@ -8,8 +8,9 @@ from certmandate.views.language import language
 from renewal.domain.errors import Actor, error_named
 
 AGAIN = "the next run tries again automatically"
-APPLY = "apply the changed delegation file; the next run then continues"
-ASK = "run `certmandate renew {certificates} --force --reason {code}`"
+ORDERED = "the next run orders again"
+APPLY = "the operator applies the changed delegation file; the next run then continues"
+ASK = "the operator runs `certmandate renew {certificates} --force --reason {code}`"
 """After these errors the daily run waits 1 to 8 days before it orders again, unless the operator requests a renewal."""
 
 
@@ -122,7 +123,8 @@ ADVICE = {
     ),
     "CertificateMismatch": Advice(
         "The certificate from SCM has another key, other names or another usage than the order; nothing was stored",
-        "Compare the order in SCM with the delegation file, have its certificate revoked, and close it (close-order)",
+        "Compare the order in SCM with the delegation file, have its certificate revoked, then close the order",
+        then=ORDERED,
     ),
     "CertificateBeginsLater": Advice(
         "The new certificate is issued and begins within the next days",
@@ -131,11 +133,12 @@ ADVICE = {
     "CertificateUnusable": Advice(
         "Clients would refuse the certificate from SCM: its dates or its encoding are wrong; nothing was stored",
         "Ask Sectigo's support about the order, then close it (close-order) and renew. Nothing has to be revoked",
+        then=ORDERED,
     ),
     "ChainBroken": Advice(
         "The issuers that SCM sent with the certificate do not lead to a trusted root; nothing was stored",
-        "Nothing is lost: the order stays open and is collected again. If the error persists, name the private CA in "
-        "PrivateRoots (docs/deploy.md), or ask Sectigo's support",
+        "Run the command: it collects the same order again and orders nothing. If the error persists, name the "
+        "private CA in PrivateRoots (docs/deploy.md), or ask Sectigo's support",
     ),
     "KeyLost": Advice(
         "The order's private key cannot be decrypted, so its certificate is useless",
@@ -283,5 +286,10 @@ def advice_for(code: str, actor: Actor) -> Advice:
         return ADVICE[code]
     if finding is None and code not in problems:
         return UNFORESEEN
-    what = ADVICE[code].what if code in ADVICE else problems[code] if finding is None else finding["what"]
+    if code in ADVICE:
+        what = ADVICE[code].what
+    elif finding is None:
+        what = problems[code]
+    else:
+        what = finding["what"]
     return Advice(what, finding["do"].rstrip(".") if finding and actor == "rao" else "", then="")

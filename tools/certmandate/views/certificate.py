@@ -42,6 +42,8 @@ class AuditRows:
 def page(record: DelegationRecord, state: Judgement, judged: JudgedEstate, history: AuditRows) -> list[RenderableType]:
     """Return the page: what the file asks for and what is stored, what is open or wrong, and what was done so far."""
     certificate, spec = state.certificate, state.certificate.spec
+    problems = judged.problems_for(spec)
+    listed = {problem.code for problem in problems if problem.certificate}
     term = f", {spec.term_days} days" if spec.term_days else ""
     requested = [
         ("organisation", f"{record.delegation.organisation}, department {record.delegation.department_id}"),
@@ -53,23 +55,21 @@ def page(record: DelegationRecord, state: Judgement, judged: JudgedEstate, histo
         ("applied by", certificate.applied_by),
         ("next", state.next_step()),
         ("requested", certificate.asked and f"{certificate.asked} ({certificate.asked_by or 'operator not recorded'})"),
-        ("last error", last_error(certificate)),
+        ("last error", "" if certificate.last_error in listed else last_error(certificate)),
         ("inspected", _inspected(record)),
     ]
     title = Text(f"{state.path}  ", style="bold").append(
         printing.state_text(state.state.label, state.severity, normal="green")
     )
-    today = judged.at.date()
-    findings = problem_lines(judged.problems_of(spec.delegation, spec.name), today)
     return [
         title,
         printing.facts(requested),
         *_served_part(state),
         *_endpoints_part(state),
         *_order_part(state),
-        *printing.bullets("Findings", findings),
+        *printing.bullets("Findings", problem_lines(problems, judged.at.date())),
         *printing.bullets("Notices to the RAO, newest first", notice_lines(record)),
-        *printing.bullets("Operators, newest first", map(_action_line, history.newest_actions()[:SHOWN])),
+        *printing.bullets("Actions of operators, newest first", map(_action_line, history.newest_actions()[:SHOWN])),
         *_history_part(history.orders),
     ]
 
@@ -185,9 +185,7 @@ def document(record: DelegationRecord, state: Judgement, judged: JudgedEstate, h
         "external_requester": spec.external_requester,
         "applied_by": certificate.applied_by or None,
         "served": json_records.served_document(certificate.served) if certificate.served else None,
-        "findings": [
-            json_records.problem_document(problem) for problem in judged.problems_of(spec.delegation, spec.name)
-        ],
+        "findings": [json_records.problem_document(problem) for problem in judged.problems_for(spec)],
         "notices": notice_documents(record),
         "actions": [json_records.action_document(action) for action in history.newest_actions()],
         "history": [json_records.finished_document(order) for order in history.orders],

@@ -17,7 +17,7 @@ from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.order_search import SearchProof
 from renewal.domain.run.report import RunReport
-from renewal.domain.setup.check_result import CheckResult, CheckStatus, SetupStep
+from renewal.domain.setup.check_result import STEP_PREFIX, CheckResult, CheckStatus, SetupStep
 from renewal.domain.setup.finding import ORDER_NOT_OURS
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import DelegatedName, entry_for
@@ -135,7 +135,7 @@ def page(checked: Checked) -> list[RenderableType]:
     parts += printing.bullets("Custom fields of orders", map(_custom_field, inspection.custom_fields or ()))
     parts += printing.bullets("Search for orders at SCM", [_search(record)])
     parts += printing.bullets("Next renewals", _renewals(checked.report))
-    others = [problem for problem in checked.problems if not problem.text.startswith("step ")]
+    others = [problem for problem in checked.problems if not problem.text.startswith(STEP_PREFIX)]
     parts += printing.bullets("Findings, errors first", problem_lines(others, inspection.at.date()))
     return [*parts, Text(), _summary(checked)]
 

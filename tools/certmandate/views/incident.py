@@ -67,7 +67,7 @@ class Incident:
 
     @property
     def expires(self) -> datetime | None:
-        """When the first of them expires; None: none was ever issued."""
+        """When the first of them expires; None: none was ever stored."""
         return min((row.not_after for row in self.rows if row.not_after), default=None)
 
     @property
@@ -103,7 +103,7 @@ class Incident:
 
 
 def incidents_of(report: RunReport) -> list[Incident]:
-    """Return what needs attention, soonest expiry first; certificates that were never issued come last."""
+    """Return what needs attention, soonest expiry first; certificates that were never stored come last."""
     refused = {row.delegation for row in report.refused} if report.common_cause else set()
     groups: dict[tuple[str, str], list[Problem]] = {}
     for problem in report.problems:

@@ -74,9 +74,10 @@ class RowListing:
         names = [Text(name.removesuffix("#"), style="bold") for name in self.columns]
         widths = _widths([*zip(names, *self.rows, strict=True)], options.max_width)
         if widths is None:
+            plain = [name.plain for name in names]
             for number, row in enumerate(self.rows):
                 yield from ([Text()] if number else [])
-                yield facts(zip((name.plain for name in names), row, strict=True), indent=0)
+                yield facts(zip(plain, row, strict=True), indent=0, width=max(map(len, plain)))
             return
         for row in (names, *self.rows):
             yield from self._row(console, row, widths)
@@ -214,10 +215,13 @@ def table(columns: Iterable[str], rows: Iterable[Row]) -> RowListing:
     return RowListing(tuple(columns), [[_joined(cell) for cell in row] for row in rows])
 
 
-def facts(pairs: Iterable[tuple[str, str | Text]], *, indent: int = 2) -> RenderableType:
-    """Return names and their values, one pair a line; pairs without a value are left out."""
+def facts(pairs: Iterable[tuple[str, str | Text]], *, indent: int = 2, width: int = 0) -> RenderableType:
+    """Return names and their values, one pair a line; pairs without a value are left out.
+
+    *width*: columns of the names, at least.
+    """
     given = [(name, value) for name, value in pairs if value]
-    width = max((len(name) for name, _ in given), default=0)
+    width = max([width, *(len(name) for name, _ in given)])
     labels = [Text(f"{'':{indent}}{name:{width}}{'':{_GAP}}", style="dim") for name, _ in given]
     return Group(*(Wrapped(_joined(value), label) for label, (_, value) in zip(labels, given, strict=True)))
 

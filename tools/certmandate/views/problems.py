@@ -38,6 +38,7 @@ def _line(group: Sequence[Problem], today: date) -> str:
     who = "the RAO" if first.actor == "rao" else "the operator"
     due = min(problem.due or today for problem in group)
     until = f" by {due}" if due > today else ""
+    until = " now" if first.needs_attention else until
     kind = f"security, {first.code}" if first.security else first.code
     parts = [kind, f"for {who}{until}", typed(first), first.otherwise(today, len(_certificates(group)))]
     return f"{first.severity}: {_subject(group)}{first.text} ({'; '.join(part for part in parts if part)})"

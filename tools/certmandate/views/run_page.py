@@ -37,7 +37,7 @@ _COLOURS = {
 
 
 def page(report: RunReport) -> RenderableType:
-    """Return the page: what each actor does first, the details, certificates, notes, warnings, and one sentence."""
+    """Return the page: what each actor does first, details, certificates, notes, what is for later, one sentence."""
     incidents = incidents_of(report)
     parts: list[RenderableType] = [*_to_do(incidents)]
     if incidents:
@@ -48,7 +48,7 @@ def page(report: RunReport) -> RenderableType:
     parts += printing.bullets("Replacements, when the run began", replacement_lines(report.replacements))
     parts += printing.bullets("At the declared endpoints", _services(report))
     parts += printing.bullets("Notes", _notes(report))
-    parts += printing.bullets("Warnings", _warnings(report))
+    parts += printing.bullets("For later", _for_later(report))
     parts += [Text(), summary(report)]
     return Group(*parts)
 
@@ -72,7 +72,7 @@ def summary(report: RunReport) -> Text:
     text = ", ".join(outcomes) or "nothing to do"
     incidents = incidents_of(report)
     if not incidents and report.needs_attention:
-        return Text(f"Not everything was done, see the warnings: {text}.", style="bold red")
+        return Text(f"Not everything was done, see 'For later': {text}.", style="bold red")
     if not incidents:
         result = "Dry run, nothing was ordered" if report.dry_run else "Success"
         return Text(f"{result}: {text}.", style="bold green")
@@ -100,10 +100,15 @@ def _to_do(incidents: Iterable[Incident]) -> Iterator[RenderableType]:
     for number, incident in enumerate(incidents, 1):
         for task in incident.tasks:
             code = f" ({task.code})" if task.code else ""
-            text = f"{incident.title}: {incident.what}{code}\n{task.remedy}"
+            text = f"{incident.title}: {incident.what}{code}\n{_first(task)}"
             by_actor.setdefault((task.actor, _who(task, incident)), []).append((number, text))
     for (_, who), lines in sorted(by_actor.items()):
         yield from printing.numbered(f"To do: {who}", lines)
+
+
+def _first(task: Task) -> str:
+    """The remedy; files that are applied are changed before."""
+    return f"change the delegation file, then {task.remedy}" if "certmandate apply" in task.remedy else task.remedy
 
 
 def _row(row: CertificateRow, report: RunReport) -> tuple[str | Text, ...]:
@@ -113,7 +118,7 @@ def _row(row: CertificateRow, report: RunReport) -> tuple[str | Text, ...]:
         Text(row.outcome.replace("-", " "), style=_COLOURS.get(row.outcome, "")),
         row.error or row.reason,
         str(row.ssl_id or ""),
-        printing.day(row.not_after) or "never issued",
+        printing.day(row.not_after) or "never stored",
         "" if left is None else str(left),
     )
 
@@ -142,9 +147,9 @@ def _facts(incident: Incident, report: RunReport) -> Iterator[tuple[str, str]]:
     for task in incident.tasks:
         yield from _of_task(task, incident)
     if not (incident.nearest.consequence_on and incident.nearest.consequence_on <= today):  # the title has the past
-        yield "Else", incident.nearest.otherwise(today).removeprefix("otherwise ")
+        yield "Otherwise", incident.nearest.otherwise(today).removeprefix("otherwise ")
     if incident.title not in incident.paths:
-        yield "Stops", ", ".join(incident.paths) or "no certificate of this run"
+        yield "Affects", ", ".join(incident.paths) or "no certificate of this run"
     yield "Read", f"docs/runbook.md, {incident.code}"
 
 
@@ -157,7 +162,9 @@ def _of_task(task: Task, incident: Incident) -> Iterator[tuple[str, str]]:
     if is_command:
         yield "Where", task.advice.elsewhere
     order = f", SSL ID {incident.rows[0].ssl_id}" if len(incident.rows) == 1 and incident.rows[0].ssl_id else ""
-    yield ("Run" if is_command else "Where"), task.remedy + (order if "SSL Certificates" in task.remedy else "")
+    is_place = task.remedy.startswith(("SCM: ", "AWS: "))
+    label = "Run" if is_command else "Where" if is_place else "How"
+    yield label, task.remedy + (order if "SSL Certificates" in task.remedy else "")
     if then := _then(task, incident):
         yield "Then", f"{then}."
 
@@ -165,8 +172,8 @@ def _of_task(task: Task, incident: Incident) -> Iterator[tuple[str, str]]:
 def _then(task: Task, incident: Incident) -> str:
     """How renewal continues; empty when the remedy is all of it."""
     then = task.advice.then.format(certificates=" ".join(incident.paths), code=task.code)
-    if then == APPLY and task.actor == "operator":
-        return "the next run continues"
+    if task.actor == "operator":
+        then = then.replace(APPLY, "the next run continues").replace("the operator runs", "run")
     return "" if task.remedy and task.remedy in then else then
 
 
@@ -182,7 +189,7 @@ def _deadline(incident: Incident, report: RunReport) -> str:
         return "no certificate in use yet" if incident.paths else "no certificate of this run"
     span = incident.expires - report.finished_at
     if span < timedelta(0):
-        return f"EXPIRED since {printing.minute(incident.expires)}"
+        return f"EXPIRED on {printing.minute(incident.expires)}"
     return f"{printing.counted(whole_days(span), 'day')} left, until {printing.minute(incident.expires)}"
 
 
@@ -195,7 +202,6 @@ def _notes(report: RunReport) -> Iterator[str]:
             yield f"{row.path}: {note}."
 
 
-def _warnings(report: RunReport) -> Iterator[str]:
-    """What is for later."""
+def _for_later(report: RunReport) -> Iterator[str]:
     today = report.finished_at.date()
     return problem_lines((problem for problem in report.problems if not problem.needs_attention), today)

@@ -91,8 +91,8 @@ def _notes(estate: EstateStatus) -> Iterator[str]:
             yield f"{name} has not been inspected: `certmandate check {name}`"
             continue
         last = record.inspection
-        again = f"; `certmandate check {name}` shows whether its findings last" if last.findings else ""
-        yield f"{name} was last inspected {printing.inspected(last.at, last.full_at, estate.at)}{again}"
+        again = f"; `certmandate check {name}` shows whether its findings still apply" if last.findings else ""
+        yield f"{name} was last inspected on {printing.inspected(last.at, last.full_at, estate.at)}{again}"
         if end := password_end(estate, name):
             yield from _password_note(name, end, estate.at.date())
     yield from map(_rule_line, estate.replacements)

@@ -30,7 +30,7 @@ class Alert:
         """Return the alert of *problems*, at least one; *location*: where the report is."""
         today = report.finished_at.date()
         listed = sorted(problems[:MOST_LISTED], key=_by_cause)
-        lines = [f"Stack {stack}, run {report.run_id}, {report.finished_at:%Y-%m-%d %H:%M} UTC."]
+        lines = [f"Stack {stack}, run {report.run_id}, {report.finished_at:%Y-%m-%d %H:%M}Z."]
         lines += [report.common_cause] if report.common_cause else []
         for code, group in groupby(listed, key=lambda problem: problem.code):
             lines += ["", shortened(code), *_listed(group, today)]
@@ -64,24 +64,32 @@ def _listed(problems: Iterable[Problem], today: date) -> Iterator[str]:
     listed: set[tuple[str, ...]] = set()
     for problem in problems:
         cause = problem.delegation, problem.text, problem.remedy
-        who = f"{_ACTORS[problem.actor]} must act {_when(problem, today)}"
+        who = f"{_ACTORS[problem.actor]} must {_when(problem, today)}"
         yield shortened(f"- {problem.path or 'all delegations'}: {who}")
         if cause in listed:
             yield from _indented(("The same cause.", _otherwise(problem, today)))
             continue
         listed.add(cause)
-        yield from _indented((problem.text, _otherwise(problem, today), f"Do: {problem.remedy}"))
+        yield from _indented((problem.text, _otherwise(problem, today), _remedy(problem)))
 
 
 def _when(problem: Problem, today: date) -> str:
     if not problem.needs_attention:
-        return f"by {problem.act_by}" if problem.act_by else "soon"
-    return f"now, on {problem.act_by} at the latest" if problem.act_by and problem.act_by > today else "now"
+        return f"begin by {problem.act_by}" if problem.act_by else "act soon"
+    return f"act now, on {problem.act_by} at the latest" if problem.act_by and problem.act_by > today else "act now"
+
+
+def _remedy(problem: Problem) -> str:
+    return f"Run: {problem.command}" if problem.command else _capitalised(problem.remedy)
 
 
 def _otherwise(problem: Problem, today: date) -> str:
     text = problem.otherwise(today)
-    return text and f"{text[0].upper()}{text[1:]}."
+    return text and f"{_capitalised(text)}."
+
+
+def _capitalised(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def _indented(texts: Iterable[str]) -> Iterator[str]:

@@ -83,7 +83,7 @@ def _near_expiry(row: CertificateRow, report: RunReport) -> Problem:
         if (problem.delegation, problem.certificate) == (row.delegation, row.name)
     )
     known = next(found, None)
-    text = f"expires on {row.not_after:%Y-%m-%d %H:%M} UTC"
+    text = f"expires on {row.not_after:%Y-%m-%d %H:%M}Z"
     if known is None:
         return _problem(report, row.delegation, row.name, NEAR_EXPIRY, text)
     return replace(known, code=NEAR_EXPIRY, about="", severity="warning", text=f"{text}; {known.code}: {known.text}")

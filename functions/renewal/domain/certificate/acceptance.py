@@ -75,9 +75,9 @@ def _validity_faults(leaf: Certificate, expected: Expectation, now: datetime) ->
     longest = max(phase_at(leaf.not_before).term_days, expected.term_days)
     faults = []
     if leaf.not_before - now > LONGEST_WAIT:
-        faults.append(f"it is not valid before {leaf.not_before:%Y-%m-%d %H:%M} UTC")
+        faults.append(f"it is not valid before {leaf.not_before:%Y-%m-%d %H:%M}Z")
     if now > leaf.not_after:
-        faults.append(f"it expired on {leaf.not_after:%Y-%m-%d %H:%M} UTC")
+        faults.append(f"it expired on {leaf.not_after:%Y-%m-%d %H:%M}Z")
     if leaf.not_after - leaf.not_before > timedelta(days=longest) + ONE_DAY:
         days = (leaf.not_after - leaf.not_before).days
         faults.append(f"its lifetime is {days} days, and clients accept {longest + 1} at most")

@@ -135,7 +135,7 @@ class Certificate:
         if now < self.not_before:
             msg = (
                 f"the certificate with serial {printed_serial(self.serial)} is issued and valid from "
-                f"{self.not_before:%Y-%m-%d %H:%M:%S} UTC; it is stored then"
+                f"{self.not_before:%Y-%m-%d %H:%M:%S}Z; it is stored then"
             )
             raise CertificateBeginsLater(msg)
 

@@ -105,7 +105,7 @@ class Judgement:
         if order is not None:
             return self._order_step(order)
         if self.decision.held and self.certificate.hold_until:
-            return f"held until {self.certificate.hold_until:%Y-%m-%d} after {last_error(self.certificate)}"
+            return f"held until {self.certificate.hold_until:%Y-%m-%d} after {held_failure(self.certificate).error}"
         if self.mandate_ends:
             return f"nothing: its next order would be after the mandate's last day, {self.mandate_ends}"
         verb = "orders" if self.certificate.served is None else "renews"
@@ -123,14 +123,14 @@ class Judgement:
         number = f", SSL ID {order.ssl_id}" if order.ssl_id else ""
         number += f", stored in {', '.join(order.held_in)} only" if order.held_in else ""
         if order.trouble:
-            return f"open order ({order.trouble}{number}): nothing is ordered until the operator acts"
+            return f"open order ({order.trouble}{number}): every run tries it again; nothing else is ordered"
         since = f"since {order.opened_at:%Y-%m-%d}"
         waits = f"; {self.waits_for}" if self.waits_for else ""
         failure = self._after_failure() or (f", once this is resolved: {self.obstacle.code}" if self.obstacle else "")
         return f"open order ({order.status.value}{number}, {since}): collected, not ordered again{waits}{failure}"
 
     def _after_failure(self) -> str:
-        return f"; the last attempt failed: {self.failed.code}: {self.failed.text}" if self.failed else ""
+        return f"; the last attempt failed: {self.failed.code}" if self.failed else ""
 
     def _why_then(self) -> str:
         by_age = self.decision.renew_at

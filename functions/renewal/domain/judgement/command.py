@@ -29,14 +29,14 @@ _COMMANDS: Mapping[str, tuple[str, ...]] = {
 _BY_CODE = MappingProxyType({code: command for command, codes in _COMMANDS.items() for code in codes})
 
 _WITHOUT: Mapping[str, tuple[str, ...]] = {
-    "no page of SCM: extend the mandate in writing": ("MandateEnded", "MandateEnding"),
+    "not in SCM: extend the mandate in writing": ("MandateEnded", "MandateEnding"),
     "first resolve the findings that are listed": ("MoreFindings",),
     "no command repairs the item: docs/runbook.md, RecordUnreadable": ("RecordUnreadable",),
     "nothing to do": ("OrdersBefore", "PasswordRotation"),
 }
 WITHOUT_REMEDY = MappingProxyType({code: reason for reason, codes in _WITHOUT.items() for code in codes})
 """Why there is neither a command nor a page of SCM, by code."""
-_ELSEWHERE = "no page of SCM: reply to the operator"
+_ELSEWHERE = "not in SCM: the RAO replies to the operator"
 
 
 def command_for(code: str, actor: Actor, delegation: str, certificate: str) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from renewal.domain.errors import NEEDS_ATTENTION, DcvLapsed, NeedsAttention
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import require_orderable
+from renewal.domain.setup.check_result import STEP_PREFIX
 from renewal.domain.setup.domain_checks import DOMAIN_CODES, is_cut, is_usable, lists
 from renewal.domain.setup.egress import ADDRESS_CHANGED
 from renewal.domain.setup.finding import SECURITY, Finding, finding_from
@@ -32,7 +33,7 @@ def is_shut_out(finding: Finding, order: Order) -> bool:
 
     The result of a setup step ends none; what SCM has issued is stored without SCM.
     """
-    ended_it = finding.code in NEEDS_ATTENTION and not finding.certificate and not finding.text.startswith("step ")
+    ended_it = finding.code in NEEDS_ATTENTION and not finding.certificate and not finding.text.startswith(STEP_PREFIX)
     return ended_it and order.status is not OrderStatus.ISSUED
 
 

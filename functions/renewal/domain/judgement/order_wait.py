@@ -14,14 +14,14 @@ AWAITS_APPROVAL = frozenset({"REQUESTED", "AWAITINGAPPROVAL"})
 
 def held_failure(certificate: ManagedCertificate) -> Failure:
     """Return the failure that a hold goes back to."""
-    until = f"no new order before {certificate.hold_until:%Y-%m-%d %H:%M} UTC, unless the operator forces it"
+    until = f"no new order before {certificate.hold_until:%Y-%m-%d %H:%M}Z, unless the operator forces it"
     text = "; ".join(part for part in (failure_text(certificate), until) if part)
     return Failure(certificate.last_error or OrderRejected.__name__, text)
 
 
 def failure_text(certificate: ManagedCertificate) -> str:
     """Return the sentence of the error that ended the last order, with its time; empty when neither is stored."""
-    at = f"(failed {certificate.failed_at:%Y-%m-%d %H:%M} UTC)" if certificate.failed_at else ""
+    at = f"(failed {certificate.failed_at:%Y-%m-%d %H:%M}Z)" if certificate.failed_at else ""
     return " ".join(part for part in (certificate.last_error_text, at) if part)
 
 
@@ -29,7 +29,7 @@ def waits_for(order: Order, now: datetime) -> str:
     """Return what the open *order* waits for, as far as SCM or its certificate shows it; empty otherwise."""
     begins = _begins(order)
     if begins and begins > now:
-        return f"issued, and stored when it is valid: {begins:%Y-%m-%d %H:%M} UTC"
+        return f"issued, and stored when it is valid: {begins:%Y-%m-%d %H:%M}Z"
     if order.status is not OrderStatus.ORDERED or not order.scm_status:
         return ""
     if order.scm_status in AWAITS_APPROVAL:

@@ -79,7 +79,7 @@ class Problem:
         if on <= today and is_expiry:
             return f"{which} expired on {on}"
         if on <= today and self.consequence.lasts:
-            return f"{text} since {on}"
+            return f"{text} (since {on})"
         return f"otherwise {text} {'from' if self.consequence.lasts else 'on'} {on}"
 
     @property
@@ -91,6 +91,11 @@ class Problem:
     def is_outage(self) -> bool:
         """Whether it ends without an action of the operator or the RAO."""
         return self.code in OUTAGES
+
+    def affects(self, spec: CertificateSpec) -> bool:
+        """Return whether it concerns a certificate of its delegation."""
+        finding = Finding(self.code, self.severity, self.actor, self.text, self.certificate, about=self.about)
+        return _affects(finding, spec)
 
     @property
     def urgency(self) -> tuple[int, date, str, str]:

@@ -103,7 +103,7 @@ def compare_reported(report: HostReport | None, certificate: str, expected: Expe
     installed = report.of(certificate) if report else None
     if report is None or installed is None:
         return Compared.of(EndpointState.UNREPORTED, "it has not reported about this certificate")
-    at = f"{report.at:%Y-%m-%d %H:%M} UTC"
+    at = f"{report.at:%Y-%m-%d %H:%M}Z"
     if now - report.at > REPORT_COUNTS:
         return Compared.of(EndpointState.UNREPORTED, f"its last report is of {at}")
     if report.at - now > _CLOCK_SKEW:
@@ -143,7 +143,7 @@ def _fault(leaf: Certificate, host: str, now: datetime) -> str:
         return "the certificate is not for servers (extended key usage)"
     if now > leaf.not_after:
         return f"the certificate expired on {leaf.not_after:%Y-%m-%d}"
-    return f"the certificate begins on {leaf.not_before:%Y-%m-%d %H:%M} UTC" if now < leaf.not_before else ""
+    return f"the certificate begins on {leaf.not_before:%Y-%m-%d %H:%M}Z" if now < leaf.not_before else ""
 
 
 def _chain_fault(leaf: Certificate, others: Sequence[Certificate], roots: TrustedRoots, now: datetime) -> str:

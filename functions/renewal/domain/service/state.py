@@ -128,7 +128,7 @@ def _not_verified(certificate: ManagedCertificate) -> Finding:
     """A warning where no run has verified it before: it may have been declared only now."""
     record, reason = current_service(certificate), "the report of each run has the reason"
     severity: Severity = "error"
-    since = f" since {record.observed_at:%Y-%m-%d %H:%M} UTC" if record else " since this certificate was stored"
+    since = f" since {record.observed_at:%Y-%m-%d %H:%M}Z" if record else " since this certificate was stored"
     if certificate.service is None:
         since, severity, reason = "", "warning", "the next daily run does; if it does not, its report has the reason"
     text = f"no run has verified its endpoints{since}: {reason} (late, not_verified)"

@@ -60,6 +60,9 @@ class CheckStatus(StrEnum):
     """SCM does not show it: the text describes the manual check."""
 
 
+STEP_PREFIX = "step "
+"""Begins the text of a finding that is the result of a step, and of no other one."""
+
 _SEVERITIES: MappingProxyType[CheckStatus, Severity] = MappingProxyType(
     {CheckStatus.FAILED: "error", CheckStatus.WARNING: "warning"}
 )
@@ -95,7 +98,7 @@ class CheckResult:
         severity = _SEVERITIES.get(self.verdict)
         if severity is None:
             return ()
-        text = f"step {self.step}: {self.text}"
+        text = f"{STEP_PREFIX}{self.step}: {self.text}"
         return (Finding(self.code, severity, self.actor, text, "", self.due, self.screen, self.about),)
 
 

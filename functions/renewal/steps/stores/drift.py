@@ -84,7 +84,7 @@ class StoreComparison:
         """After a restore of the order book the stores have what was stored later; the audit trail is not restored."""
         for row in self.book.history(*certificate.spec.record_key):
             if observed and row.serial == observed and row.status is OrderStatus.STORED:
-                day = f"{row.ended_at:%Y-%m-%d %H:%M} UTC"
+                day = f"{row.ended_at:%Y-%m-%d %H:%M}Z"
                 return f"certmandate stored it on {day}, so the order book is of an earlier time (runbook: Restore)"
         return f"someone else has changed it (runbook: {STORE_DRIFTED})"
 
