@@ -139,6 +139,20 @@ def test_both_languages_have_every_certificate_and_order() -> None:
         assert part.count("26 h 15 min") == 1
 
 
+def test_the_page_shows_a_replacement_against_its_deadline() -> None:
+    """On the day of a mass revocation, those who watch the page have no terminal."""
+    page = section(samples.every_case(), "en")
+
+    for text in (
+        "replaced: 120; left: 380, 31 of them ordered and 2 failed; replaced and not served: 15",
+        "13 an hour",
+        "estimated end: 24 November 2026, 14:00",
+        "deadline: 24 November 2026, 04:00",
+        "It will not make the deadline.",
+    ):
+        assert text in page
+
+
 def test_english_text_on_the_french_page_is_marked_as_english() -> None:
     """A screen reader would read it with French sounds; SCM's and certmandate's own texts are quoted."""
     french = section(samples.every_case(text="the text"), "fr")
