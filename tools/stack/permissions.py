@@ -42,6 +42,7 @@ RECORDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "audit row": ("AuditTable", "univ", stored_names(FinishedOrder)),
     "acknowledged order": ("AuditTable", "univ", stored_names(Acknowledgement)),
     "operator's action": ("AuditTable", "univ", stored_names(OperatorAction)),
+    "operator's action for all delegations": ("AuditTable", ESTATE, stored_names(OperatorAction)),
     "head of the audit trail": ("AuditTable", "univ", stored_names(ChainHead)),
 }
 """By kind of item: its table, a partition that has one, and its attributes."""

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from certmandate.audit.trail import AuditTrail, NotAnExport, faults
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
 from renewal.adapters.order_book.schema import finished_item
-from renewal.domain.audit.hash_chain import ChainHead, beginning
+from renewal.domain.audit.hash_chain import ChainHead, beginning, row_hash
 from tests.certmandate.conftest import Sit
 from tests.certmandate.desk import Desk
 from tests.certmandate.rao_samples import row
@@ -122,6 +122,21 @@ def test_a_reordered_row_is_named(first: int, second: int, in_the_file: bool) ->
 
     assert (not found) == (first == second)
     assert first == second or f"row {min(first, second) + 1} (" in found
+
+
+@pytest.mark.parametrize(
+    ("head", "found"),
+    [
+        (ChainHead(6, "0" * 64), "row 6 ("),
+        (ChainHead(5, row_hash(TRAIL.rows[4])), "row 6 ("),
+        (ChainHead(0, beginning(())), "row 1 ("),
+        (ChainHead(8, "0" * 64), "rows 7 to 8 were removed"),
+    ],
+    ids=["changed", "set back", "emptied", "set forward"],
+)
+def test_a_changed_head_names_the_rows_that_it_does_not_fit(head: ChainHead, found: str) -> None:
+    """Who truncates a trail sets its head back."""
+    assert found in "\n".join(faults(replace(TRAIL, head=head)))
 
 
 def test_a_trail_that_was_written_again_is_found_by_a_kept_head() -> None:

@@ -41,7 +41,7 @@ def page(report: RunReport) -> RenderableType:
     incidents = incidents_of(report)
     parts: list[RenderableType] = [*_to_do(incidents)]
     if incidents:
-        parts += [printing.heading("Details, most urgent first")]
+        parts += [printing.heading("Details, by the numbers above, most urgent first")]
         parts += [_incident(number, incident, report) for number, incident in enumerate(incidents, 1)]
         parts += [printing.heading("Certificates")]
     parts += [_certificates(report)]
@@ -151,7 +151,7 @@ def _facts(incident: Incident, report: RunReport) -> Iterator[tuple[str, str]]:
 def _of_task(task: Task, incident: Incident) -> Iterator[tuple[str, str]]:
     yield "Who", _who(task, incident)
     about = incident.delegation
-    address = (about.address if about else "") or "(the address of the stack)"
+    address = (about.address or about.seen_address if about else "") or "(RegisteredAddress of the network stack)"
     yield "Do", task.advice.do and f"{plain(task.advice.do, {'address': address})}."
     is_command = task.remedy.startswith("`")
     if is_command:

@@ -15,6 +15,8 @@ from typing import Any, Self, TypeVar
 from renewal.domain.audit.chained_row import ChainedRow
 
 Row = TypeVar("Row", bound=ChainedRow)
+MOST_ROWS = 10**12 - 1
+"""Of a trail. DynamoDB cannot count on from a number of more than 38 digits, which a damaged head may have."""
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:
@@ -42,7 +44,7 @@ def number_of(item: Mapping[str, Any]) -> int:
     """Return the number of a stored row; 0 = it has none, as rows of earlier versions, or none that can be read."""
     number = item.get("sequence", 0)
     is_number = isinstance(number, int | Decimal) and not isinstance(number, bool)
-    return int(number) if is_number and number == int(number) and number > 0 else 0
+    return int(number) if is_number and number == int(number) and 0 < number <= MOST_ROWS else 0
 
 
 def beginning(unnumbered: Iterable[Mapping[str, Any]]) -> str:
