@@ -157,10 +157,10 @@ def test_an_incident_has_who_must_do_what_and_where() -> None:
 
 
 def test_the_way_of_a_remedy_has_its_own_label() -> None:
-    """`Where  no page of SCM: …` is no place; and what the RAO reads has no command of the operator."""
+    """`Where  no page of SCM: …` is no place."""
     page = printed(report(row("www", Outcome.FAILED, error="MandateEnded")))
 
-    assert "How        not in SCM: extend the mandate in writing" in page
+    assert "Note       not in SCM: extend the mandate in writing" in page
     assert "Run        `certmandate credential univ`" in printed(report(error="CredentialRefused", text="refused"))
 
 
@@ -177,6 +177,15 @@ def test_a_file_is_changed_before_it_is_applied(code: str) -> None:
     page = printed(report(row("www", Outcome.FAILED, error=code)))
 
     assert "      change the delegation file, then `certmandate apply delegations/`\n" in page.split("\nDetails")[0]
+
+
+def test_a_page_without_certificates_has_no_empty_table() -> None:
+    """It printed the heads of the columns alone, and that an incident needs attention with nothing to do."""
+    page = printed(report(findings=(Finding("RecordUnreadable", "error", "operator", "damaged"),)))
+
+    assert "SSL ID" not in page
+    assert page.endswith("\n1 incident needs attention: no certificate was due.\n")
+    assert "Note       no command repairs the item: docs/runbook.md, RecordUnreadable" in page
 
 
 def test_a_rule_that_was_not_applied_is_an_incident() -> None:

@@ -264,7 +264,7 @@ EVERY_ACCOUNT = Advice(
     "SCM refused every account",
     "Check that our traffic still leaves from the registered address (RegisteredAddress of the network stack), and "
     "restore the address. Only if the address is right, check the accounts one by one",
-    "AWS: VPC → Elastic IPs; SCM: Settings → Access Control → Organization ACL",
+    "AWS: VPC → Elastic IPs",
 )
 """Of a report's common cause: one cause, for any number of delegations."""
 
@@ -286,10 +286,5 @@ def advice_for(code: str, actor: Actor) -> Advice:
         return ADVICE[code]
     if finding is None and code not in problems:
         return UNFORESEEN
-    if code in ADVICE:
-        what = ADVICE[code].what
-    elif finding is None:
-        what = problems[code]
-    else:
-        what = finding["what"]
+    what = ADVICE[code].what if code in ADVICE else problems.get(code) or english.text(f"findings.{code}.what")
     return Advice(what, finding["do"].rstrip(".") if finding and actor == "rao" else "", then="")
