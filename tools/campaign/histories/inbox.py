@@ -122,6 +122,10 @@ class Inbox:
         rows = (row for row in run.report.certificates if row.not_after)
         ends = {row.path: datetime.fromisoformat(row.not_after) for row in rows}
         may = {(path, NEAR_EXPIRY) for path, end in ends.items() if end - run.report.finished_at <= NEAR}
+        # An order that SCM has issued and no run could store is open, and old, too.
+        opened = ((row, row.get("ordered_at")) for row in document["certificates"])
+        old = (row for row, at in opened if at and run.report.finished_at - datetime.fromisoformat(at) >= OLD)
+        may |= {(f"{row['delegation']}/{row['name']}", "OrderPending") for row in old}
         kept = {key for key in self._lasting if _may_last(key, run, is_daily=document["is_daily"])}
         self._lasting = kept | known | may | set(map(_key, document["problems"]))
         self._notified = {key: is_urgent for key, is_urgent in self._notified.items() if key in self._lasting}
