@@ -112,7 +112,8 @@ def _translated(error: Exception, bucket: str, key: str) -> Exception:
             "the tag certmandate-delegation, s3:GetObject or s3:PutObject, or the use of the stack's StoreKeyArn"
         )
     return StoreRefused(
-        f"no request for {key} can be made ({code or type(error).__name__}): check bucket, region and the credentials"
+        f"no request for {key} can be made ({code or type(error).__name__}): check bucket, region, credentials and the "
+        "clock"
     )
 
 

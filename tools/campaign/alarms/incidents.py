@@ -11,17 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from campaign.alarms.played_estate import PlayedEstate, PlayedRun, Sent
-from renewal.domain.forecast import renewal_due_at
+from campaign.alarms.played_estate import PlayedEstate, PlayedRun
 
 DAY = timedelta(days=1)
 DEADLINE = DAY + timedelta(hours=1)
 NEAR, OLD, PASSWORD = timedelta(days=14), timedelta(hours=48), timedelta(days=14)
-SHORT, OVERDUE = timedelta(days=60), timedelta(days=2)
-"""A certificate of 46 days is due when 15 to 12 are left: to be near its end is a fault when it has been due for long.
-
-Of a longer one it always is: more than 14 days are left when it has been due for two.
-"""
+LATEST_DUE = 4 / 15
+"""What is left of a lifetime at the end of the first fifth of its last third: there every certificate is due."""
 ACTING, LONGEST_ACTING = timedelta(days=11), timedelta(days=16)
 """Ten working days, at least and at most: an order that awaits the RAO is notified when so little life is left."""
 THRESHOLDS = {"CertificateNearExpiry", "OrderPending", "PasswordExpiring"}
@@ -70,7 +66,7 @@ class Watch:
         """Compare one run with the world."""
         now = run.report.finished_at
         self._open(run)
-        items = [item for sent in self.estate.sent[self._read :] for item in items_of(sent)]
+        items = [item for sent in self.estate.sent[self._read :] for item in items_of(sent.at, sent.alert.text)]
         self._read = len(self.estate.sent)
         for item in items:
             self._judge(item)
@@ -86,7 +82,7 @@ class Watch:
         self.incidents = [each for each in self.incidents if each.begins < (each.ends or now)]
         notified: dict[Key, list[datetime]] = {}
         for sent in self.estate.sent:
-            for item in items_of(sent):
+            for item in items_of(sent.at, sent.alert.text):
                 notified.setdefault(item.key, []).append(item.at)
         for incident in self.incidents:
             until = min(incident.begins + DEADLINE, incident.ends or now)
@@ -135,16 +131,15 @@ class Watch:
         for path, certificate in self.estate.kept.items():
             served, order = certificate.served, certificate.order
             assert served is not None  # noqa: S101 - each certificate of the estate is served
-            lifetime, near = served.not_after - served.not_before, served.not_after - NEAR
             if order:
-                old, early = order.opened_at + OLD, served.not_after - max(LONGEST_ACTING, lifetime / 10)
+                tenth = (served.not_after - served.not_before) / 10
+                old, early = order.opened_at + OLD, served.not_after - max(LONGEST_ACTING, tenth)
                 begins, earliest = (
                     min(old, max(order.opened_at, since)) for since in (served.not_after - ACTING, early)
                 )
                 yield from [((path, "OrderPending"), begins, earliest)] if earliest <= now else []
-            due = renewal_due_at(certificate, None, now) if lifetime < SHORT else None
-            if (begins := max(near, due + OVERDUE) if due else near) <= now:
-                yield (path, "CertificateNearExpiry"), begins, begins
+            earliest, begins = near_end(served.not_before, served.not_after)
+            yield from [((path, "CertificateNearExpiry"), begins, earliest)] if earliest <= now else []
         for name, expires in self.estate.passwords.items():
             inspection = self.estate.records[name].inspection
             if inspection and inspection.password_expires == expires and expires - now.date() <= PASSWORD:
@@ -166,11 +161,21 @@ class Watch:
         return Counter(code for incident in self.incidents for _, code in [incident.key])
 
 
-def items_of(sent: Sent) -> Iterator[Item]:
+def near_end(begins: datetime, ends: datetime) -> tuple[datetime, datetime]:
+    """Return since when a certificate may, and must, be notified as near its end.
+
+    One of 46 days is due when between 15.3 and 12.3 of them are left: it is near its end in every healthy year, and
+    that is a fault when it has been due for two days. Of more than 60 days, it always is one.
+    """
+    overdue = (ends - begins) * LATEST_DUE - timedelta(days=2)
+    return ends - NEAR, ends - min(NEAR, overdue)
+
+
+def items_of(at: datetime, text: str) -> Iterator[Item]:
     """Read an alert: names stand alone in a line, and what they are about below."""
     name = ""
-    for line in sent.alert.text.splitlines():
+    for line in text.splitlines():
         if _NAME.fullmatch(line):
             name = line
         elif found := _ITEM.match(line):
-            yield Item(sent.at, (found[1], name), bool(found[2]))
+            yield Item(at, (found[1], name), bool(found[2]))

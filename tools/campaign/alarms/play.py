@@ -54,7 +54,7 @@ def play(seed: int, delegations: int, days: int, *, healthy: bool = False) -> Fi
         incidents=len(watch.incidents),
         by_name=watch.by_name(),
         alerts=len(estate.sent),
-        items=sum(1 for sent in estate.sent for _ in items_of(sent)),
+        items=sum(1 for sent in estate.sent for _ in items_of(sent.at, sent.alert.text)),
         messages=tuple(messages),
         violations=(*watch.violations, *_of_alarms(watch, messages)),
     )
