@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,8 @@ from certmandate.views.certificate import AuditRows
 from certmandate.views.exports.csv_table import csv_lines
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.judgement.certificate_state import CertificateState
+from renewal.domain.judgement.replacement_progress import ReplacementProgress, progress_of
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.inspection import DelegationRecord
 
 if TYPE_CHECKING:
@@ -195,4 +197,12 @@ def read_estate(deployment: Deployment, now: datetime, names: Collection[str] = 
         unfinished_apply=book.unfinished_apply(),
         runs=[run_document(run) for run in runs["executions"]],
         at=now,
+        progress={} if names else dict(_progress(deployment, stored, replacements, now)),
     )
+
+
+def _progress(
+    deployment: Deployment, stored: Stored, rules: Iterable[ReplacementRule], now: datetime
+) -> Iterator[tuple[ReplacementRule, ReplacementProgress]]:
+    for rule in rules:
+        yield rule, progress_of(rule, stored.certificates.values(), now, listed=deployment.book.listed(rule))

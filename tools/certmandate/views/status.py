@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,14 @@ from rich.text import Text
 from certmandate.judged_estate import JudgedEstate
 from certmandate.views import printing
 from certmandate.views.json_records import certificate_document, problem_document
-from certmandate.views.problems import problem_lines
+from certmandate.views.problems import by_cause, problem_lines
 from certmandate.views.replacement.plan import rule_document
+from certmandate.views.replacement.progress import lines as replacement_lines
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.errors import SHOWN_BY_A_LOGIN, RecordUnreadable
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.judgement.problem import Problem
+from renewal.domain.judgement.replacement_progress import ReplacementProgress
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.inspection import DelegationRecord
 
@@ -43,6 +45,8 @@ class EstateStatus:
     runs: list[dict[str, Any]]
     """The last executions, newest first."""
     at: datetime
+    progress: Mapping[ReplacementRule, ReplacementProgress] = field(default_factory=dict)
+    """Of each rule; empty when a part of the estate was read."""
 
     def only(self, states: Collection[str], expires_before: datetime | None = None) -> EstateStatus:
         """Return the estate with the certificates in *states*, any when empty, that expire before a day in UTC."""
@@ -92,6 +96,7 @@ def _notes(estate: EstateStatus) -> Iterator[str]:
         if end := password_end(estate, name):
             yield from _password_note(name, end, estate.at.date())
     yield from map(_rule_line, estate.replacements)
+    yield from replacement_lines(estate.progress.values())
     for retired in estate.retired:
         yield f"{retired.delegation} is retired; its last certificate expires on {printing.day(retired.valid_until)}"
 
@@ -141,8 +146,8 @@ def _summary(estate: EstateStatus) -> Text:
     where = f"{total} of {printing.counted(len(estate.delegations), 'delegation')}"
     if not estate.needs_attention:
         return Text(f"{where}: nothing needs attention.", style="bold green")
-    urgent = sum(state.needs_attention for state in estate.judged.certificates)
-    what = f"{printing.counted(urgent, 'needs', 'need')} attention" if urgent else "see the errors above"
+    urgent = len(by_cause(problem for problem in estate.judged.problems if problem.needs_attention))
+    what = f"{printing.counted(urgent, 'error needs', 'errors need')} attention now" if urgent else "see above"
     return Text(f"{where}: {what}.", style="bold red")
 
 
