@@ -70,7 +70,7 @@ def items(text: str) -> Iterator[Row]:
             yield path, name, actor.lower(), begin, day, remedies.get(delegation, "")
 
 
-def near_expiry(problem: Problem) -> Mapping[str, str]:
+def near_expiry(problem: Problem) -> dict[str, Any]:
     """What differs in the alert of a certificate near its end, which *problem* stops."""
     is_named = problem.command or (problem.actor == "rao" and problem.screen)
     return {"code": NEAR_EXPIRY, "remedy": problem.remedy if is_named else reason_without(NEAR_EXPIRY)}
