@@ -59,9 +59,8 @@ def to_item(record: Any, *, without: Collection[str] = ()) -> dict[str, Any]:
 
 def to_json(record: Any) -> dict[str, Any]:
     """Return a dataclass as a JSON object with every member; it must not hold bytes."""
-    return {
-        _stored_name(field): _written(getattr(record, field.name), to_json, _JSON_SCALARS) for field in fields(record)
-    }
+    names: Mapping[str, str] = _names(record.__class__)
+    return {stored: _written(getattr(record, name), to_json, _JSON_SCALARS) for name, stored in names.items()}
 
 
 def stored_names(kind: type[Any]) -> tuple[str, ...]:
@@ -74,6 +73,12 @@ def required_names(kind: type[Any]) -> tuple[str, ...]:
     return tuple(_stored_name(field) for field in fields(kind) if not _has_default(field))
 
 
+@cache
+def _names(kind: type[Any]) -> dict[str, str]:
+    """The stored name of each field."""
+    return {field.name: _stored_name(field) for field in fields(kind)}
+
+
 def _stored_name(field: Field[Any]) -> str:
     return str(field.metadata.get("stored", field.name))
 
@@ -84,24 +89,21 @@ def _has_default(field: Field[Any]) -> bool:
 
 
 def _written(value: Any, map_of: Callable[[Any], Any], scalars: Mapping[type, Callable[[Any], Any]]) -> Any:
+    if write := scalars.get(type(value)):
+        return write(value)
+    if isinstance(value, StrEnum):
+        return value.value
     if isinstance(value, tuple | frozenset):
         elements = sorted(value) if isinstance(value, frozenset) else value
         return [_written(element, map_of, scalars) for element in elements]
     if isinstance(value, Mapping):
         return {str(key): _written(element, map_of, scalars) for key, element in value.items()}
-    if is_dataclass(value):
-        return map_of(value)
-    if isinstance(value, StrEnum):
-        return value.value
-    return scalars[type(value)](value) if type(value) in scalars else value
+    return map_of(value) if is_dataclass(value) else value
 
 
-_JSON_SCALARS: Mapping[type, Callable[[Any], Any]] = {datetime: datetime.isoformat, date: date.isoformat}
-_ITEM_SCALARS: Mapping[type, Callable[[Any], Any]] = {
-    datetime: timestamp,
-    date: date.isoformat,
-    float: lambda number: Decimal(repr(number)),
-}
+_AS_THEY_ARE: Mapping[type, Callable[[Any], Any]] = {str: str, bool: bool, int: int, date: date.isoformat}
+_JSON_SCALARS = {**_AS_THEY_ARE, datetime: datetime.isoformat}
+_ITEM_SCALARS = {**_AS_THEY_ARE, datetime: timestamp, float: lambda number: Decimal(repr(number))}
 
 
 # ---- Reading -----------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -12,9 +13,13 @@ HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
 class Server:
-    """Answers every request on loopback, and keeps connections as long as its clients want."""
+    """Answers every request on loopback, and keeps connections as long as its clients want.
 
-    def __init__(self) -> None:
+    *context*: of TLS; without one, the server speaks plain HTTP.
+    """
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self._context = context
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.requests: list[str] = []
         """Lines and headers of each request that was received."""
@@ -22,13 +27,15 @@ class Server:
         self.forgotten = threading.Event()
         """A NAT gateway between client and server has dropped the flows of the connections that are open now."""
         self.is_over = threading.Event()
+        self.was_patient = threading.Event()
+        """A client has waited until the end of a `dripping` answer."""
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
     def url(self) -> str:
         """The address at which it listens."""
         host, port = self.listener.getsockname()
-        return f"http://{host}:{port}"
+        return f"{'https' if self._context else 'http'}://{host}:{port}"
 
     def lines(self) -> list[str]:
         """The first line of each request."""
@@ -54,13 +61,16 @@ class Server:
             threading.Thread(target=self._serve, args=(connection, self.forgotten), daemon=True).start()
 
     def _serve(self, connection: socket.socket, forgotten: threading.Event) -> None:
-        with connection, suppress(OSError):  # the client has closed it
-            while first := connection.recv(65536):
+        with suppress(OSError), self._accepted(connection) as accepted:  # the client has closed it
+            while first := accepted.recv(65536):
                 if forgotten.is_set():
-                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     return
-                self.requests.append(_whole(connection, first))
-                self.answer(connection)
+                self.requests.append(_whole(accepted, first))
+                self.answer(accepted)
+
+    def _accepted(self, connection: socket.socket) -> socket.socket:
+        return self._context.wrap_socket(connection, server_side=True) if self._context else connection
 
 
 def _whole(connection: socket.socket, read: bytes) -> str:
@@ -82,3 +92,18 @@ def sending(*parts: bytes) -> Callable[[socket.socket], None]:
             connection.sendall(part)
 
     return send
+
+
+def dripping(server: Server, start: bytes, interval: float = 0.02) -> Callable[[socket.socket], None]:
+    """Send *start*, then 300 bytes, one every *interval* seconds."""
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(start)
+        for _ in range(300):
+            if server.is_over.wait(interval):
+                return
+            connection.sendall(b"x")
+        server.was_patient.set()
+        connection.shutdown(socket.SHUT_RDWR)
+
+    return drip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import socket
 import ssl
@@ -312,15 +313,21 @@ def test_an_address_of_ipv6_is_contacted(farm: Farm) -> None:
     assert farm.observed() == [(SERVED, "")]
 
 
-def test_ipv6_without_a_route_hides_no_other_address(farm: Farm) -> None:
+@pytest.mark.parametrize("number", [errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
+def test_ipv6_without_a_route_hides_no_other_address(farm: Farm, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """Lambda has no IPv6 outside a VPC: the host is then verified over IPv4, or reported as unreachable."""
-    with socket.socket(socket.AF_INET6) as attempt:
-        attempt.settimeout(0.1)
-        if attempt.connect_ex(("2001:db8::7", 443)) not in {errno.ENETUNREACH, errno.EADDRNOTAVAIL}:
-            pytest.skip("this machine has a route for IPv6")
+    connect = socket.create_connection
+
+    def over_ipv4(address: Address, timeout: float) -> socket.socket:
+        if ":" in address[0]:
+            raise OSError(number, os.strerror(number))
+        return connect(address, timeout=timeout)
+
+    monkeypatch.setattr(socket, "create_connection", over_ipv4)
     farm.addresses.append(("2001:db8::7", 443))
 
-    assert [state for state, _ in farm.observed()] == [UNREACHABLE]
+    ((state, text),) = farm.observed()
+    assert (state, text) == (UNREACHABLE, "it has IPv6 addresses only, and there is no route to them from here")
     farm.serve()
     assert farm.observed() == [(SERVED, "")]
 

@@ -18,7 +18,7 @@ from renewal.adapters.http import MOST_BYTES
 from renewal.adapters.scm.client import ScmClient
 from renewal.deadline import Deadline
 from renewal.domain.errors import AnswerLost, ScmUnavailable
-from tests.adapters.loopback import HEAD, Server, sending
+from tests.adapters.loopback import HEAD, Server, dripping, sending
 from tests.adapters.scm.stage import ORDER, accounts, vault
 
 ORDERED = b'{"sslId": 55}'
@@ -64,17 +64,8 @@ def test_an_answer_that_drips_ends_at_the_deadline(
     server: Server, drips: str, ask: Callable[[ScmClient], object], error: type[Exception]
 ) -> None:
     """A time limit for each read never ends it: a byte every 4 s kept a function waiting until it was killed."""
-
-    def drip(connection: socket.socket) -> None:
-        start = HEAD if drips == "in the headers" else f"{HEAD}Content-Length: 1000000\r\n\r\n"
-        connection.sendall(f"{start}X".encode())
-        for _ in range(300):  # without a deadline the test fails after that, and does not hang
-            if server.is_over.wait(0.02):
-                return
-            connection.sendall(b"x")
-        connection.shutdown(socket.SHUT_RDWR)
-
-    server.answer = drip
+    start = HEAD if drips == "in the headers" else f"{HEAD}Content-Length: 1000000\r\n\r\n"
+    server.answer = dripping(server, f"{start}X".encode())
 
     with pytest.raises(error, match="Timeout"):
         ask(connected(server, seconds=1))

@@ -13,7 +13,8 @@ from renewal.domain.alerts.alert import LONGEST_SUBJECT, MOST_LISTED, Alert
 from renewal.domain.alerts.crossings import Thresholds, notifiable
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.errors import PermissionMissing, StoreRefused
-from renewal.domain.judgement.problem import Consequence, Problem
+from renewal.domain.judgement.consequence import Consequence
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.run.report import CertificateRow, DelegationOutcome, DelegationRow, Outcome, RunOutcome, RunReport
 from tests.unit.system import DELEGATION, IDP, System, served_by
 from tests.unit.system import NOW as BEGINS
@@ -295,8 +296,8 @@ def test_a_notice_has_all_that_is_needed_to_act() -> None:
         "OrderDeclined",
         "- univ/idp: the RAO must act now, on 2026-12-01 at the latest",
         "  an administrator declined the order",
-        "  Otherwise the stored certificate expires on 2026-12-13.",
-        "  In SCM: Certificates → SSL Certificates",
+        "  Otherwise the certificate expires on 2026-12-13.",
+        "  Do: SCM: Certificates → SSL Certificates",
         "",
         "What each name means, and what to do: docs/runbook.md.",
         "All that is open: certmandate status. This run: runs/run/report.json",
@@ -320,7 +321,7 @@ def test_a_cause_is_described_once_for_all_that_it_stops() -> None:
         "  Do: certmandate x",
         "- univ/idp: the operator must act now",
         "  The same cause.",
-        "  Otherwise the stored certificate expires on 2026-12-13.",
+        "  Otherwise the certificate expires on 2026-12-13.",
     ]
 
 

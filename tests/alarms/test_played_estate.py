@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from campaign.alarms import play as playing
 from campaign.alarms import troubles
+from campaign.alarms.evaluation import ALARM, OK, Alarm
 from campaign.alarms.play import play
+from campaign.alarms.shipped import shipped_alarms
+from renewal.domain.alerts.crossings import notifiable
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.run.report import RunReport
 from renewal.steps.reporting import alert_sender
@@ -38,11 +44,14 @@ def test_each_incident_is_notified_once_and_nothing_else() -> None:
 
 
 def test_a_healthy_estate_sends_nothing() -> None:
-    """No alert in a year, and no alarm but the OK of each new one."""
+    """No alert in a year, and of the alarms one OK each, when they are made, unless they count events."""
     played = play(FEW_RUNS, 3, 365, healthy=True)
 
     assert (played.alerts, played.violations) == (0, ())
     assert {message.state for message in played.messages} == {"OK"}
+    assert Counter(message.alarm for message in played.messages) == Counter(
+        alarm.name for alarm in shipped_alarms() if OK in alarm.acts_on
+    )
     assert played.runs >= 365
 
 
@@ -60,16 +69,28 @@ def failures_only(report: RunReport, _thresholds: Any) -> Any:
     return tuple(problem for problem in report.problems if problem.needs_attention)
 
 
+def misnamed(report: RunReport, thresholds: Any) -> Any:
+    """Of something else than what lasts."""
+    return tuple(replace(problem, code="KeyLost") for problem in notifiable(report, thresholds))
+
+
+def noisy() -> tuple[Alarm, ...]:
+    """As the alarms were: RunFailed was OK five minutes after each failure, while its cause lasted."""
+    return tuple(replace(alarm, acts_on=frozenset({ALARM, OK})) for alarm in shipped_alarms())
+
+
 @pytest.mark.parametrize(
     ("seed", "owner", "name", "instead", "violation"),
     [
         (FEW_RUNS, NotifiedProblems, "news", muted, "missing"),
         (FEW_RUNS, NotifiedProblems, "after", forgetful, "twice"),
         (FEW_RUNS, alert_sender, "notifiable", failures_only, "missing"),
+        (FEW_RUNS, alert_sender, "notifiable", misnamed, "false"),
         (HOURLY_RUNS, NotifiedProblems, "cover", lambda *_: True, "alarm: RunFailed missing"),
         (HOURLY_RUNS, NotifiedProblems, "cover", lambda *_: False, "alarm: RunFailed for nothing new"),
+        (FEW_RUNS, playing, "shipped_alarms", noisy, "alarm: certmandate-RunFailed is OK"),
     ],
-    ids=["gauge", "no memory", "no thresholds", "never fails again", "fails each hour"],
+    ids=["gauge", "no memory", "no thresholds", "another name", "never fails again", "fails each hour", "OK each day"],
 )
 def test_the_play_detects(
     monkeypatch: pytest.MonkeyPatch, seed: int, owner: Any, name: str, instead: Callable[..., Any], violation: str

@@ -11,7 +11,7 @@ from certmandate.onboarding import Answers
 from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.audit.seal import Seal, SealStatement
 from renewal.domain.delegation import CertificateSpec, Delegation
-from renewal.domain.judgement.problem import Consequence
+from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.notices.month import month_named
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding

@@ -210,9 +210,10 @@ def test_stack_options_are_accepted_before_and_after_the_command(
     assert "stack 'typo'" in CliRunner().invoke(app, arguments).stderr
 
 
-def test_malformed_outputs_in_the_environment_are_refused(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("text", ['{"StateMachineArn": ', "[" * 50_000])
+def test_malformed_outputs_in_the_environment_are_refused(monkeypatch: pytest.MonkeyPatch, text: str):
     """Only half of the line may have been pasted into the shell."""
-    monkeypatch.setenv("CERTMANDATE_OUTPUTS", '{"StateMachineArn": ')
+    monkeypatch.setenv("CERTMANDATE_OUTPUTS", text)
 
     with pytest.raises(DeploymentMissing, match="certmandate local up"):
         find(StackOptions())

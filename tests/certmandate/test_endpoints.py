@@ -7,10 +7,17 @@ from datetime import UTC, datetime, timedelta
 
 from certmandate.files.spec_writer import EstateChange, SpecWriter
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
+from renewal.domain.certificate.facts import Certificate
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceRecord
+from renewal.domain.keypair import KeyPair
+from renewal.domain.order import OrderStatus
 from tests.certmandate.conftest import Sit
 from tests.certmandate.desk import Desk
+from tests.throwaway_ca import hierarchy, pem
+from tests.unit.orders import an_order
+from tests.unit.system import IDP, NOW
 
 PLACE = "idp.univ.example:443"
 TWO_DAYS = timedelta(days=2)
@@ -44,6 +51,25 @@ def test_show_and_status_have_what_the_endpoints_present(sit: Sit):
     status = desk.run("status")
     assert (status.exit_code, "NotServed" in status.stdout) == (1, True)
     assert desk.document("status")["certificates"][0]["service"]["observations"][0]["serial"] == "AB"
+
+
+def test_show_has_the_certificate_that_only_one_store_has(sit: Sit):
+    """*Stored certificate* is still the former one, which an endpoint that is `old` presents."""
+    desk = sit("idp:20")
+    observed(desk, EndpointState.OLD, desk.served("idp").serial)
+    assert "of the open order" not in desk.run("show", "univ/idp").stdout
+    key, tables = KeyPair.generate(IDP.key_type).private_key.public_key(), desk.system.aws.tables
+    issuer = hierarchy().issuer_for(key)
+    leaf = issuer.issue(key, IDP.names, not_before=NOW, days=199)
+    book = DynamoDbOrderTransitions(tables)
+    order = an_order(status=OrderStatus.ISSUED, chain=pem(leaf, issuer.certificate), stores=("s3",))
+    book.open(order, desk.certificate("idp").revision)
+    service = desk.certificate("idp").service
+    assert service
+    serial = Certificate(leaf).serial
+    book.record_service(IDP.record_key, replace(service, serial=serial))
+
+    assert f"serial {printed_serial(serial)}, of the open order" in desk.run("show", "univ/idp").stdout
 
 
 def test_revoke_asks_before_it_lists_what_is_still_presented(sit: Sit):

@@ -49,6 +49,24 @@ def test_rotate_replaces_the_password_and_keeps_the_interval(desk: Desk):
     assert desk.document("check", "univ")["steps"][5]["verdict"] == "done"
 
 
+def test_a_rotation_ends_the_refusal_of_the_former_password(desk: Desk):
+    """The function had logged in with the new password, and `status` went on with the refusal until the next run."""
+    right = desk.secret()
+    desk.store_wrong_password()
+    desk.run("check", "univ")
+    login, wrong = right["login"], desk.secret()["password"]
+    desk.system.simulator.set_password(login, wrong)  # the RAO has set what is stored
+
+    refused = desk.document("status")
+    desk.document(*ROTATE)
+    rotated = desk.document("status")
+
+    codes = [{each["code"] for each in found["delegations"][0]["findings"]} for found in (refused, rotated)]
+    assert codes == [{"CredentialRefused", "LoginRefused"}, {"CredentialUntried"}]
+    text = "the password that SCM refused was rotated, and no run has logged in with it since"
+    assert rotated["delegations"][0]["findings"][0]["text"] == text
+
+
 def test_rotate_announces_the_notice_to_the_rao_first(desk: Desk):
     """The RAO would take an unannounced notice for a break-in; without confirmation nothing changes."""
     before = desk.secret()

@@ -153,7 +153,7 @@ def test_an_address_that_no_list_allows_is_one_incident(harness: Harness) -> Non
     (incident,) = incidents_of(run.report)
     assert incident.title == "every delegation"
     assert len(incident.paths) == 3
-    assert incident.remedy.startswith("AWS: VPC"), "the operator's address comes before the RAOs' lists"
+    assert incident.tasks[0].remedy.startswith("AWS: VPC"), "the operator's address comes before the RAOs' lists"
     assert {problem.code for problem in incident.problems} == {"CredentialRefused", "LoginRefused"}
     (alert,) = harness.played.alerts
     assert "SCM refused all 3 accounts at once: most likely that is the address we come from" in alert

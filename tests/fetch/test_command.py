@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import errno
 import fcntl
+import io
 import json
 import os
 import stat
@@ -21,11 +22,12 @@ from botocore.exceptions import (
     NoCredentialsError,
     ReadTimeoutError,
 )
+from botocore.response import StreamingBody
 from moto import mock_aws
 
 from certmandate_fetch.__main__ import main
 from certmandate_fetch.configuration import read_configuration
-from certmandate_fetch.errors import FetchError
+from certmandate_fetch.errors import FetchError, StoreUnavailable
 from certmandate_fetch.installation import Installation
 from certmandate_fetch.store import Store
 from renewal.adapters.objects import S3Certificates
@@ -209,6 +211,17 @@ def test_an_error_of_aws_has_a_name_and_an_exit_code(host: Host, error: Exceptio
     with pytest.raises(FetchError) as found:
         Store(read_configuration(host.configuration).store, Refusing()).pointer("idp")
     assert (type(found.value).__name__, found.value.exit_code) == (name, exit_code)
+
+
+def test_an_object_that_is_cut_off_is_read_again_later(host: Host):
+    """urllib3 1.26, of Debian 12 and Red Hat 9, returns what has arrived: half a pointer is not a wrong one."""
+
+    class Cut:
+        def get_object(self, **_request: str) -> dict[str, Any]:
+            return {"Body": StreamingBody(io.BytesIO(b'{"serial": "A'), 300)}
+
+    with pytest.raises(StoreUnavailable):
+        Store(read_configuration(host.configuration).store, Cut()).pointer("idp")
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)

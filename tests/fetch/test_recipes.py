@@ -29,14 +29,14 @@ from certmandate_fetch.errors import ConfigurationInvalid
 from local import LocalAws
 from local.run import TEMPLATE
 from renewal.adapters.endpoints.prober import TlsProber
-from renewal.adapters.events import RENEWED, SOURCE
+from renewal.adapters.events import EventBridgeAnnouncer
 from renewal.adapters.objects import S3Certificates
 from renewal.deadline import Deadline
 from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.endpoint.observation import EndpointState
 from renewal.domain.service.comparison import Expected, compare
 from renewal.ports.stores import Pair
-from tests.adapters.aws.records import SPEC
+from tests.adapters.aws.records import SPEC, a_served, an_order
 from tests.fetch.debian import ROOT, NotInstallable, Unpacked
 from tests.fetch.host import FOLDER, NAME, a_new_pair
 from tests.throwaway_ca import hierarchy, pem, trusted_roots
@@ -215,11 +215,8 @@ def test_the_example_of_a_configuration_is_valid() -> None:
 
 def test_the_other_examples_can_be_parsed() -> None:
     """They are not executed: CloudFormation's is linted, YAML has no duplicate or misspelt top-level fields."""
-    rule = RECIPES / "reload-on-renewal.yaml"
-    assert not [each for each in lint_all(rule.read_text(encoding="utf-8")) if each.rule.id[0] in "EW"]
-    command = yaml_parse(rule.read_text())["Resources"]["Renewed"]["Properties"]
-    assert command["EventPattern"]["detail-type"] == [RENEWED]
-    assert command["EventPattern"]["source"] == [SOURCE]
+    rule = (RECIPES / "reload-on-renewal.yaml").read_text(encoding="utf-8")
+    assert not [each for each in lint_all(rule) if each.rule.id[0] in "EW"]
     secret = yaml.safe_load((RECIPES / "external-secret.yaml").read_text())
     assert {entry["secretKey"] for entry in secret["spec"]["data"]} == {"tls.crt", "tls.key"}
     assert (secret["metadata"]["name"], secret["spec"]["target"]["template"]["type"]) == (
@@ -230,6 +227,33 @@ def test_the_other_examples_can_be_parsed() -> None:
     (container,) = pod["containers"]
     assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
     parser().parse_args(container["command"][1:])
+
+
+@pytest.mark.parametrize(
+    ("stores", "delegation", "is_started"),
+    [(("s3", "acm:eu-west-3"), "univ", True), (("acm:eu-west-3",), "univ", False), (("s3",), "other", False)],
+)
+def test_the_rule_starts_the_client_after_a_renewal_in_s3(
+    aws: LocalAws, stores: tuple[str, ...], delegation: str, is_started: bool
+) -> None:
+    """The event is the one that `collect` publishes, and the rule the example's, with a log for Run Command."""
+    events, logs, name = aws.client("events"), aws.client("logs"), f"rule-{delegation}-{len(stores)}-{stores[0][:2]}"
+    rule = yaml_parse((RECIPES / "reload-on-renewal.yaml").read_text())["Resources"]["Renewed"]["Properties"]
+    pattern = json.dumps(rule["EventPattern"]).replace(json.dumps({"Ref": "Delegation"}), '"univ"')
+    assert '"univ"' in pattern
+    logs.create_log_group(logGroupName=name)
+    (group,) = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    events.put_rule(Name=name, EventPattern=pattern, EventBusName=aws.outputs["EventBusName"])
+    events.put_targets(
+        Rule=name,
+        EventBusName=aws.outputs["EventBusName"],
+        Targets=[{"Id": "log", "Arn": group["arn"].removesuffix(":*")}],
+    )
+
+    announcer = EventBridgeAnnouncer(events, aws.outputs["EventBusName"])
+    announcer.renewed(an_order(delegation=delegation), a_served(stores=stores), None)
+
+    assert bool(logs.filter_log_events(logGroupName=name)["events"]) is is_started
 
 
 def test_ansible_accepts_the_playbook() -> None:

@@ -498,6 +498,20 @@ def test_a_refused_file_operation_has_a_name_and_changes_nothing(host: Host):
     assert error_of(host) == "FileRefused"
 
 
+def test_a_folder_in_place_of_the_link_is_left_and_named(host: Host):
+    """Another program's `current` is not the client's to remove, and its own temporary name would explain nothing."""
+    host.live.mkdir(parents=True)
+    (host.live / "fullchain.pem").write_text("another program's")
+    host.declare(f"reload = {host.logging('reload')}")
+    host.publish()
+
+    error = host.update().error
+
+    assert str(error) == f"{host.live}: Is a directory"
+    assert (host.live / "fullchain.pem").read_text() == "another program's"
+    assert host.commands() == []
+
+
 def test_a_switch_that_fails_half_way_is_taken_back(host: Host, monkeypatch: pytest.MonkeyPatch):
     """The disk of the keystore may be full when the link has been switched already."""
     former = host.publish(a_new_pair(begins_days_ago=2))

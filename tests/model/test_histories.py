@@ -53,6 +53,12 @@ KEPT: dict[str, Steps] = {
         ("days", {"count": 1}),
         ("run_with_wrong_clock", {"hours": -72}),
     ],
+    # S3 refused the inspection's read of `current.json` from then on: a store that someone else had changed.
+    "a read of a store that is refused for good": [
+        ("run", {}),
+        ("days", {"count": 1}),
+        ("run_with_fault", {"mode": "refused for good", "nth": 12}),
+    ],
 }
 """Histories that once failed."""
 

@@ -12,7 +12,7 @@ from stack.measure.cold_start import BUILT, environment, functions
 from stack.rehearsal.bundles import ROOT
 
 ASKS_SCM = {"inspect_delegation", "enroll", "collect", "rotate_password"}
-WITHOUT_CERTIFICATES = {"check_expiry", "plan_collection", "report"}
+WITHOUT_CERTIFICATES = {"check_expiry", "plan_collection", "report", "inspect_delegation", "rotate_password"}
 JUDGES = {
     "report",
     "inspect_delegation",
@@ -26,7 +26,7 @@ sys.modules.update(dict.fromkeys({[name.replace("/", ".") for name in _LEFT_OUT]
 import botocore.session
 for name in sys.argv[3:]:
     if not os.fork():
-        sys.argv[3] = name
+        sys.argv[3:] = [name]
         exec({BUILT!r})
         print(name, *sys.modules, flush=True)
         os._exit(0)

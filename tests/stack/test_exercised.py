@@ -176,6 +176,8 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
         of_retired = ManagedCertificate(CertificateSpec("retired", "idp", ("idp.univ.example",), 1), order=an_order())
         editor.add_replacement(replace(rule, delegations=("retired",)), [of_retired])  # nothing is left of it
         editor.ask("univ", "both", "exercised")
+        pointer = "certificates/univ/twin/current.json"  # someone has deleted it: the inspection finds none
+        system.aws.client("s3").delete_object(Bucket=system.aws.outputs["StoreBucket"], Key=pointer)
         system.aws.calls.clear()  # calls that set up the estate
         finished = system.execute({}, lambda _history: None)
         system.execute({"dry_run": True, "delegations": ["univ"], "record": True}, lambda _history: None)

@@ -37,9 +37,9 @@ def status(*attributes: str, partition: str = VICTIM) -> Callable[[Stack], Reque
     return lambda stack: Request("dynamodb:UpdateItem", stack.arn("OrdersTable"), named)
 
 
-def row(*attributes: str) -> Callable[[Stack], Request]:
+def row(*attributes: str, partition: str = VICTIM) -> Callable[[Stack], Request]:
     """A put of a whole item into the audit table, which replaces the one with its key."""
-    named = {"dynamodb:Attributes": ("delegation", "item", *attributes), "dynamodb:LeadingKeys": (VICTIM,)}
+    named = {"dynamodb:Attributes": ("delegation", "item", *attributes), "dynamodb:LeadingKeys": (partition,)}
     return lambda stack: Request("dynamodb:PutItem", stack.arn("AuditTable"), named)
 
 
@@ -52,6 +52,13 @@ def on(action: str, resource: str, **context: str) -> Callable[[Stack], Request]
     """An action on something else of the account."""
     given = {name.replace("__", ":").replace("_", "-"): value for name, value in context.items()}
     return lambda _: Request(action, resource, given)
+
+
+def tagging(owner: str | None) -> Callable[[Stack], Request]:
+    """Naming an owner in the tag of the victim's certificate, which has that of *owner*, or none."""
+    has = {"aws:ResourceTag/certmandate:delegation": owner} if owner else {}
+    named = {"aws:TagKeys": "certmandate:delegation", **has}
+    return lambda _: Request("acm:AddTagsToCertificate", ACM_OF_THE_VICTIM, named)
 
 
 FOLDER = f"certificates/{VICTIM}/idp"
@@ -70,6 +77,8 @@ ATTACKS: Mapping[str, tuple[Callable[[Stack], Request], frozenset[str]]] = {
         on("acm:RemoveTagsFromCertificate", ACM_OF_THE_VICTIM, aws__TagKeys="certmandate:delegation"),
         frozenset(),
     ),
+    "S1: change the tag of its ARN": (tagging(VICTIM), frozenset()),
+    "S1: tag its adopted certificate": (tagging(None), frozenset({"collect"})),
     "S1: write into its folder": (stored("PutObject", f"{FOLDER}/current.json"), frozenset({"collect"})),
     "S2: read its stored key": (stored("GetObject", f"{FOLDER}/00AB/privkey.pem"), frozenset()),
     "S3: use its credential": (on("secretsmanager:GetSecretValue", SECRET), BY_LOGIN),
@@ -95,6 +104,7 @@ ATTACKS: Mapping[str, tuple[Callable[[Stack], Request], frozenset[str]]] = {
     "S4: end a replacement rule": (status("ended_at", partition="#estate"), frozenset({"check_expiry"})),
     "S4: add or replace the row of an order": (row("token", "sequence", "serial"), frozenset({"collect"})),
     "S4: add or replace the row of a refused order": (row("token", "sequence"), frozenset({"enroll", "collect"})),
+    "S4: replace the row of a replacement rule": (row("token", "sequence", partition="#estate"), frozenset()),
     "S4: add an operator's action": (row("action", "at", "identity", "sequence"), frozenset()),
     "S4: acknowledge a thief's order": (row("key", "at", "identity", "sequence"), frozenset()),
     "S4: delete a row": (lambda stack: Request("dynamodb:DeleteItem", stack.arn("AuditTable")), frozenset()),

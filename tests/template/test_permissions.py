@@ -198,6 +198,30 @@ def test_an_action_is_allowed_to_these_roles_only(stack: Stack, action: str, res
     assert {role for role, found in roles(stack).items() if allowed(found, request)} == who
 
 
+OF_STEP_FUNCTIONS = "RenewalRole"
+"""Reads the plan that check_expiry has just written."""
+LISTED = {
+    "InspectDelegationRole": "certificates/", "PlanCollectionRole": "runs/", "CollectRole": "certificates/",
+    "VerifyServedRole": "served/", "ReportRole": "runs/", "NotifyRole": "runs/",
+}  # fmt: skip
+
+
+def test_an_object_that_a_function_reads_is_absent_and_not_forbidden(stack: Stack) -> None:
+    """Without `s3:ListBucket`, S3 answers 403 for both. When an object is read, S3 asks for it without a prefix."""
+    readers = {role for role, own in roles(stack).items() if any("s3:GetObject" in each.actions for each in own)}
+    bucket = stack.arn("StoreBucket")
+
+    assert readers == {*LISTED, OF_STEP_FUNCTIONS}
+    for role, folder in LISTED.items():
+        assert allowed(roles(stack)[role], Request("s3:ListBucket", bucket)), role
+        permitted = [
+            prefix
+            for prefix in (*sorted(set(LISTED.values())), "")
+            if allowed(roles(stack)[role], Request("s3:ListBucket", bucket, {"s3:prefix": prefix}))
+        ]
+        assert permitted == [folder], role
+
+
 def test_a_report_is_written_once_and_by_the_reports_function_only(stack: Stack) -> None:
     """Fault S9: the versions of an old report expire after 30 days, so a forged one must not replace it."""
     request = Request("s3:PutObject", f"{stack.arn('StoreBucket')}/runs/daily/report.json", ONCE)

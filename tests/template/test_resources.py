@@ -25,6 +25,16 @@ def test_what_holds_data_outlives_the_stack(stack: Stack) -> None:
             assert resource.body.get("UpdateReplacePolicy") == "Retain", resource.logical_id
 
 
+def test_what_is_kept_for_a_time_ends_as_the_pages_state(stack: Stack) -> None:
+    """docs/privacy.md promises it to those whose addresses are in a report, or in an alert that was not delivered."""
+    rules = stack.resource("StoreBucket").properties["LifecycleConfiguration"]["Rules"]
+    (runs,) = [rule for rule in rules if rule.get("Prefix") == "runs/"]
+    assert (runs["Status"], runs["ExpirationInDays"]) == ("Enabled", 365)
+    assert runs["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    for queue in stack.resources("AWS::SQS::Queue"):
+        assert queue.properties["MessageRetentionPeriod"] == 14 * 86_400, queue.logical_id
+
+
 @pytest.mark.parametrize("name", ["OrdersTable", "AuditTable"])
 def test_a_table_is_encrypted_backed_up_and_protected(stack: Stack, name: str) -> None:
     """One holds encrypted keys, the other the audit trail."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import json
 import re
@@ -25,6 +24,7 @@ from renewal.steps.reporting.metrics import run_metrics
 from renewal.steps.stores.drift import STORE_DRIFTED
 from stack.policy import Request, allowed, statements
 from stack.resolved import Resource, Stack
+from tests.codes import finding_codes
 
 ROOT = Path(__file__).resolve().parents[2]
 AWS_METRICS = {
@@ -156,13 +156,18 @@ def test_a_sum_of_metrics_counts_what_is_not_measured_as_nothing(alarms: dict[st
             assert len(alarm.properties["Metrics"]) <= 10, name
 
 
-def test_every_alarm_notifies_when_it_starts_and_ends(stack: Stack, alarms: dict[str, Resource]) -> None:
-    """The operator who was paged has to know when the alarm has ended."""
-    topic = stack.arn("Notices")
+def test_every_alarm_notifies_when_it_goes_off(stack: Stack, alarms: dict[str, Resource]) -> None:
+    """An alarm without an action is only seen by those who look at the console."""
     for name, alarm in alarms.items():
-        assert alarm.properties["AlarmActions"] == [topic], name
-        assert alarm.properties["OKActions"] == [topic], name
+        assert alarm.properties["AlarmActions"] == [stack.arn("Notices")], name
         assert alarm.properties["AlarmName"] == f"certmandate-{name}"
+
+
+def test_an_alarm_notifies_of_its_end_unless_it_counts_events(stack: Stack, alarms: dict[str, Resource]) -> None:
+    """OK after five minutes without another failure is no repair: RunFailed sent one each day while a cause lasted."""
+    for name, alarm in alarms.items():
+        counts_events = alarm.properties.get("Statistic", "Sum") == "Sum" and name not in BY_SILENCE.values()
+        assert alarm.properties.get("OKActions", []) == ([] if counts_events else [stack.arn("Notices")]), name
 
 
 def test_an_alarms_notice_passes_the_topics_policy_and_its_key(stack: Stack, alarms: dict[str, Resource]) -> None:
@@ -246,23 +251,7 @@ def test_the_runbook_has_a_row_for_every_finding_without_a_section() -> None:
     text = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8").partition("\n## Findings\n")[2]
     listed = re.findall(r"^\| `(\w+)` \|", text.partition("\n## ")[0], flags=re.MULTILINE)
     errors = {kind.__name__ for kind in every_error()}
-    assert sorted(listed) == sorted(_finding_codes() - errors - NOTIFIED)
-
-
-def _finding_codes() -> set[str]:
-    """Every literal of the form of a code in the modules that make findings; `ByEye` is a result that is no finding."""
-    renewal = ROOT / "functions" / "renewal"
-    modules = [*(renewal / "domain" / "setup").glob("*.py"), renewal / "domain" / "forecast.py"]
-    modules += [renewal / "domain" / "service" / "state.py"]
-    modules += [ROOT / "tools" / "certmandate" / "stored_credential" / "untried.py"]
-    modules += [renewal / "steps" / name for name in ("inspect_delegation.py", "stores/drift.py")]
-    literals = {
-        node.value
-        for module in modules
-        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
-    return {text for text in literals if re.fullmatch(r"(?:[A-Z][a-z]+){2,}", text)} - {"ByEye"}
+    assert sorted(listed) == sorted(finding_codes() - errors - NOTIFIED)
 
 
 def test_every_runbook_section_has_meaning_urgency_actor_and_action(

@@ -57,7 +57,7 @@ def daily_run() -> System:
         _inspect(system, name, "earlier", (Finding("AddressChanged", "error", "operator", "an old address"),))
     _inspect(system, "univ", RUN, _FINDINGS)
     del system.book.records["removed"], system.book.kept["removed", "idp"]
-    system.book.retirements.add("removed")
+    system.book.removals.add("removed")
     results = [
         child("univ", {"delegation": "univ", "certificates": _did()}),
         child("closed", {"delegation": "closed", "error": caught(OrderUnknown("it has expired"))}),

@@ -233,7 +233,7 @@ class Harness:
         written = self.played.log.getvalue()[before:]
         is_narrowed = bool({"certificates", "delegations"} & request.keys())
         error, document = described.get("error", ""), self.document(name)
-        run = Run(name, described["status"], error, published(written), document, is_narrowed)
+        run = Run(name, described["status"], error, published(written), document, self.time(), is_narrowed)
         self.played.runs.append(run)
         return run
 

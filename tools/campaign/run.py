@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from renewal.domain.run.report import RunReport
@@ -20,6 +21,7 @@ class Run:
     """Those it published; empty without any."""
     document: Mapping[str, Any] | None
     """Its report.json, None when there is none."""
+    ended_at: datetime
     is_narrowed: bool = False
     """Whether it was started for certificates or delegations by name."""
 

@@ -245,7 +245,7 @@ def _require_no_other(options: StackOptions) -> None:
 def _given(text: str) -> dict[str, str]:
     try:
         facts = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         facts = None
     if not isinstance(facts, dict) or not all(isinstance(value, str) for value in facts.values()):
         msg = f"{OUTPUTS_VARIABLE} is not a JSON object of strings; copy it from `certmandate local up`, or unset it"

@@ -123,7 +123,7 @@ class Execution:
         content = self._content("report")
         try:
             return RunReport.parse(json.loads(content)) if content else None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             key = f"runs/{self.run_id}/report.json"
             msg = f"{key} cannot be read ({error}); was it written by a newer version? Then use its `certmandate`"
             raise PlanUnreadable(msg) from None
@@ -166,7 +166,7 @@ def _sentence(cause: str) -> str:
     """Return the message of Lambda's error document, or *cause* itself."""
     try:
         return str(json.loads(cause)["errorMessage"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return cause
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from certmandate.judged_estate import JudgedEstate, judged_estate
-from certmandate.stored_credential.untried import is_untried, with_untried
+from certmandate.stored_credential.untried import may_be_past, with_untried, without_past_refusal
 from renewal import records
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.errors import Failure, RecordUnreadable
@@ -43,7 +43,8 @@ def judged_with_runs(
     And with the credentials that were stored since the last inspections.
     """
     known = {name: with_untried(deployment, record) for name, record in delegations.items()}
-    found, rules, damaged = tuple(certificates), tuple(replacements), tuple(unreadable)
+    found = [without_past_refusal(deployment, known.get(each.spec.delegation), each) for each in certificates]
+    rules, damaged = tuple(replacements), tuple(unreadable)
 
     def judged(failures: Mapping[str, Failure]) -> JudgedEstate:
         return judged_estate(
@@ -89,11 +90,15 @@ def judged_delegation(
     )
 
 
-def with_lost(deployment: Deployment, stored: Stored) -> Stored:
-    """Return *stored* with an error for each delegation of the last daily run that is not there and was not retired."""
+def with_lost(deployment: Deployment, stored: Stored, now: datetime) -> Stored:
+    """Return *stored*, read at *now*, with an error for each delegation that is not there and was not removed.
+
+    Of what was applied, and of the last daily run: a restored order book may be of an earlier time.
+    """
     damaged = (error.delegation for error in stored.unreadable)
-    missing = set(_notified(deployment).delegations).difference(stored.delegations, damaged)
-    lost = sorted(missing - set(deployment.book.retired_among(missing)))
+    known = {*_notified(deployment).delegations, *deployment.book.applied(now)}
+    missing = known.difference(stored.delegations, damaged)
+    lost = sorted(missing - set(deployment.book.removed_among(missing)))
     return replace(stored, unreadable=(*stored.unreadable, *map(record_missing, lost)))
 
 
@@ -116,14 +121,16 @@ def _failures(
     runs = {entry.failed_by: entry.failed_at for entry in failed.values()}
     for run in sorted(runs, key=lambda run: str(runs[run]), reverse=True)[:_MOST_REPORTS]:
         for path, row, at in _rows(deployment, run, certificates, delegations):
-            entry = failed.get(f"{path}: {row.error}")
-            if entry and entry.failed_by == run and not _is_past(row.error, at, delegations.get(row.delegation)):
+            entry, record = failed.get(f"{path}: {row.error}"), delegations.get(row.delegation)
+            if entry and entry.failed_by == run and not _is_past(deployment, row.error, at, record):
                 yield path, Failure(row.error, f"{row.text} (run of {at:%Y-%m-%d %H:%M} UTC, {run})")
 
 
-def _is_past(error: str, at: datetime, record: DelegationRecord | None) -> bool:
-    inspection = record.inspection if record else None
-    return is_untried(record, error) or (inspection is not None and inspection.supersedes(error, at))
+def _is_past(deployment: Deployment, error: str, at: datetime, record: DelegationRecord | None) -> bool:
+    if record is None:
+        return False
+    is_shown = record.inspection is not None and record.inspection.supersedes(error, at)
+    return is_shown or may_be_past(deployment, record, error, at)
 
 
 def _rows(
@@ -159,5 +166,5 @@ def _parsed(read: Callable[[Any], T], content: bytes | None) -> T | None:
     """Return what *read* makes of the object; None when there is none, or it is of another version."""
     try:
         return read(json.loads(content)) if content else None
-    except (ValueError, records.Unreadable):
+    except (ValueError, RecursionError, records.Unreadable):
         return None

@@ -55,6 +55,7 @@ class Store:
         with _named_errors(self._settings.bucket, key):
             answer = self._s3().get_object(Bucket=self._settings.bucket, Key=key)
             content: bytes = answer["Body"].read(_MOST_BYTES + 1)
+            answer["Body"].read(1)  # the length is compared at the end only: urllib3 1.26 takes a cut connection for it
         if len(content) > _MOST_BYTES:
             msg = f"{key} has more than {_MOST_BYTES} bytes: certmandate has not written it"
             raise CertificateMissing(msg)
@@ -111,7 +112,8 @@ def _translated(error: Exception, bucket: str, key: str) -> Exception:
             "the tag certmandate-delegation, s3:GetObject or s3:PutObject, or the use of the stack's StoreKeyArn"
         )
     return StoreRefused(
-        f"no request for {key} can be made ({code or type(error).__name__}): check bucket, region and the credentials"
+        f"no request for {key} can be made ({code or type(error).__name__}): check bucket, region, credentials and the "
+        "clock"
     )
 
 

@@ -66,7 +66,8 @@ class Updater:
         except FetchError as error:
             result.error = error
         except OSError as error:
-            result.error = FileRefused(f"{error.filename or declared.folder}: {error.strerror or error}")
+            place = error.filename2 or error.filename or declared.folder  # of a rename, the target
+            result.error = FileRefused(f"{place}: {error.strerror or error}")
         return result
 
     def _update(self, declared: Declaration, installation: Installation, result: Result) -> None:

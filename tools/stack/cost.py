@@ -83,6 +83,16 @@ class Load:
         return min(self.inspections, self.renewals)
 
     @property
+    def audit_rows(self) -> float:
+        """Finished orders after KEPT_YEARS, each an audit row of 4 KB."""
+        return KEPT_YEARS * 12 * self.renewals
+
+    @property
+    def sealing_reads(self) -> float:
+        """Read units of seal_audit a month: every row each day, to find the trails, and the whole trail for a seal."""
+        return DAYS_A_MONTH * self.audit_rows / 2 + self.seals * self.audit_rows / self.delegations
+
+    @property
     def objects(self) -> float:
         """Objects written in a month: plan, results and report of a run; four files and pointer of a certificate."""
         return 3 * self.runs + 5 * self.renewals
@@ -168,7 +178,8 @@ def used(load: Load, table: Prices) -> dict[str, float]:
         "steps": price["transitions_1000"] * load.transitions / 1_000,
         "functions": price["lambda_gigabyte_second"] * seconds
         + price["lambda_requests_1000000"] * load.invocations / 1_000_000,
-        "table": (price["table_reads_1000000"] * reads + price["table_writes_1000000"] * writes) / 1_000_000,
+        "table": price["table_reads_1000000"] * (reads + load.sealing_reads) / 1_000_000
+        + price["table_writes_1000000"] * writes / 1_000_000,
         "bucket": (price["bucket_puts_1000"] + price["bucket_gets_1000"] * 2) * load.objects / 1_000,
         "key and credential calls": price["kms_requests_10000"] * (reads + writes + load.objects) / 10_000
         + price["secret_calls_10000"] * (load.inspections + 2 * load.renewals) / 10_000,
@@ -183,8 +194,7 @@ def used(load: Load, table: Prices) -> dict[str, float]:
 def _kept(load: Load, table: Prices) -> float:
     """Return the cost of storage in dollars a month; sizes in gigabytes, for RSA keys of 2048 bits."""
     price = table["kept"]
-    finished = KEPT_YEARS * 12 * load.renewals
-    book = 4e-6 * (load.certificates + finished) + 8e-6 * load.delegations
+    book = 4e-6 * (load.certificates + load.audit_rows) + 8e-6 * load.delegations
     runs = 365 * (25 * 2e-6 + load.certificates * 2e-6)  # a year of plans, results and reports
     certificates = 20e-6 * (load.certificates + 3 * load.renewals)  # replaced versions are deleted after 90 days
     logs = 3 * load.invocations * 2e-6

@@ -36,11 +36,13 @@ RECORDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "open order": ("OrdersTable", "univ", (*ORDER_ATTRIBUTES, "ended")),
     "replacement rule": ("OrdersTable", ESTATE, stored_names(ReplacementRule)),
     "list of a replacement rule": ("OrdersTable", ESTATE, stored_names(CoveredPaths)),
+    "applied delegation": ("OrdersTable", ESTATE, ("applied_at", "removed_at")),
     "retired delegation": ("OrdersTable", ESTATE, ("retired", *stored_names(Retired))),
     "interrupted apply": ("OrdersTable", ESTATE, ("begun_at",)),
     "audit row": ("AuditTable", "univ", stored_names(FinishedOrder)),
     "acknowledged order": ("AuditTable", "univ", stored_names(Acknowledgement)),
     "operator's action": ("AuditTable", "univ", stored_names(OperatorAction)),
+    "operator's action for all delegations": ("AuditTable", ESTATE, stored_names(OperatorAction)),
     "head of the audit trail": ("AuditTable", "univ", stored_names(ChainHead)),
 }
 """By kind of item: its table, a partition that has one, and its attributes."""

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cryptography.x509.oid import NameOID
-
 from renewal.adapters.acm_rules import (
     CERTIFICATE_TAG,
     DELEGATION_TAG,
@@ -22,7 +20,7 @@ from renewal.adapters.acm_rules import (
     require_usages_kept,
 )
 from renewal.adapters.aws import translated
-from renewal.domain.certificate.facts import KEY_USAGES, Certificate
+from renewal.domain.certificate.key_usages import KEY_USAGES
 from renewal.domain.certificate.serial import normalised_serial
 from renewal.domain.delegation import ACM
 from renewal.domain.errors import (
@@ -103,7 +101,7 @@ class Acm:
     def find(self, pair: Pair, region: str) -> str | None:
         """The name narrows the search, the serial decides. Raises StoreUnavailable while ACM shows only a part."""
         leaf = pair.chain.leaf
-        names = {*leaf.names, *_common_names(leaf)}
+        names = {*leaf.names, *leaf.common_names}
         for arn, name in self._imported(region):
             if name not in names:
                 continue
@@ -153,7 +151,7 @@ class Acm:
             names=frozenset(name.lower() for name in described.get("SubjectAlternativeNames", [])),
             extended_key_usages=_usages(described.get("ExtendedKeyUsages", [])),
             key_usages=frozenset(
-                usage["Name"] for usage in described.get("KeyUsages", []) if usage.get("Name") in KEY_USAGES
+                usage["Name"] for usage in described.get("KeyUsages", []) if usage.get("Name") in KEY_USAGES.values()
             ),
         )
 
@@ -212,7 +210,3 @@ def _parts(pair: Pair) -> Any:
 def _usages(described: list[Any]) -> frozenset[str]:
     oids = (usage.get("OID") or _USAGE_OIDS.get(usage.get("Name", "")) for usage in described)
     return frozenset(str(oid) for oid in oids if oid)
-
-
-def _common_names(leaf: Certificate) -> list[str]:
-    return [str(name.value).lower() for name in leaf.x509.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]

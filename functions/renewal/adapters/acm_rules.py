@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import AcmWouldRefuse, StoreNotOurs
 from renewal.domain.key_type import KeyType
+
+if TYPE_CHECKING:
+    from renewal.domain.certificate.chain import Chain
 
 IMPORTED = "IMPORTED"
 DELEGATION_TAG, CERTIFICATE_TAG = "certmandate:delegation", "certmandate:certificate"

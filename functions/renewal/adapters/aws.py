@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import logging
+import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -27,6 +29,8 @@ _ATTEMPTS = 3
 _CONNECT_SECONDS, _READ_SECONDS = 2, 5
 """Three attempts last 24 s at most: 3 x (2 + 5) s, and 1 s and 2 s between them (botocore's mode `standard`). Each
 function keeps more than that after its last request to SCM (`renewal.wiring`)."""
+_LEAST_RATE = 1_000_000
+"""Bytes for each of which an answer may take a second more: the results of a run have up to 50 MB."""
 
 _SINGLE_ATTEMPT = frozenset({"acm", "sesv2"})
 """An import that is sent again because its answer was lost makes a second certificate under a second ARN, and a mail
@@ -62,13 +66,64 @@ def _session() -> botocore.session.Session:
     return botocore.session.Session()
 
 
+class _Client:
+    """A client that is made at its first call: a poll that finds its order pending needs two of six."""
+
+    def __init__(self, service: str, region: str | None) -> None:
+        self._key = service, region
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_made(*self._key), name)
+
+
 def client(service: str, region: str | None = None) -> Any:
-    """Return this environment's client of *service*, made when first needed. *region* None = the stack's."""
+    """Return this environment's client of *service*. *region* None = the stack's."""
+    return _Client(service, region)
+
+
+def _made(service: str, region: str | None) -> Any:
     with _lock:
         if (service, region) not in _clients:
             make: Any = _session().create_client  # its stubs want the service as a literal
-            _clients[service, region] = make(service, region_name=region, config=config_of(service))
+            _clients[service, region] = timed(make(service, region_name=region, config=config_of(service)))
         return _clients[service, region]
+
+
+def timed(made: Any) -> Any:
+    """Return the client *made*, whose read limit from now on ends a whole request, and not only each read."""
+    manager = made._endpoint.http_session._manager  # noqa: SLF001  # botocore has no parameter for it
+    manager.connection_pool_kw["ssl_context"].sslsocket_class = _TimedSocket
+    return made
+
+
+class _TimedSocket(ssl.SSLSocket):
+    """Counts the time limit from the request on; Python counts it again for each piece that is sent or arrives."""
+
+    _began, _moved = 0.0, 0
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        self._began, self._moved = time.monotonic(), 0
+        super().sendall(data, flags)
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        return self._in_time(super().send, data, flags)
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        return self._in_time(super().recv_into, buffer, nbytes, flags)
+
+    def _in_time(self, move: Callable[..., int], *arguments: Any) -> int:
+        limit = self.gettimeout() or _SINGLE_READ_SECONDS
+        left = limit + self._moved / _LEAST_RATE - (time.monotonic() - self._began)
+        if left <= 0:
+            msg = "the time of the request is over"
+            raise TimeoutError(msg)
+        self.settimeout(left)
+        try:
+            moved = move(*arguments)
+        finally:
+            self.settimeout(limit)
+        self._moved += moved
+        return moved
 
 
 def config_of(service: str) -> Config:
@@ -125,8 +180,8 @@ def meaning(error: Exception, action: str, named: Mapping[str, type[RenewalError
             f"{action}: AWS is busy or down ({code})", undone=code in _BUSY and "Timeout" not in code
         )
     return StoreRefused(
-        f"{action}: AWS refused the call ({code}). Check that the function's role permits it, and that the resource "
-        "exists as template.yaml declares it"
+        f"{action}: AWS refused the call ({code}). In a run: a role, policy or resource of the stack has "
+        "changed, and `make deploy` restores it. In a command: check the rights of your AWS credentials"
     )
 
 
@@ -135,5 +190,6 @@ def _of_botocore(error: Exception, action: str) -> RenewalError:
     if isinstance(error, _NO_ANSWER):
         return StoreUnavailable(f"{action}: no answer from AWS ({name})")
     return StoreRefused(
-        f"{action}: the call could not be made ({name}); see the function's region, credentials and settings"
+        f"{action}: no call to AWS could be made ({name}). In a run: `make deploy` restores the stack's settings. In a "
+        "command: check your AWS credentials and region (`aws sts get-caller-identity`)"
     )

@@ -16,15 +16,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
-from cryptography import x509
 
 from renewal.adapters.aws import error_code, translated
-from renewal.domain.certificate.facts import LIBRARY_ERRORS, Certificate
-from renewal.domain.errors import OrderConflict, StoreRefused
+from renewal.domain.errors import ChainBroken, OrderConflict, StoreRefused
 from renewal.ports.stores import Pair
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+
+    from renewal.domain.certificate.facts import Certificate
 
 MOST_BYTES = 1_000_000
 """Of an object that is read; `current.json` has a thousandth of it for every name."""
@@ -108,16 +108,15 @@ class S3Certificates:
                 self._delete(each)
 
     def stored_serial(self, delegation: str, certificate: str) -> str:
-        """S3 reports an absent object as forbidden to a role that may not list the bucket: both count as absent."""
         folder = _folder(delegation, certificate)
-        try:
-            pointer, leaf = self._current(folder), None
-            if pointer and pointer.path == f"{folder}/{pointer.serial}/":
-                leaf = self._read(f"{pointer.path}cert.pem")
-        except StoreRefused as error:
-            return "" if "AccessDenied" in str(error) else "a malformed current.json"
-        if pointer is None:
+        found = self._read(f"{folder}/current.json")
+        if found is None:
             return ""
+        pointer = _pointer_from(*found)
+        if pointer is None:
+            return "a malformed current.json"
+        leads_to_own = pointer.path == f"{folder}/{pointer.serial}/"
+        leaf = self._read(f"{pointer.path}cert.pem") if leads_to_own else None
         serial = _serial_in(leaf[0]) if leaf else ""
         return serial if serial == pointer.serial else f"a current.json that leads to {serial or 'no certificate'}"
 
@@ -210,9 +209,11 @@ def _pointer_to(leaf: Certificate, folder: str) -> bytes:
 
 
 def _serial_in(pem: bytes) -> str:
+    from renewal.domain.certificate.chain import Chain  # noqa: PLC0415 - imports cryptography
+
     try:
-        return Certificate(x509.load_pem_x509_certificate(pem)).serial
-    except LIBRARY_ERRORS:
+        return Chain.parse(pem.decode()).leaf.serial
+    except (UnicodeDecodeError, ChainBroken):
         return ""
 
 

@@ -148,7 +148,7 @@ class S3RunArchive:
             self._client.put_object(
                 Bucket=self._bucket,
                 Key=key,
-                Body=json.dumps(document, indent=2).encode(),
+                Body=json.dumps(document).encode(),
                 ContentType="application/json",
                 **condition,  # type: ignore[arg-type]  # a mapping of any names
             )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from renewal.domain.judgement.problem import Consequence, Problem
+from renewal.domain.judgement.consequence import Consequence
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
 from renewal.mail.findings_mail import Otherwise, without_repetitions

@@ -7,9 +7,10 @@ from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from renewal.domain.judgement.problem import Consequence
+from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.setup.withdrawal import NOT_REVOKED
 from renewal.mail.language import Language, plain
 from renewal.mail.mail import Mail, mail_of
 
@@ -18,7 +19,7 @@ _DETAILS = {
     "FieldRefused": re.compile(r"custom field ('.+?')(?:: write|; it has)"),
     "OrderPending": re.compile(r"^order of ([0-9-]+(?: \(.+\))?): "),
     "OrderDeclined": re.compile(r"(SSL ID \d+)"),
-    "NotRevoked": re.compile(r"certificate \((.+?)\)"),
+    NOT_REVOKED: re.compile(r"certificate \((.+?)\)(?:.*: (\w+)$)?"),
     "OrderNotOurs": re.compile(r"order (SSL ID [^:]+): "),
     "DepartmentNotFound": re.compile(r"no department (\d+)"),
     "PrivilegeExtra": re.compile(r": ([^:]+)$"),
@@ -151,7 +152,10 @@ def detail_in(language: Language, finding: Finding) -> str:
     match = pattern.search(finding.text) if pattern else None
     if match is None:
         return ""
-    return _roles(match[1], language) if finding.code in _OF_ROLES else match[1]
+    if finding.code in _OF_ROLES:
+        return _roles(match[1], language)
+    detail = ", ".join(filter(None, match.groups()))
+    return detail.replace("serial", language.text("mail.serial")) if finding.code == NOT_REVOKED else detail
 
 
 def _quoted(finding: Finding, known: Container[str], language: Language) -> str:

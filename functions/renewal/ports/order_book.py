@@ -62,8 +62,8 @@ class OrderReader(Protocol):
     def load_delegations(self, names: Iterable[str]) -> Listing[DelegationRecord]:
         """The named delegations with their status; those that do not exist are left out."""
 
-    def retired_among(self, delegations: Collection[str]) -> Collection[str]:
-        """Those of *delegations* that the operator has retired."""
+    def removed_among(self, delegations: Collection[str]) -> Collection[str]:
+        """Those of *delegations* that the operator has retired, or removed with `apply --prune`."""
 
     def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
         """All certificates of a delegation with their open orders."""
@@ -95,6 +95,12 @@ class OrderIndex(OrderReader, Protocol):
 
     def delegations(self) -> Iterator[str]:
         """Names of all delegations."""
+
+    def applied(self, until: datetime) -> Iterator[str]:
+        """Names of the delegations that were last applied at or before *until*, and not removed; read consistently.
+
+        Without the index and without the delegations' own items: what these have lost is still among them.
+        """
 
     def waiting(self, until: datetime) -> Iterator[CertificatePath]:
         """Certificates whose next action is at or before *until*; costs what it returns."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import RenewalError
-from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate, Order, StoredCertificate
+
+if TYPE_CHECKING:
+    from renewal.domain.certificate.chain import Chain
+    from renewal.domain.keypair import KeyPair
 
 
 @dataclass(frozen=True, slots=True)

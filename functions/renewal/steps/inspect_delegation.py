@@ -29,7 +29,14 @@ from renewal.domain.setup.checks import (
 )
 from renewal.domain.setup.egress import ADDRESS_CHANGED, address_findings
 from renewal.domain.setup.finding import Finding, finding_from, sorted_and_capped
-from renewal.domain.setup.foreign_orders import ForeignOrders, began_at, compared, foreign_findings, foreign_orders
+from renewal.domain.setup.foreign_orders import (
+    ForeignOrders,
+    began_at,
+    compared,
+    ended_orders,
+    foreign_findings,
+    foreign_orders,
+)
 from renewal.domain.setup.inspection import DelegationRecord, Inspection, bounded, reading_key, with_kept
 from renewal.domain.setup.snapshot import Section, Snapshot
 from renewal.domain.setup.undelivered_mail import undelivered_mail
@@ -173,8 +180,9 @@ class InspectDelegation:
         if Section.REPORT in snapshot.unavailable or (before and not reported):
             return (), _unchanged(inspection, task.run_id)
         since = before.since if before else now
-        orders, older = foreign_orders(reported, certificates, (), since, now)
-        if before and not orders and not unrecorded_orders(certificates, reported, (), now):
+        rows = before.not_ended(reported) if before else reported
+        orders, older = foreign_orders(rows, certificates, (), since, now)
+        if before and not orders and not unrecorded_orders(certificates, rows, (), now):
             return (), replace(before, orders=(), count=0, noticed=(), new=0, before=older)
         # The report is newer than what was read of the order book: another run may have ordered in between.
         history, later = self.book.history(task.delegation, ""), self.book.certificates(task.delegation)
@@ -183,7 +191,8 @@ class InspectDelegation:
         acknowledged = {row.key for row in self.book.acknowledged(task.delegation)} if orders else set()
         is_repeated = inspection is not None and inspection.run_id == task.run_id
         foreign = compared(orders, acknowledged, before, since=since, is_repeated=is_repeated, ordered_before=older)
-        return unrecorded_orders(later, reported, history, now), foreign
+        unrecorded = unrecorded_orders(later, reported, history, now)
+        return unrecorded, replace(foreign, ended=() if unrecorded else ended_orders(reported, later, history))
 
     def _controlled(self, record: DelegationRecord, scm: SetupReader) -> DelegationRecord:
         """Search again for an order that exists and that no search has found. A failure fails nothing."""

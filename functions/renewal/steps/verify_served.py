@@ -10,17 +10,17 @@ from typing import Any
 from renewal.deadline import Deadline
 from renewal.domain.certificate.chain import TrustedRoots
 from renewal.domain.endpoint.declaration import Endpoint
-from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceState
+from renewal.domain.endpoint.observation import EndpointState, Observation
 from renewal.domain.errors import RenewalError, StoreRefused, shortened
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.run.request import RunRequest
 from renewal.domain.service.comparison import Compared, Contact, Expected, compare, compare_reported
 from renewal.domain.service.state import (
+    awaits_verification,
     current_service,
     expected_certificate,
     not_served,
     service_after,
-    service_state,
     to_announce,
 )
 from renewal.ports.endpoints import EndpointProber, HostReports, ServiceAnnouncer, ServiceRecorder
@@ -28,6 +28,8 @@ from renewal.ports.environment import Clock
 from renewal.ports.order_book import OrderIndex
 from renewal.records import Unreadable
 
+BATCH = 2_000
+"""Certificates that are contacted before they are recorded: what the servers have sent is kept in memory until then."""
 Contacts = Mapping[Endpoint, tuple[Contact, ...]]
 _Pair = tuple[ManagedCertificate, ManagedCertificate]
 _Errors = dict[str, RenewalError]
@@ -52,15 +54,17 @@ class VerifyServed:
     def __call__(self, document: object) -> dict[str, Any]:
         """Verify for the execution input *document*; return `{"verified", "late", "not_verified", "metrics"}`.
 
-        A daily run verifies every certificate with `served_at`; any other run those that are not served, and a dry
-        run none. Those for which the time was too short (`late`, a number) are the first of the next run. What one
-        certificate meets stops no other: `not_verified` has it as text. Raises it when no certificate was verified.
+        A daily run verifies every certificate with `served_at`; any other run those that are not served, and those
+        that no run has verified for a day; a dry run none. Those for which the time was too short (`late`, a number)
+        are the first of the next run. What one certificate meets stops no other: `not_verified` has it as text. Raises
+        it when no certificate was verified.
         """
         request = RunRequest.parse(document)
         chosen = [] if request.dry_run else list(self._chosen(everything=request.is_for_everything))
-        endpoints = [each for certificate in chosen for each in certificate.spec.served_at if each.host]
-        contacts = self.prober.contacts(tuple(dict.fromkeys(endpoints)), self.contacts_end) if endpoints else {}
-        pairs, errors = self._verify([each for each in chosen if _is_contacted(each, contacts)], contacts)
+        pairs: list[_Pair] = []
+        errors: _Errors = {}
+        for first in range(0, len(chosen), BATCH):
+            self._verify(chosen[first : first + BATCH], pairs, errors)
         if errors and not pairs:
             raise next(iter(errors.values()))
         return {
@@ -70,18 +74,19 @@ class VerifyServed:
             "metrics": {**_metrics(pairs), "CertificatesNotVerified": len(chosen) - len(pairs)},
         }
 
-    def _verify(self, contacted: Iterable[ManagedCertificate], contacts: Contacts) -> tuple[list[_Pair], _Errors]:
-        """Return the certificates before and after, and the errors of others, until the time is over."""
-        pairs: list[_Pair] = []
-        errors: _Errors = {}
-        for certificate in contacted:
+    def _verify(self, chosen: Iterable[ManagedCertificate], pairs: list[_Pair], errors: _Errors) -> None:
+        """Add the certificates before and after to *pairs*, or to *errors*, until the time is over."""
+        endpoints = [each for certificate in chosen for each in certificate.spec.served_at if each.host]
+        contacts = self.prober.contacts(tuple(dict.fromkeys(endpoints)), self.contacts_end) if endpoints else {}
+        for certificate in chosen:
             if not self.records_end.seconds():
                 break
+            if not _is_contacted(certificate, contacts):
+                continue
             try:
                 pairs.append((certificate, self._verified(certificate, contacts)))
             except RenewalError as error:
                 errors[certificate.spec.path] = error
-        return pairs, errors
 
     def _chosen(self, *, everything: bool) -> Iterator[ManagedCertificate]:
         """Yield certificates with endpoints, which the index has as waiting; the least recently verified first."""
@@ -91,7 +96,7 @@ class VerifyServed:
             if certificate.spec.served_at and expected_certificate(certificate)
         )
         for certificate in sorted(declared, key=_observed_at):
-            if everything or service_state(certificate, self.clock()) is not ServiceState.SERVED:
+            if everything or awaits_verification(certificate, self.clock()):
                 yield certificate
 
     def _verified(self, certificate: ManagedCertificate, contacts: Contacts) -> ManagedCertificate:

@@ -47,6 +47,11 @@ class Book(DynamoDbOrderTransitions, OperatorReader):
         """Remove a certificate from the specs."""
         self._writer.write(EstateChange(removed=(CertificatePath(delegation, certificate),)), NOW)
 
+    def remove_delegation(self, name: str, now: datetime) -> None:
+        """Remove a delegation, as `apply --prune` does when its file is deleted."""
+        removed = tuple(each.spec.record_key for each in self.certificates(name))
+        self._writer.write(EstateChange(removed=removed, removed_delegations=(name,)), now)
+
     def apply(self, specification: Specification, now: datetime) -> None:
         """Write the specs of one delegation."""
         self._writer.write(EstateChange.of(specification), now)

@@ -318,10 +318,12 @@ def test_what_the_pointer_leads_to_is_not_believed(store: S3Certificates, s3: An
     assert store.stored_serial("univ", "idp") == "a malformed current.json"
 
 
-def test_a_pointer_that_is_deleted_is_absent_without_the_right_to_list(store: S3Certificates, s3: Any):
-    """S3 answers 403 for it; inspect_delegation may not list the bucket."""
-    with refused(s3, "GetObject", "AccessDenied", status=403):
-        assert store.stored_serial("univ", "idp") == ""
+def test_a_read_that_s3_refuses_is_no_absent_certificate(store: S3Certificates, s3: Any):
+    """A permission that was lost would be reported as a certificate that an intruder has deleted."""
+    store.put(a_pair())
+
+    with refused(s3, "GetObject", "AccessDenied", status=403), pytest.raises(StoreRefused, match="s3:GetObject"):
+        store.stored_serial("univ", "idp")
 
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["the stored order", "a restored order"])

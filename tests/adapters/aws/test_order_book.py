@@ -404,7 +404,13 @@ HEAD_KEY = {"delegation": {"S": "univ"}, "item": {"S": "head"}}
 
 @pytest.mark.parametrize(
     ("attribute", "damaged"),
-    [("", None), ("sequence", None), ("sequence", {"S": "two"}), ("sequence", {"N": "1.5"}), ("hash", {"N": "0"})],
+    [
+        ("", None),
+        ("sequence", None),
+        *(("sequence", value) for value in ({"S": "2"}, {"SS": ["2"]}, {"NS": ["2"]}, {"NULL": True})),
+        *(("sequence", {"N": number}) for number in ("1.5", "-2", "1000000000000", "1E+100")),
+        ("hash", {"N": "0"}),
+    ],
 )
 def test_a_lost_or_damaged_head_blocks_no_order(book: Book, dynamodb: Any, attribute: str, damaged: Any):
     """Every end of an order moves it: one edited item kept all orders of a delegation open for ever."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from certmandate.audit.trail import AuditTrail, NotAnExport, faults
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
 from renewal.adapters.order_book.schema import finished_item
-from renewal.domain.audit.hash_chain import ChainHead, beginning
+from renewal.domain.audit.hash_chain import ChainHead, beginning, row_hash
 from tests.certmandate.conftest import Sit
 from tests.certmandate.desk import Desk
 from tests.certmandate.rao_samples import row
@@ -69,6 +70,17 @@ def test_a_changed_row_is_named(number: int, member: str) -> None:
     assert f"row {number + 1} (" in tampered(rows)
 
 
+@given(number=NUMBERS, value=st.sampled_from([b"\xff", {"a", "b"}, Decimal("1.5"), {"deep": [{b"x"}]}, None, True]))
+def test_a_row_with_a_value_of_any_type_is_named(number: int, value: object) -> None:
+    """DynamoDB has types that no row of ours has; the export has them as they are hashed."""
+    rows = list(TRAIL.rows)
+    rows[number] = {**rows[number], "serial": value}
+    forged = replace(TRAIL, rows=tuple(rows))
+
+    assert f"row {number + 1} (" in "\n".join(faults(forged))
+    assert faults(AuditTrail.read(forged.text())) == faults(forged)
+
+
 @given(number=NUMBERS)
 def test_a_removed_row_is_named(number: int) -> None:
     """The last one too, because the head has its number."""
@@ -112,6 +124,21 @@ def test_a_reordered_row_is_named(first: int, second: int, in_the_file: bool) ->
     assert first == second or f"row {min(first, second) + 1} (" in found
 
 
+@pytest.mark.parametrize(
+    ("head", "found"),
+    [
+        (ChainHead(6, "0" * 64), "row 6 ("),
+        (ChainHead(5, row_hash(TRAIL.rows[4])), "row 6 ("),
+        (ChainHead(0, beginning(())), "row 1 ("),
+        (ChainHead(8, "0" * 64), "rows 7 to 8 were removed"),
+    ],
+    ids=["changed", "set back", "emptied", "set forward"],
+)
+def test_a_changed_head_names_the_rows_that_it_does_not_fit(head: ChainHead, found: str) -> None:
+    """Who truncates a trail sets its head back."""
+    assert found in "\n".join(faults(replace(TRAIL, head=head)))
+
+
 def test_a_trail_that_was_written_again_is_found_by_a_kept_head() -> None:
     """Who can write every row can write a chain that matches; the head in the RAO's report is out of reach."""
     shorter = a_trail(5)
@@ -138,7 +165,7 @@ def test_rows_of_an_earlier_version_are_held_by_the_first_with_a_number(change: 
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"schema": 1, "delegation": "univ", "head": {}, "rows": [7], "seals": []}']
+    "text", ["", "[]", "[" * 100_000, "{}", '{"schema": 1, "delegation": "univ", "head": {}, "rows": [7], "seals": []}']
 )
 def test_another_file_is_not_taken_for_a_trail(text: str) -> None:
     """An empty list of faults about a wrong file would be believed."""

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import seal_audit
-from certmandate.audit.trail import SealedRows, faults
+from certmandate.audit.trail import AuditTrail, SealedRows, faults
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
 from renewal.adapters.order_book.schema import HEAD, head_item
 from renewal.domain.audit.hash_chain import ChainHead, beginning, newest, number_of, row_hash
@@ -127,19 +127,48 @@ def test_an_export_names_the_key_and_each_damaged_seal(sealed: tuple[Desk, Path,
         assert "the seal of row 3" in desk.refused("audit", "verify", forged, code=1)
 
 
-def test_a_seal_between_two_others_that_is_missing_is_named() -> None:
-    """Who removes a row from an export removes its seal, too."""
-    trail = a_trail()
+def the_seals(trail: AuditTrail) -> list[Seal]:
+    """Of the rows 2, 4 and 6."""
     heads = [ChainHead(number, row_hash(trail.rows[number - 1])) for number in (2, 4, 6)]
     begin = ChainHead(0, beginning(()))
-    seals = [
-        SealedRows(signed(SealStatement("univ", head, previous, NOW))) for previous, head in pairwise((begin, *heads))
-    ]
+    return [signed(SealStatement("univ", head, previous, NOW)) for previous, head in pairwise((begin, *heads))]
 
-    assert faults(replace(trail, seals=tuple(seals))) == ()
-    assert "the seal of row 4 was removed" in "\n".join(faults(replace(trail, seals=(seals[0], seals[2]))))
-    shorter = a_trail(5)
-    assert "row 6 was removed: the seal of row 6" in "\n".join(faults(replace(shorter, seals=tuple(seals))))
+
+def found_in(trail: AuditTrail, seals: Iterable[Seal]) -> str:
+    """What is found when the trail has *seals*."""
+    return "\n".join(faults(replace(trail, seals=tuple(map(SealedRows, seals)))))
+
+
+@pytest.mark.parametrize(
+    ("how", "named"),
+    [
+        ("changed", "the seal of row 5 (2026-11-23) was changed"),
+        ("removed", "the seal of row 4 was removed"),
+        ("inserted", "it is not what the seal of row 5 (2026-11-23) has recorded"),
+        ("reordered", "the seal of row 2 was removed"),
+        ("of another trail", "the seal of row 4 (2026-11-23) was changed"),
+    ],
+)
+def test_a_seal_that_was_tampered_with_is_named(how: str, named: str) -> None:
+    """Who removes a row from an export removes its seal, too."""
+    trail = a_trail()
+    first, second, third = the_seals(trail)
+    forged = replace(second.statement, head=ChainHead(5, "0" * 64))
+    seals = {
+        "changed": (first, replace(second, statement=forged), third),
+        "removed": (first, third),
+        "inserted": (first, second, signed(forged), third),
+        "reordered": (second, first, third),
+        "of another trail": (first, signed(replace(second.statement, delegation="other")), third),
+    }
+
+    assert found_in(trail, (first, second, third)) == ""
+    assert named in found_in(trail, seals[how])
+
+
+def test_a_row_that_is_missing_is_named_by_its_seal() -> None:
+    """Head and rows match without it."""
+    assert "row 6 was removed: the seal of row 6" in found_in(a_trail(5), the_seals(a_trail()))
 
 
 def signed(statement: SealStatement) -> Seal:
@@ -171,3 +200,19 @@ def test_a_seal_is_kept_and_counts_also_behind_a_delete_marker(sealed: tuple[Des
     assert desk.document("report", "univ", "--month", "2026-11")["audit_sealed"]
     seal(desk)
     assert len(s3.list_object_versions(Bucket=bucket, Prefix="audit/univ/")["Versions"]) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b'{"statement": ', b"[" * 100_000], ids=["empty", "cut", "nested"])
+def test_a_sealed_object_that_cannot_be_read_is_named(sealed: tuple[Desk, Path, list[Item]], content: bytes) -> None:
+    """It can be added, to who has changed the bucket's policy; the other trails are verified all the same."""
+    desk, _, _ = sealed
+    s3, bucket = desk.system.aws.client("s3"), desk.system.aws.outputs["AuditBucket"]
+    key = f"audit/univ/000000000009-{len(content):064x}.json"
+    policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    s3.delete_bucket_policy(Bucket=bucket)
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=content)
+    finally:
+        s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+
+    assert "is not what seal_audit writes" in desk.refused("audit", "verify", "univ", code=1)

@@ -147,6 +147,23 @@ def test_a_credential_that_was_stored_since_takes_the_place_of_the_refusal(sit: 
     assert "run certmandate check univ first" in " ".join(mail.stderr.split())
 
 
+def test_a_credential_that_was_stored_since_ends_the_refusal_of_an_order(sit: Sit):
+    """The inspection had logged in, so nothing compared the time of the refusal with that of the new credential."""
+    desk = sit("idp:160")
+    right = desk.secret()
+    desk.system.simulator.dials.faults.append(Fault("refused", ENROLL, code=-16))
+    desk.run("renew", "--all-due")
+    refused = desk.document("status")
+
+    desk.run("credential", "univ", "--stdin", stdin=json.dumps(right))
+    status, shown = desk.document("status"), desk.document("show", "univ/idp")
+
+    assert [refused["needs_person"], status["needs_person"]] == [True, False]
+    assert [found["certificates"][0]["state"] for found in (refused, status)] == ["failing", "due"]
+    assert shown["next"] == "the next run renews it (age)"
+    assert "CredentialRefused" not in desk.run("status").stdout
+
+
 def test_a_credential_that_was_not_stored_hides_no_refusal(sit: Sit):
     """The row of the operator's action is written first, by the operator's clock; then AWS may refuse the secret."""
     desk = sit("idp:160")

@@ -30,7 +30,7 @@ def test_check_reports_every_step_and_name_with_what_it_observed(sit: Sit):
     assert names.keys() == {"idp.univ.example", "www.univ.example"}
     assert {(name["entry"], name["dcv_status"]) for name in names.values()} == {("*.univ.example", "VALIDATED")}
     assert names["www.univ.example"]["dcv_expires"] in printed.stdout
-    assert f"organisation validation (OV): valid until {found['organisation_validated_until']}" in printed.stdout
+    assert f"Organisation validation (OV)\n  - valid until {found['organisation_validated_until']}" in printed.stdout
     assert found["profiles"][0]["terms"] == [46, 99, 199]
     assert (found["good"], printed.exit_code, desk.system.orders_posted()) == (True, 0, 0)
 

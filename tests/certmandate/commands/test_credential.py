@@ -87,6 +87,7 @@ WRONG = {
     "a letter that no header allows": (("univ",), f"drao-univ\n{CANARY}é\nnren-a\n", "printable ASCII"),
     "a blank at the end": (("univ",), f"drao-univ\n{CANARY} \nnren-a\n", "blank"),
     "malformed JSON": (("univ",), f'{{"password": "{CANARY}"', "not a JSON object"),
+    "JSON that is nested without end": (("univ",), '{"login": ' + "[" * 3000, "not a JSON object"),
     "JSON of numbers": (("univ",), '{"login": 1}', "not a JSON object"),
     "an unknown member": (("univ",), json.dumps({"client_secret": CANARY}), "--oauth"),
     "an invalid name": (("Univ_1",), f"drao-univ\n{CANARY}\nnren-a\n", "lower-case"),

@@ -75,7 +75,7 @@ def test_status_names_a_delegation_that_was_lost_with_everything(desk: Desk):
     found, of_another = desk.document("status"), desk.document("status", "--delegation", "univ")
     desk.system.aws.client("s3").delete_object(**bucket)
 
-    text = "the order book has no item of 'vanished', which was not retired: apply its file again"
+    text = "the order book has no item of 'vanished', and no operator has removed it: apply its file again"
     assert [error["delegation"] for error in found["unreadable"] if error["text"] == text] == ["vanished"]
     assert len(found["unreadable"]) == 5
     assert "vanished" not in json.dumps(of_another)

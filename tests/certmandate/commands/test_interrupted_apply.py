@@ -51,6 +51,21 @@ def test_only_prune_removes_records_and_never_an_open_order(sit: Sit):
     assert [name for _, name in desk.book.every_certificate()] == ["new"]
 
 
+def test_a_delegation_that_prune_removes_is_not_reported_as_lost(sit: Sit):
+    """Each daily run failed for it from then on, and `retire` did not know it any more."""
+    desk = sit("idp:20")
+    assert desk.system.run().status == "SUCCEEDED"
+    desk.rewrite("delegation: univ", "delegation: other")
+
+    assert desk.run("apply", desk.folder, "--prune", "--yes").exit_code == 0
+
+    assert list(desk.book.delegations()) == ["other"]
+    report = desk.system.run().report
+    assert report
+    assert [row.delegation for row in report.delegations] == ["other"]
+    assert desk.document("status")["unreadable"] == []
+
+
 def test_an_interrupted_apply_is_completed_by_the_next(sit: Sit, monkeypatch: pytest.MonkeyPatch):
     """Several transactions are not atomic, so the order book records that work remains."""
     monkeypatch.setattr(spec_writer, "MOST_ACTIONS", 2)

@@ -89,7 +89,9 @@ def test_undo_restores_a_delegation_within_the_grace_days(sit: Sit):
     before = desk.served("idp")
     desk.run("retire", "univ", "--yes")
 
+    assert desk.document("status")["unreadable"] == []
     assert desk.document("retire", "univ", "--undo")["credential_restored"]
+    assert [error["delegation"] for error in desk.document("status")["unreadable"]] == ["univ"]
     assert desk.run("apply", desk.folder, "--yes").exit_code == 0
     assert desk.run("adopt", "univ/idp", "--ssl-id", str(before.ssl_id), "--yes").exit_code == 0
     assert desk.document("status")["certificates"][0]["state"] == "fine"

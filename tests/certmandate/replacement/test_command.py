@@ -96,7 +96,9 @@ def test_status_shows_how_far_each_rule_has_come(desk: Desk) -> None:
     desk.run("replace", "--delegation", "univ", "--deadline", TOMORROW, "--reason", "incident 15", "--yes")
 
     before = desk.document("replace", "status")["replacements"]
-    assert "in univ" in " ".join(desk.run("status").stdout.split())
+    status = " ".join(desk.run("status").stdout.split())
+    assert "in univ" in status
+    assert f"incident 15: {before[0]['left']} certificate" in status
     desk.system.end(desk.document("renew", "--all-due", "--no-follow")["arn"])
     after = desk.document("replace", "status")["replacements"]
 

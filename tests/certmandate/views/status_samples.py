@@ -17,6 +17,7 @@ from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceRecord
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.judgement.replacement_progress import ReplacementProgress
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.finding import Finding
@@ -56,6 +57,24 @@ def estate(
     return replace(EstateStatus(delegations, judged, (), (), (), None, [], NOW), **changes)
 
 
+def late(rule: ReplacementRule) -> ReplacementProgress:
+    """Return the progress of a rule that will not make its deadline."""
+    return ReplacementProgress(
+        reason=rule.reason,
+        issued_before=rule.issued_before,
+        deadline=NOW + timedelta(hours=20),
+        covered=500,
+        done=120,
+        in_flight=31,
+        failed=2,
+        waiting=347,
+        not_served=15,
+        rate=12.7,
+        ends_at=NOW + timedelta(hours=30),
+        is_late=True,
+    )
+
+
 def every_case(organisation: str = DELEGATION.organisation, text: str = "") -> str:
     """Return the page of an estate in which every state and every part occurs; *text*: in all free texts."""
     other = Delegation("lycee", f"Lycée {text}", 1700, ("*.lycee.example",), mandate_ends=date(2026, 12, 31))
@@ -82,8 +101,10 @@ def every_case(organisation: str = DELEGATION.organisation, text: str = "") -> s
     ]  # fmt: skip
     damaged = RecordUnreadable(f"item 'certificate#x' cannot be read {text}", delegation="univ", certificate="x")
     still = StillValid("www", 9, "AB", NOW + timedelta(days=9))
+    rule = ReplacementRule(NOW - timedelta(days=9), text or "Old CA", text or "incident 12")
     changes = {
-        "replacements": (ReplacementRule(NOW - timedelta(days=9), text or "Old CA", text or "incident 12"),),
+        "replacements": (rule,),
+        "progress": {rule: late(rule)},
         "retired": (Retired("former", text or "École", 3, NOW - timedelta(days=9), (still,)),),
         "unreadable": (damaged,),
         "unfinished_apply": NOW - timedelta(hours=1),

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from certmandate.views.problems import problem_lines
-from renewal.domain.judgement.problem import Consequence, Problem
+from renewal.domain.judgement.consequence import Consequence
+from renewal.domain.judgement.problem import Problem
 
 DAY = date(2026, 11, 30)
 PROBLEM = Problem(
@@ -26,11 +27,11 @@ def test_what_has_happened_is_not_announced() -> None:
     before, after = line(PROBLEM, DAY - timedelta(days=1)), line(PROBLEM, DAY)
 
     assert before == (
-        "error: univ/idp: it is due (RenewalOverdue; for the operator by 2026-11-30; certmandate renew univ/idp; "
+        "error: univ/idp: it is due (RenewalOverdue; for the operator by 2026-11-30; `certmandate renew univ/idp`; "
         "otherwise the certificate expires on 2026-11-30)"
     )
     assert after == (
-        "error: univ/idp: it is due (RenewalOverdue; for the operator; certmandate renew univ/idp; "
+        "error: univ/idp: it is due (RenewalOverdue; for the operator; `certmandate renew univ/idp`; "
         "the certificate expired on 2026-11-30)"
     )
 
@@ -39,7 +40,12 @@ def test_what_goes_on_has_its_first_day() -> None:
     """Orders stop once, and nothing can be ordered from then on."""
     stopped = replace(PROBLEM, certificate="", consequence=Consequence.ORDERS_STOP)
 
-    assert line(stopped, DAY).endswith("otherwise no more certificates are ordered from 2026-11-30)")
+    assert line(stopped, DAY - timedelta(days=1)).endswith(
+        "otherwise no more certificates are ordered from 2026-11-30)"
+    )
+    assert line(stopped, DAY).endswith(
+        "`certmandate renew univ/idp`; no more certificates are ordered since 2026-11-30)"
+    )
 
 
 def test_one_cause_is_one_line_with_all_that_it_stops() -> None:
@@ -57,7 +63,9 @@ def test_one_cause_is_one_line_with_all_that_it_stops() -> None:
         "error: univ (new, idp)",
         "error: univ/later",
     ]
-    assert lines[0].endswith("(CredentialRefused; for the operator; certmandate x; otherwise there is no certificate)")
+    assert lines[0].endswith(
+        "(CredentialRefused; for the operator; `certmandate x`; otherwise the service has no certificate)"
+    )
     assert long.startswith("error: univ (c0, c1, c2, c3, c4, c5, c6, c7 and 2 more): SCM refused it")
 
 

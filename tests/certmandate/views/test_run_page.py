@@ -20,6 +20,7 @@ from renewal.domain.judgement.problem import Problem, problem_of
 from renewal.domain.run.report import CertificateRow, DelegationOutcome, DelegationRow, Outcome, RunOutcome, RunReport
 from renewal.domain.setup.finding import Finding, finding_from
 from renewal.domain.setup.scm_menu import screen_of
+from tests.codes import finding_codes
 
 NOW = datetime(2026, 11, 23, 4, 31, tzinfo=UTC)
 
@@ -113,7 +114,7 @@ def test_the_most_urgent_certificate_is_first() -> None:
         )
     )
 
-    table, instructions = page.split("Who must do what, most urgent first")
+    instructions, table = page.split("\nCertificates\n")
     names = ("univ/dead", "univ/young", "univ/new")
     for text, listed in ((table, (*names, "univ/well")), (instructions, names)):
         assert sorted(listed, key=text.index) == list(listed)
@@ -131,7 +132,7 @@ def test_days_left_are_rounded_towards_zero(not_after: str, days: str, deadline:
     """`timedelta.days` makes four days of three and a half after the end; an expired certificate is shown as such."""
     page = printed(report(row("old", Outcome.FAILED, error="DcvLapsed", not_after=not_after)))
 
-    line = next(line for line in page.splitlines() if "univ/old" in line)
+    line = next(line for line in page.splitlines() if line.startswith("univ/old"))
     assert line.split()[-1] == days
     assert deadline in page
 
@@ -145,7 +146,7 @@ def test_an_incident_has_who_must_do_what_and_where() -> None:
         "Error  SCM's own sentence [in brackets]",
         "Who    the RAO of Université d'Exemple, rao@univ.example",
         "Where  SCM: Certificates → SSL Certificates, SSL ID 10023",
-        'Then   run `certmandate renew univ/www --force --reason "…"`.',
+        "Then   run `certmandate renew univ/www --force --reason OrderDeclined`.",
         "Else   no more certificates are ordered",
         "Read   docs/runbook.md, OrderDeclined",
         "1 incident needs attention: 1 failed.",
@@ -193,7 +194,7 @@ def test_a_delegation_removed_during_the_run_is_noted() -> None:
     page = printed(report(outcome=DelegationOutcome.REMOVED, text="removed from the order book during the run"))
 
     assert "univ: removed from the order book during the run." in page
-    assert "Who must do what" not in page
+    assert "To do" not in page
 
 
 def test_warnings_are_last_and_do_not_change_the_summary() -> None:
@@ -202,7 +203,7 @@ def test_warnings_are_last_and_do_not_change_the_summary() -> None:
 
     page = printed(report(row("a", Outcome.RENEWED, not_after="2027-06-10T00:00:00+00:00"), findings=(finding,)))
 
-    line = "warning: univ: the password expires (PasswordExpiring; for the operator; certmandate credential univ"
+    line = "warning: univ: the password expires (PasswordExpiring; for the operator; `certmandate credential univ`"
     assert line in " ".join(page.split())
     assert summary(report(row("a", Outcome.RENEWED))).plain == "Success: 1 renewed."
 
@@ -242,15 +243,60 @@ def test_a_cause_that_stops_no_certificate_of_a_narrowed_run_is_shown_so() -> No
 
 
 def test_a_summary_by_actor_and_cause_comes_first() -> None:
-    """The operator on call reads one line and one command for each cause, before the details."""
+    """The operator on call reads one line and one command for each cause, before the details and the certificates."""
     rows = [row(name, Outcome.FAILED, error="CertificateMismatch") for name in ("a", "b")]
 
     page = printed(report(*rows, row("c", Outcome.FAILED, error="DcvLapsed")))
 
-    to_do = " ".join(page.split("Who must do what")[0].split("To do")[1].split())
-    command = 'certmandate close-order univ/a --reason "…"'
-    assert f"1. you, the operator: CertificateMismatch of univ: {command}" in to_do
-    assert "rao@univ.example: DcvLapsed of univ/c: SCM: Domains → DCV" in to_do
+    assert page.split("\nDetails")[0] == (
+        "\nTo do: you, the operator\n"
+        "   1. univ: The certificate from SCM has another key, other names or another usage than the order;\n"
+        "      nothing was stored (CertificateMismatch)\n"
+        "      `certmandate close-order univ/a --reason CertificateMismatch`\n"
+        "\nTo do: the RAO of Université d'Exemple, rao@univ.example\n"
+        "   2. univ/c: The domain control validation (DCV) has expired, so no CA may issue for the domain\n"
+        "      (DcvLapsed)\n"
+        "      SCM: Domains → DCV\n"
+    )
+    parts = [page.index(title) for title in ("To do: ", "\nDetails", "\nCertificates\n")]
+    assert parts == sorted(parts)
+
+
+def test_a_refused_login_names_both_actors_and_what_each_does_first() -> None:
+    """The RAO's part was left out: the operator checked a password, and no one the lock and the access list."""
+    login = Finding("LoginRefused", "error", "rao", "step 5 to 8", screen=screen_of("LoginRefused"))
+
+    page = " ".join(
+        printed(report(error="CredentialRefused", text="refused", findings=(login,), address="192.0.2.1")).split()
+    )
+
+    assert "To do: you, the operator 1. univ: SCM refused the login (CredentialRefused) `certmandate credential" in page
+    assert "rao@univ.example 1. univ: SCM refused the login (LoginRefused) SCM: Admins → Edit; Settings" in page
+    assert "Who you, the operator Do Check the account." in page
+    assert (
+        "Who the RAO of Université d'Exemple, rao@univ.example Do Check that the account is neither locked nor "
+        "suspended, and that the access list contains our address 192.0.2.1."
+    ) in page
+    assert "1 incident needs attention" in page
+
+
+def test_an_order_of_no_one_names_both_actors() -> None:
+    """Findings of one code may be of both: the RAO finds out whose the order is, and the operator asks."""
+    found = [Finding("OrderNotOurs", "error", actor, f"of {actor}") for actor in ("rao", "operator")]
+
+    page = printed(report(findings=(*found,)))
+
+    heads = [line for line in page.splitlines() if line.startswith("To do")]
+    assert heads == ["To do: you, the operator", "To do: the RAO of Université d'Exemple, rao@univ.example"]
+    assert "Do     Find out who ordered it, and inform us." in page
+
+
+@pytest.mark.parametrize("code", sorted(finding_codes() | {"ResultMissing"}))
+def test_no_finding_is_unforeseen(code: str) -> None:
+    """A server with another certificate, and an order of a thief, were printed as unforeseen errors."""
+    page = printed(report(findings=(Finding(code, "error", "operator", "text"),)))
+
+    assert "An unforeseen error" not in page
 
 
 def test_the_page_and_the_raos_mail_have_the_same_menu_path() -> None:

@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -179,6 +180,18 @@ def test_a_trail_that_was_written_again_is_not_sealed(audit: Audit, how: str, la
 def test_one_trail_that_cannot_be_sealed_does_not_stop_the_others(audit: Audit) -> None:
     """One delegation's damaged rows must not leave all others without a seal."""
     audit.stored["univ"].pop()
+    audit.add("zoo")
+
+    with pytest.raises(AuditTrailTampered, match="univ"):
+        audit.seal()
+    assert audit.last("zoo") == audit.head("zoo")
+
+
+@pytest.mark.parametrize("value", [b"\xff", {"a", "b"}, Decimal("1.5"), [{"deep": {b"x"}}]])
+def test_a_row_with_a_value_of_any_type_stops_no_other(audit: Audit, value: object) -> None:
+    """`enroll` may add rows of any type of DynamoDB: one that could not be hashed left all trails without a seal."""
+    audit.add("univ", 2)
+    audit.stored["univ"][3]["text"] = value
     audit.add("zoo")
 
     with pytest.raises(AuditTrailTampered, match="univ"):

@@ -204,8 +204,8 @@ def test_the_hours_of_what_was_served_before_it_was_declared_are_unknown() -> No
         assert found.service.hours is None
 
 
-def test_an_order_that_is_stored_in_part_measures_and_announces_nothing() -> None:
-    """Clients meet its certificate everywhere, and the record is still of the former one, which they never met."""
+def test_a_store_that_is_not_recorded_measures_and_announces_nothing() -> None:
+    """Clients meet an order's certificate everywhere, while the record is of the former one, which they never met."""
     certificate = replace(observed(stored(2_400), OLD, OLD, at=NOW - HOUR), order=an_order(status=OrderStatus.ISSUED))
 
     record = service_after(certificate, [Observation(str(each), SERVED, NOW, serial="C3") for each in (WEB, MAIL)], NOW)
@@ -272,17 +272,28 @@ def test_the_grace_of_a_first_certificate_begins_when_it_is_verified_first() -> 
     assert to_announce(verified, verified.service) is None
 
 
-def test_the_certificate_before_is_expected_until_no_store_has_it() -> None:
-    """An order that is open only because its event was not published has replaced it everywhere."""
-    arns = {"eu-west-3": "arn"}
+def test_a_renewed_certificate_is_expected_as_soon_as_a_store_has_it() -> None:
+    """While ACM fails for weeks, a server that reads S3 and was not reloaded must not count as served."""
     before = served_by(SPEC, serial="B2")
 
     def expected(certificate: ManagedCertificate) -> str:
         found = expected_certificate(replace(certificate, served=before))
         return found.serial if found else ""
 
-    assert expected(partly_stored("s3")) == "B2"
-    assert expected(partly_stored("s3", arns=arns)) == Certificate(LEAF).serial
+    assert expected(partly_stored()) == "B2"
+    assert expected(partly_stored("s3")) == Certificate(LEAF).serial
+    assert expected(partly_stored(arns={"eu-west-3": "arn"})) == Certificate(LEAF).serial
+
+
+def test_the_finding_names_the_store_that_lacks_the_certificate() -> None:
+    """No reload helps an endpoint that has its certificate from there."""
+    late = observed(observed(partly_stored("s3"), OLD, SERVED), OLD, SERVED, at=NOW + 25 * HOUR)
+
+    finding = not_served(late)
+    assert finding is not None
+    assert "acm:eu-west-3 does not have this certificate" in finding.text
+    ended = replace(late, order=None, served=served_by(SPEC, serial=Certificate(LEAF).serial))
+    assert "does not have" not in str(not_served(ended))
 
 
 @pytest.mark.parametrize("chain", ["edited", NOT_DER], ids=["no certificate", "no DER in an extension"])

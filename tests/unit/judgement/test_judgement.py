@@ -12,7 +12,8 @@ from renewal.domain.errors import Failure
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.certificate_state import CertificateState
-from renewal.domain.judgement.problem import Consequence, problem_of
+from renewal.domain.judgement.consequence import Consequence
+from renewal.domain.judgement.problem import problem_of
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate, OrderStatus

@@ -24,7 +24,7 @@ def test_a_requested_revocation_fails_runs_and_is_in_the_raos_mail(system: Syste
 
     assert report.outcome == "failed"
     (problem,) = [each for each in report.problems if each.code == "NotRevoked"]
-    assert (problem.actor, problem.path, problem.consequence) == ("rao", "univ/idp", "misuse")
+    assert (problem.actor, problem.path, problem.consequence) == ("rao", "univ/idp", "impersonation")
     assert "NotRevoked" in {ask.finding.code for ask in mailed}
 
 

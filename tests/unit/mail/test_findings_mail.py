@@ -9,16 +9,18 @@ from datetime import timedelta
 import pytest
 
 from certmandate.views.language import language
+from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.delegation import CustomField
 from renewal.domain.errors import FieldRefused
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import judge
-from renewal.domain.judgement.problem import Consequence
+from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.order import OrderStatus
 from renewal.domain.orderable import require_custom_fields
 from renewal.domain.setup.checks import review
 from renewal.domain.setup.finding import Finding, finding_from
 from renewal.domain.setup.snapshot import Account, DelegatedName, Domains, Snapshot
+from renewal.domain.setup.withdrawal import open_revocations
 from renewal.mail.findings_mail import Otherwise, findings_mail, names_in, without_repetitions
 from tests.certmandate.rao_samples import DELEGATION, FINDINGS, record
 from tests.unit.orders import an_order
@@ -63,6 +65,19 @@ def test_an_order_that_awaits_approval_names_the_incident(code: str, reason: str
     _, body = mail(code, Finding(problem.code, "warning", "rao", problem.text, "idp"))
 
     assert f": {order.opened_at:%Y-%m-%d}{detail}\n" in body
+
+
+@pytest.mark.parametrize(
+    ("code", "detail"),
+    [("en", "SSL ID 9, serial number 0A77, keyCompromise"), ("fr", "SSL ID 9, numéro de série 0A77, keyCompromise")],
+)
+def test_a_requested_revocation_has_its_reason(code: str, detail: str) -> None:
+    """The RAO chooses the reason in SCM; the mail referred to that of a request which it did not have."""
+    request = RevocationRequest("A77", 9, ("a.example",), "keyCompromise", NOW)
+    certificate = replace(managed(age=20), revocations=(request,))
+    (finding,) = open_revocations(record(), [certificate], NOW)
+
+    assert detail in mail(code, finding)[1]
 
 
 def test_each_finding_has_its_task_deadline_and_menu_path() -> None:

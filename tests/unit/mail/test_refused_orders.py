@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
-from renewal.domain.judgement.problem import Consequence, Problem
+from renewal.domain.judgement.consequence import Consequence
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.mail.asks import Ask, asks_of
 from tests.certmandate.rao_samples import IDP, row

@@ -169,6 +169,24 @@ def test_an_order_whose_answer_was_lost_is_not_taken_for_a_foreign_one(begun: Sy
     assert (found.certificate, "a renewal by another program" in found.text) == ("idp", True)
 
 
+def test_the_second_order_of_a_thief_is_alerted_by_name_like_the_first(begun: System) -> None:
+    """The operator's finding about all of them lasts, and so does that about the first: neither hides the second."""
+    orders = {9001: "login", 9002: "vpn"}
+    shown: list[ReportedCertificate] = []
+    for number, name in orders.items():
+        shown.append(replace(STOLEN, ssl_id=number, serial=f"BAD{number}", names=(f"{name}.univ.example",)))
+        show(begun, *shown)
+        begun.daily_run()
+        begun.clock.advance(days=1)
+    begun.daily_run()
+
+    texts = [alert.text for alert in begun.alerts.sent if "OrderNotOurs" in alert.text]
+    assert len(texts) == len(orders)
+    for text, (number, name) in zip(texts, orders.items(), strict=True):
+        assert f"order SSL ID {number}, 2026-11-23, draouniv, issued: {name}.univ.example" in text
+        assert text.count("order SSL ID") == 1
+
+
 def test_an_order_of_a_run_that_died_before_its_report_is_alerted_by_the_next(begun: System) -> None:
     """The inspection of the dead run has kept the order as known; what was alerted is kept by the report alone."""
     show(begun, STOLEN)
@@ -182,3 +200,21 @@ def test_an_order_of_a_run_that_died_before_its_report_is_alerted_by_the_next(be
 
     assert any("9001" in alert.text for alert in begun.alerts.sent[:first])
     assert not any("9001" in alert.text for alert in begun.alerts.sent[first:])
+
+
+def test_the_audit_trail_is_read_once_for_a_certificate_that_was_renewed(begun: System) -> None:
+    """SCM lists it until it expires: the rows of all years would be read by each inspection until then."""
+    begun.book.rows.append(row(ended_at=NOW - timedelta(days=9), ssl_id=3999, serial="OLD", token="old"))
+    former = replace(STOLEN, ssl_id=3999, serial="OLD")
+    show(begun, former)
+    inspect(begun, "today")
+    trail, begun.book.rows = begun.book.rows, []
+    assert not inspect(begun, "tomorrow")
+
+    for changes in ({"serial": "BAD"}, {"replaced": NOW}):
+        show(begun, replace(former, **changes))
+        assert inspect(begun, "stolen")
+        begun.book.rows = trail
+        show(begun, former)
+        assert not inspect(begun, "later")
+        begun.book.rows = []

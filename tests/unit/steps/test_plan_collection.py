@@ -87,9 +87,10 @@ def test_a_delegation_whose_collection_failed_is_left_to_the_next_run(archive: F
     assert polled(archive, 1) == ["lycee/a"]
 
 
-def test_an_unreadable_result_leaves_the_others_to_be_polled(archive: FakeArchive) -> None:
+@pytest.mark.parametrize("text", ["not JSON", "[" * 100_000])
+def test_an_unreadable_result_leaves_the_others_to_be_polled(archive: FakeArchive, text: str) -> None:
     """The report names it; another delegation's orders do not wait for that."""
-    lost: dict[str, Any] = {"Input": "not JSON"}
+    lost: dict[str, Any] = {"Input": text}
     archive.write_results("run", [lost, child("univ", {"certificates": [an_end("a", "ordered"), {"status": "x"}]})])
 
     assert polled(archive) == ["univ/a"]

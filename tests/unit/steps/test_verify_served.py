@@ -29,6 +29,7 @@ from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.service.comparison import Compared, Contact
 from renewal.domain.service.state import service_state
 from renewal.records import Unreadable
+from renewal.steps import verify_served
 from renewal.steps.verify_served import VerifyServed
 from tests.fakes import ample
 from tests.throwaway_ca import hierarchy, pem, trusted_roots
@@ -188,6 +189,42 @@ def test_a_follow_up_verifies_what_is_not_served_and_a_dry_run_nothing(verificat
     assert len(verification.prober.contacted) == 2
 
 
+def test_a_follow_up_verifies_what_the_daily_run_did_not_get_to(verification: Verification) -> None:
+    """An estate that is too large for one invocation is verified every day all the same."""
+    verification.manage()
+    verification.prober.presented[WEB] = verification.current
+    verification.run()
+
+    contacted = []
+    for hours in (23, 1, 1):
+        verification.system.clock.advance(hours=hours)
+        verification.run(**FOLLOW_UP)
+        contacted.append(len(verification.prober.contacted))
+
+    assert contacted == [1, 2, 2]
+
+
+def test_a_batch_is_recorded_before_the_next_is_contacted(
+    verification: Verification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the invocation has no time for, or does not survive, costs a batch and not everything."""
+    monkeypatch.setattr(verify_served, "BATCH", 1)
+    verification.manage()
+    verification.manage(SP)
+    verification.prober.presented = {WEB: verification.current, SP_HOST: verification.current}
+    recorded_before = []
+
+    def contacts(endpoints: Sequence[Endpoint], deadline: Deadline) -> Mapping[Endpoint, tuple[Contact, ...]]:
+        records = (verification.system.book.certificate("univ", name).service for name in ("idp", "sp"))
+        recorded_before.append(sum(record is not None for record in records))
+        return FakeProber.contacts(verification.prober, endpoints, deadline)
+
+    monkeypatch.setattr(verification.prober, "contacts", contacts)
+
+    assert verification.run()["verified"] == 2
+    assert recorded_before == [0, 1]
+
+
 def test_what_was_not_contacted_in_time_stays_as_it_was(verification: Verification) -> None:
     """No time must not read as an outage, nor half of the endpoints as all."""
     verification.manage(replace(SPEC, served_at=(WEB, NODE)))
@@ -233,26 +270,34 @@ def test_a_recent_report_that_it_is_presented_is_a_proof(
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_what_a_failing_store_keeps_from_the_record_is_served(verification: Verification, is_known: bool) -> None:
-    """S3 has the certificate of an issued order, and ACM refuses it: servers that fetched it present what they should.
+@pytest.mark.parametrize(
+    ("stores", "of_former"), [((), EndpointState.SERVED), (("s3",), EndpointState.OLD)], ids=["no store", "S3"]
+)
+def test_the_certificate_of_an_issued_order_is_served(
+    verification: Verification, is_known: bool, stores: tuple[str, ...], of_former: EndpointState
+) -> None:
+    """A store may have it before the order book does; the former one is old as soon as the order book has a store.
 
     A record without a public key is of an earlier version.
     """
     fingerprint = Certificate(verification.current).key_fingerprint
-    verification.manage(key_fingerprint=fingerprint if is_known else "")
+    verification.manage(replace(SPEC, stores=("s3", "acm:eu-west-3")), key_fingerprint=fingerprint if is_known else "")
     key = KeyPair.generate(KeyType.P_256)
-    csr = key.signing_request(SPEC.names)
-    verification.system.book.orders[PATH] = an_order(status=OrderStatus.ISSUED, csr=csr, stores=("s3",))
-    verification.prober.presented[WEB] = hierarchy().ec.issue(
-        key.private_key.public_key(), SPEC.names, not_before=NOW - timedelta(days=1), days=199
+    leaf = hierarchy().ec.issue(key.private_key.public_key(), SPEC.names, not_before=NOW - timedelta(days=1), days=199)
+    verification.system.book.orders[PATH] = an_order(
+        status=OrderStatus.ISSUED,
+        csr=key.signing_request(SPEC.names),
+        chain=pem(leaf, hierarchy().ec.certificate),
+        stores=stores,
     )
 
-    verification.run()
-    assert verification.states == [EndpointState.SERVED]
+    found = []
+    for presented in (leaf, verification.current):
+        verification.prober.presented[WEB] = presented
+        verification.run()
+        found += verification.states
 
-    verification.prober.presented[WEB] = verification.current
-    verification.run()
-    assert verification.states == [EndpointState.SERVED], "a server at the store that fails"
+    assert found == [EndpointState.SERVED, of_former]
 
 
 def test_a_first_certificate_is_verified_while_a_store_refuses_it(verification: Verification) -> None:
@@ -278,8 +323,8 @@ def test_a_first_certificate_is_verified_while_a_store_refuses_it(verification: 
     assert verification.system.announcer.announced == [("univ/idp", "served")]
 
 
-def test_the_certificate_before_is_old_once_no_store_has_it(verification: Verification) -> None:
-    """The order is open only because its event was not published; an adopted certificate is in no audit row."""
+def test_an_adopted_certificate_is_old_once_a_store_has_another(verification: Verification) -> None:
+    """It is in no audit row."""
     spec, key = replace(SPEC, stores=("acm:eu-west-3",)), KeyPair.generate(KeyType.P_256)
     leaf = hierarchy().ec.issue(key.private_key.public_key(), SPEC.names, not_before=NOW - timedelta(days=1), days=199)
     verification.manage(spec)

@@ -58,6 +58,7 @@ class Transition:
 
     at: datetime
     alarm: str
+    before: str
     state: str
 
 
@@ -120,7 +121,7 @@ class Alarm:
         for at in sorted(set(self._changes(data, begins, ends, extra))):
             becomes = self.state(self._periods(data, at, extra))
             if becomes != state and becomes in self.acts_on:
-                found.append(Transition(at, self.name, becomes))
+                found.append(Transition(at, self.name, state, becomes))
             state = becomes
         return found
 

@@ -11,14 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from campaign.alarms.played_estate import PlayedEstate, PlayedRun, Sent
-from renewal.domain.forecast import renewal_due_at
+from campaign.alarms.played_estate import PlayedEstate, PlayedRun
 
 DAY = timedelta(days=1)
 DEADLINE = DAY + timedelta(hours=1)
-NEAR, OVERDUE, OLD, PASSWORD = timedelta(days=14), timedelta(days=2), timedelta(hours=48), timedelta(days=14)
-ACTING = timedelta(days=11)
-"""Ten working days are more than that: an order that awaits the RAO must be notified when so little life is left."""
+NEAR, OLD, PASSWORD = timedelta(days=14), timedelta(hours=48), timedelta(days=14)
+LATEST_DUE = 4 / 15
+"""What is left of a lifetime at the end of the first fifth of its last third: there every certificate is due."""
+ACTING, LONGEST_ACTING = timedelta(days=11), timedelta(days=16)
+"""Ten working days, at least and at most: an order that awaits the RAO is notified when so little life is left."""
 THRESHOLDS = {"CertificateNearExpiry", "OrderPending", "PasswordExpiring"}
 _ITEM = re.compile(r"- (\S+): the (?:operator|RAO) must act (now)?")
 _NAME = re.compile(r"[A-Z]\w+")
@@ -65,7 +66,7 @@ class Watch:
         """Compare one run with the world."""
         now = run.report.finished_at
         self._open(run)
-        items = [item for sent in self.estate.sent[self._read :] for item in items_of(sent)]
+        items = [item for sent in self.estate.sent[self._read :] for item in items_of(sent.at, sent.alert.text)]
         self._read = len(self.estate.sent)
         for item in items:
             self._judge(item)
@@ -78,9 +79,10 @@ class Watch:
     def close(self) -> None:
         """Judge the whole: every incident was notified within a day of its beginning."""
         now = self.estate.now
+        self.incidents = [each for each in self.incidents if each.begins < (each.ends or now)]
         notified: dict[Key, list[datetime]] = {}
         for sent in self.estate.sent:
-            for item in items_of(sent):
+            for item in items_of(sent.at, sent.alert.text):
                 notified.setdefault(item.key, []).append(item.at)
         for incident in self.incidents:
             until = min(incident.begins + DEADLINE, incident.ends or now)
@@ -130,11 +132,14 @@ class Watch:
             served, order = certificate.served, certificate.order
             assert served is not None  # noqa: S101 - each certificate of the estate is served
             if order:
-                begins = min(order.opened_at + OLD, max(order.opened_at, served.not_after - ACTING))
-                yield from [((path, "OrderPending"), begins, order.opened_at)] if begins <= now else []
-            due = renewal_due_at(certificate, None, now)
-            if due and (begins := max(served.not_after - NEAR, due + OVERDUE)) <= now:
-                yield (path, "CertificateNearExpiry"), begins, begins
+                tenth = (served.not_after - served.not_before) / 10
+                old, early = order.opened_at + OLD, served.not_after - max(LONGEST_ACTING, tenth)
+                begins, earliest = (
+                    min(old, max(order.opened_at, since)) for since in (served.not_after - ACTING, early)
+                )
+                yield from [((path, "OrderPending"), begins, earliest)] if earliest <= now else []
+            earliest, begins = near_end(served.not_before, served.not_after)
+            yield from [((path, "CertificateNearExpiry"), begins, earliest)] if earliest <= now else []
         for name, expires in self.estate.passwords.items():
             inspection = self.estate.records[name].inspection
             if inspection and inspection.password_expires == expires and expires - now.date() <= PASSWORD:
@@ -144,31 +149,33 @@ class Watch:
 
     def _judge(self, item: Item) -> None:
         """An alert is about something that lasts, and repeats only what has become urgent."""
-        before, path = self._last_items.get(item.key), item.key[0]
+        before = self._last_items.get(item.key)
         if before and not (item.is_urgent and not before.is_urgent):
             self.violations.append(f"twice: {item.key} on {before.at:%Y-%m-%d %H:%M} and {item.at:%Y-%m-%d %H:%M}")
-        about = {lasting for lasting, _ in self._lasting} & {path, path.partition("/")[0]}
-        if item.key not in self._lasting and not (about or self._is_late(path, item.at)):
+        if item.key not in self._lasting:
             self.violations.append(f"false: {item.key} on {item.at:%Y-%m-%d %H:%M}")
         self._last_items[item.key] = item
-
-    def _is_late(self, path: str, now: datetime) -> bool:
-        """Whether so little life is left that any obstacle is urgent."""
-        served = self.estate.kept[path].served if path in self.estate.kept else None
-        if served is None:
-            return False
-        return served.not_after - now <= max(NEAR + DAY, (served.not_after - served.not_before) / 10)
 
     def by_name(self) -> Counter[str]:
         """Return the number of incidents by the name of the problem."""
         return Counter(code for incident in self.incidents for _, code in [incident.key])
 
 
-def items_of(sent: Sent) -> Iterator[Item]:
+def near_end(begins: datetime, ends: datetime) -> tuple[datetime, datetime]:
+    """Return since when a certificate may, and must, be notified as near its end.
+
+    One of 46 days is due when between 15.3 and 12.3 of them are left: it is near its end in every healthy year, and
+    that is a fault when it has been due for two days. Of more than 60 days, it always is one.
+    """
+    overdue = (ends - begins) * LATEST_DUE - timedelta(days=2)
+    return ends - NEAR, ends - min(NEAR, overdue)
+
+
+def items_of(at: datetime, text: str) -> Iterator[Item]:
     """Read an alert: names stand alone in a line, and what they are about below."""
     name = ""
-    for line in sent.alert.text.splitlines():
+    for line in text.splitlines():
         if _NAME.fullmatch(line):
             name = line
         elif found := _ITEM.match(line):
-            yield Item(sent.at, (found[1], name), bool(found[2]))
+            yield Item(at, (found[1], name), bool(found[2]))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
-from campaign.alarms.evaluation import ALARM, Data, Transition
+from campaign.alarms.evaluation import ALARM, INSUFFICIENT_DATA, OK, Data, Transition
 from campaign.alarms.incidents import Watch, items_of
 from campaign.alarms.played_estate import BEGINS, TERMS, PlayedEstate, PlayedRun
 from campaign.alarms.shipped import shipped_alarms
@@ -54,7 +54,7 @@ def play(seed: int, delegations: int, days: int, *, healthy: bool = False) -> Fi
         incidents=len(watch.incidents),
         by_name=watch.by_name(),
         alerts=len(estate.sent),
-        items=sum(1 for sent in estate.sent for _ in items_of(sent)),
+        items=sum(1 for sent in estate.sent for _ in items_of(sent.at, sent.alert.text)),
         messages=tuple(messages),
         violations=(*watch.violations, *_of_alarms(watch, messages)),
     )
@@ -69,11 +69,15 @@ def _publish(run: PlayedRun, data: Data) -> None:
 
 
 def _of_alarms(watch: Watch, messages: list[Transition]) -> Iterator[str]:
-    """RunFailed goes off once a day while anything needs attention, and at once for what is new; no other does."""
+    """RunFailed goes off once a day while anything needs attention, and at once for what is new: that is all they send.
+
+    But for the first OK of each alarm, when it is made.
+    """
     raised = {message.at for message in messages if (message.alarm, message.state) == (RUN_FAILED, ALARM)}
     wanted = set(watch.reminded_at)
     for at in sorted(wanted ^ raised):
         yield f"alarm: RunFailed {'missing' if at in wanted else 'for nothing new'} on {at:%Y-%m-%d %H:%M}"
     for message in messages:
-        if message.alarm != RUN_FAILED and message.state == ALARM:
-            yield f"alarm: {message.alarm} on {message.at:%Y-%m-%d %H:%M}"
+        is_first = (message.before, message.state) == (INSUFFICIENT_DATA, OK)
+        if not is_first and (message.alarm, message.state) != (RUN_FAILED, ALARM):
+            yield f"alarm: {message.alarm} is {message.state} on {message.at:%Y-%m-%d %H:%M}"

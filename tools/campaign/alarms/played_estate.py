@@ -240,12 +240,12 @@ class PlayedEstate:
         """The records of delegations."""
         return Listing(self.records[name] for name in names)
 
-    def every_certificate(self) -> Iterator[CertificatePath]:
+    def applied(self, _until: datetime) -> Iterator[str]:
         """All of them."""
-        return map(CertificatePath.parse, self.kept)
+        return iter(self.records)
 
-    def retired_among(self, _delegations: Collection[str]) -> Collection[str]:
-        """None is retired."""
+    def removed_among(self, _delegations: Collection[str]) -> Collection[str]:
+        """None is removed."""
         return ()
 
     def certificates(self, delegation: str) -> Listing[ManagedCertificate]:

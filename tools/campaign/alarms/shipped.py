@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from local.cloudformation.template import load
 TEMPLATE = Path(__file__).parents[3] / "template.yaml"
 
 
+@functools.cache
 def shipped_alarms() -> tuple[Alarm, ...]:
     """Return every alarm of a stack with the parameters' defaults."""
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # SAM's transform needs a region

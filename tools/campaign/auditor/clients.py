@@ -1,6 +1,7 @@
 """What clients meet: the auditor connects by itself, and lets OpenSSL judge name, purpose and chain.
 
-It compares what it meets with the certificates in S3 and ACM; while one of them fails, they have two, and both count.
+It compares what it meets with the certificate that was announced last, as S3 or ACM has it. While one of them fails,
+it still has the one before, which does not count.
 It has dialogs of its own for STARTTLS, too.
 """
 
@@ -8,8 +9,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -41,10 +41,9 @@ class Claim:
 
 def disagreements(world: World, claims: Iterable[Claim], roots: str) -> Iterator[str]:
     """Yield each claim that differs from what a client meets; *roots*: PEM of what clients trust."""
-    stored = stored_keys(world)
+    keys = latest_keys(world)
     for claim in claims:
-        key = presented(claim, roots)
-        is_met = key in stored.get(claim.path, ())
+        is_met = presented(claim, roots) == keys.get(claim.path)
         if is_met is not (claim.state == "served"):
             what = "meets" if is_met else "does not meet"
             yield f"{claim.path} at {claim.host} {claim.address} is called {claim.state}, and a client {what} it there"
@@ -76,13 +75,11 @@ def _begin_tls(connection: socket.socket, protocol: str) -> None:
         raise ConnectionError
 
 
-def stored_keys(world: World) -> Mapping[str, Collection[bytes]]:
-    """Return the public keys of the certificates that the stores of each `delegation/certificate` hold."""
-    folders, imported, keys = dict(world.folders()), world.by_arn(), defaultdict[str, set[bytes]](set)
-    for event in world.events:
-        for arn in event["arns"].values():
-            keys[f"{event['delegation']}/{event['certificate']}"].add(public_key(imported[arn].certificate))
+def latest_keys(world: World) -> Mapping[str, bytes]:
+    """Return the public key of the certificate of each `delegation/certificate` that was announced last."""
+    folders = dict(world.folders())
+    leaves = [imported.certificate for imported in world.acm]
     for folder, pointer in world.pointers():
-        leaf = x509.load_pem_x509_certificate(folders[f"{folder}/{pointer['serial']}"]["cert.pem"])
-        keys[folder.removeprefix("certificates/")].add(public_key(leaf))
-    return keys
+        leaves.append(x509.load_pem_x509_certificate(folders[f"{folder}/{pointer['serial']}"]["cert.pem"]))
+    keys = {leaf.serial_number: public_key(leaf) for leaf in leaves}
+    return {path: keys[int(event["serial"], 16)] for path, event in world.announced().items()}

@@ -167,10 +167,14 @@ def _has_reason(run: EndedRun, report: PublishedReport) -> bool:
 
 
 def every_failure_is_notified(world: World) -> Iterator[str]:
-    """A run that ended with its report and metrics, or one before it, has sent an alert that names each failure."""
+    """A run that ended with its report and metrics, or one before it, has sent an alert that names each failure.
+
+    The refused account of a delegation is named once, whatever it stops.
+    """
     for run in world.runs:
         for where, error in run.report.failures() if run.report and run.is_complete else ():
-            if not any(f"\n- {where}: " in _section(alert, error) for alert in world.alerts):
+            named = {f"\n- {where}: ", f"\n- {where.partition('/')[0]}: "}
+            if not any(name in _section(alert, error) for alert in world.alerts for name in named):
                 yield f"{run.run_id} reports {error} of {where}, of which the operator was not notified"
 
 

@@ -16,6 +16,7 @@ from campaign.evidence import Evidence, gather
 from campaign.fault_injection import Mode, NthCallInjection
 from campaign.harness import DAY, Harness
 from campaign.histories import backup
+from campaign.histories.inbox import Inbox
 from campaign.histories.operator import Operator
 from campaign.histories.persistent_validation import PersistentValidation
 from campaign.histories.rao_steps import RaoSteps
@@ -76,6 +77,7 @@ class History(RaoSteps):
         """By how much the functions' clock was fast in the last step."""
         harness.begin(scm_of(self.tenants, **scm), [], {}, Dials(issuance_polls=0))
         self.operator = Operator(harness)
+        self.inbox = Inbox(harness, {login: each.name for each in self.tenants.values() for login in each.logins})
         self.persistent = PersistentValidation(harness, self.affected)
         for tenant in self.tenants.values():
             harness.apply(tenant.specification())
@@ -111,6 +113,7 @@ class History(RaoSteps):
     def _found(self, evidence: Evidence, before: Sequence[Order]) -> Iterator[str]:
         """What only this history can judge; *before*: the orders before its last step."""
         yield from neighbours_are_untouched(evidence, NEIGHBOUR, self.whole)
+        yield from self.inbox.faults(evidence)
         if self.steps[-1][0] in {"run", "finish"} and not self.is_rolled_back:
             yield from self.persistent.misjudged(evidence.runs[-1])
         for path, count in early_orders(evidence).items():
@@ -286,10 +289,10 @@ class History(RaoSteps):
             run = self.harness.daily_run()
             self.whole.add(run.run_id)
             if not violations(self._judged(before), AT_REST):
-                return
+                break
             if day > DAYS_UNTIL_OPERATOR_ACTS and run.status == "FAILED":
                 self.follow_runbook()
-        self.require(violations(self.evidence(), AT_REST))
+        self.require([*violations(self.evidence(), AT_REST), *self.inbox.alarms()])
 
     def remove_obstacles(self) -> None:
         """Let SCM issue, the account log in, DNS answer, the mandate hold, and this version read every item."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 
-from campaign.auditor.clients import Claim, disagreements, stored_keys
+from campaign.auditor.clients import Claim, disagreements, latest_keys
 from campaign.evidence import Evidence, gather
 from campaign.harness import DAY, Harness
 from campaign.scenarios import DELEGATION, DEPARTMENT, PARIS, PROFILE, credential, specification
@@ -78,20 +78,15 @@ def _begin(harness: Harness) -> None:
 
 
 def _change(harness: Harness, nodes: Iterable[Node], random: Random) -> None:
-    """Let time pass, certificates become due, the CA issue or not, ACM refuse, and servers be reloaded or break.
-
-    ACM does not refuse in two runs in a row: a certificate that is due by age ends its order without ACM, and what
-    ACM has is old then.
-    """
+    """Let time pass, certificates become due, the CA issue or not, ACM refuse, and servers be reloaded or break."""
     harness.time.pass_seconds(random.choice((0, 1, 40, 120)) * DAY)
     harness.played.simulator.dials.issuance_seconds = _NEVER if random.random() < 0.3 else 0.0
-    refuses = not harness.aws.acm.throttled_regions and random.random() < 0.5
-    harness.aws.acm.throttled_regions = (PARIS.removeprefix(ACM),) if refuses else ()
+    harness.aws.acm.throttled_regions = (PARIS.removeprefix(ACM),) if random.random() < 0.4 else ()
     for name in _HOSTS:
         if random.random() < 0.3:
             harness.editor.ask(DELEGATION, name, "history")
     for node in nodes:
-        node.condition = "reloaded" if random.random() < 0.5 else random.choice(CONDITIONS)
+        node.condition = random.choice(("reloaded", "reloaded", "not reloaded", random.choice(CONDITIONS)))
 
 
 def _run(harness: Harness, *, is_daily: bool) -> None:
@@ -117,7 +112,7 @@ def _claims(world: Evidence, nodes: Iterable[Node], began: datetime) -> Iterator
 
 def _left_out(world: Evidence, nodes: Iterable[Node], claims: Iterable[Claim]) -> Iterator[str]:
     """Yield the declared addresses of stored certificates about which a daily run has recorded nothing."""
-    claimed, stored = {claim.address for claim in claims}, stored_keys(world)
+    claimed, stored = {claim.address for claim in claims}, latest_keys(world)
     for node in nodes:
         if node.path in stored and node.address not in claimed:
             yield f"{node.path} was not verified at {node.endpoint} ({node.ip})"

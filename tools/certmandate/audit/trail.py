@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, Self
 
 from renewal import records
-from renewal.domain.audit.hash_chain import ChainHead, beginning, newest, number_of, plain_number, row_hash
+from renewal.domain.audit.hash_chain import ChainHead, beginning, newest, number_of, plain, row_hash
 from renewal.domain.audit.seal import Seal
 from renewal.mail.visible_text import visible
 
@@ -65,7 +65,7 @@ class AuditTrail:
             seals = tuple(SealedRows(records.read(Seal, seal)) for seal in stored["seals"])
             if stored["schema"] == _SCHEMA and all(map(_is_row, rows)):
                 return cls(str(stored["delegation"]), head or newest(rows), rows, seals, has_head=bool(head))
-        except (ValueError, TypeError, LookupError, AttributeError):
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
             pass
         msg = "it is not an audit trail of schema 1 in JSON"
         raise NotAnExport(msg)
@@ -82,7 +82,7 @@ class AuditTrail:
 
 
 def _line(document: Row) -> str:
-    return json.dumps(document, ensure_ascii=False, sort_keys=True, default=plain_number)
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, default=plain)
 
 
 def _is_row(row: Any) -> bool:

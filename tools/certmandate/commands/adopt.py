@@ -279,7 +279,7 @@ def _in_s3(deployment: Deployment, spec: CertificateSpec) -> tuple[Certificate, 
         return _leaf(s3.get_object(Bucket=bucket, Key=key)["Body"].read(MOST_BYTES), f"s3://{bucket}/{key}"), ""
     except s3.exceptions.NoSuchKey:
         return None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         msg = f"s3://{bucket}/{folder}/current.json is malformed; restore its previous version"
         raise Refused(msg) from None
 

@@ -137,7 +137,7 @@ def _from_stdin(members: tuple[str, ...]) -> dict[str, str]:
 def _from_json(text: str, members: tuple[str, ...]) -> dict[str, str]:
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or not all(isinstance(value, str) for value in document.values()):
         msg = f"standard input is not a JSON object of strings with {', '.join(members)}"

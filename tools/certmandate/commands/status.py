@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,8 @@ from certmandate.views.certificate import AuditRows
 from certmandate.views.exports.csv_table import csv_lines
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.judgement.certificate_state import CertificateState
+from renewal.domain.judgement.replacement_progress import ReplacementProgress, progress_of
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.inspection import DelegationRecord
 
 if TYPE_CHECKING:
@@ -136,11 +138,11 @@ def _known_states(names: Collection[str]) -> frozenset[str]:
     return frozenset(names)
 
 
-def _selected(deployment: Deployment, names: Collection[str]) -> Stored:
+def _selected(deployment: Deployment, names: Collection[str], now: datetime) -> Stored:
     """Read the delegations *names*, or all. Raises UnknownDelegation."""
     for name in names:
         deployment.book.delegation(name)
-    stored = with_lost(deployment, read_stored(deployment))
+    stored = with_lost(deployment, read_stored(deployment), now)
     return replace(
         stored,
         delegations={name: each for name, each in stored.delegations.items() if not names or name in names},
@@ -181,7 +183,7 @@ def read_estate(deployment: Deployment, now: datetime, names: Collection[str] = 
     from certmandate.views.status import EstateStatus
 
     book = deployment.book
-    stored, replacements, retired = _selected(deployment, names), book.replacements(), book.retired()
+    stored, replacements, retired = _selected(deployment, names, now), book.replacements(), book.retired()
     judged = judged_order_book(deployment, stored, replacements, now)
     runs = deployment.client("stepfunctions").list_executions(
         stateMachineArn=deployment.fact("StateMachineArn"), maxResults=_LAST_RUNS
@@ -195,4 +197,12 @@ def read_estate(deployment: Deployment, now: datetime, names: Collection[str] = 
         unfinished_apply=book.unfinished_apply(),
         runs=[run_document(run) for run in runs["executions"]],
         at=now,
+        progress={} if names else dict(_progress(deployment, stored, replacements, now)),
     )
+
+
+def _progress(
+    deployment: Deployment, stored: Stored, rules: Iterable[ReplacementRule], now: datetime
+) -> Iterator[tuple[ReplacementRule, ReplacementProgress]]:
+    for rule in rules:
+        yield rule, progress_of(rule, stored.certificates.values(), now, listed=deployment.book.listed(rule))

@@ -83,7 +83,7 @@ class SpecWriter:
         )
 
         def writes() -> list[Request]:
-            mark = [deleted(key, condition=_EXISTS)] if self._table.read([key]) else []
+            mark = [deleted(key, condition=_EXISTS), _applied(delegation, now)] if self._table.read([key]) else []
             if not mark and not self._is_reinstated(delegation):
                 msg = f"'{delegation}' is not retired"
                 raise UnknownDelegation(msg)
@@ -115,6 +115,8 @@ class SpecWriter:
         for retired in change.retired:
             values = {"map": records.to_item(retired, without=("delegation",))}
             yield (updated(schema.retired_key(retired.delegation), "SET #retired = :map", values),)
+        for name in change.removed_delegations:
+            yield (updated(schema.applied_key(name), "SET #removed_at = :now", {"now": timestamp(now)}),)
         yield from self._of_delegations(change, stored, now)
         for spec in written:
             yield (_spec_updated(spec, stored.get(spec.record_key), now, self._operator),)
@@ -153,11 +155,12 @@ class SpecWriter:
 
     def _of_delegations(
         self, change: EstateChange, stored: Mapping[CertificatePath, ManagedCertificate], now: datetime
-    ) -> Iterator[tuple[Request]]:
+    ) -> Iterator[tuple[Request, ...]]:
         """Before what they get from the certificates is removed."""
         kept = self._kept_revocations(change, stored)
         for delegation in change.delegations:
-            yield (_delegation_updated(delegation, now, kept.pop(delegation.name, None)),)
+            written = _delegation_updated(delegation, now, kept.pop(delegation.name, None))
+            yield written, _applied(delegation.name, now)
         for name, requests in kept.items():
             yield (updated(schema.delegation_key(name), "SET #revocations = :kept", {"kept": requests}),)
 
@@ -214,6 +217,12 @@ def _delegation_updated(delegation: Delegation, now: datetime, revocations: list
     if revocations:
         write, values = f"{write}, #revocations = :kept", values | {"kept": revocations}
     return updated(schema.delegation_key(delegation.name), write, values)
+
+
+def _applied(delegation: str, now: datetime) -> Request:
+    """Have runs report the delegation when the order book, or its index, has lost it."""
+    marks = {"applied_at": timestamp(now), "removed_at": None}
+    return assigned(schema.applied_key(delegation), marks, condition="", values={})
 
 
 def _spec_updated(spec: CertificateSpec, before: ManagedCertificate | None, now: datetime, operator: str) -> Request:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from renewal.domain.setup.scm_menu import screen_of
+from certmandate.views.language import language
+from renewal.domain.errors import Actor, error_named
 
 AGAIN = "the next run tries again automatically"
 APPLY = "apply the changed delegation file; the next run then continues"
-ASK = 'run `certmandate renew {certificates} --force --reason "…"`'
+ASK = "run `certmandate renew {certificates} --force --reason {code}`"
 """After these errors the daily run waits 1 to 8 days before it orders again, unless the operator requests a renewal."""
 
 
@@ -21,7 +22,7 @@ class Advice:
     elsewhere: str = ""
     """Where to act, if not in SCM."""
     then: str = AGAIN
-    """How renewal continues; `{certificates}` is replaced with their paths."""
+    """How renewal continues; `{certificates}` is replaced with their paths, and `{code}` with the error."""
 
 
 ADVICE = {
@@ -206,13 +207,12 @@ ADVICE = {
     ),
     "OrderUnconfirmed": Advice(
         "SCM has not confirmed an order: its answer was lost, and no search has found the order",
-        "Read the cause. In the quiet period there is nothing to do; otherwise search SCM for the order, then run "
-        "`certmandate renew … --order-again` or `certmandate close-order …`",
+        "In the quiet period there is nothing to do. Otherwise search SCM for the order's token, which `show` prints; "
+        "the error above has the command for what you find",
     ),
     "OrderNotRecorded": Advice(
         "SCM has an order for these names that the order book does not have, so nothing was ordered",
-        "Compare with SCM. Adopt its certificate, or have it declined or revoked, or run `certmandate renew … "
-        "--order-again`",
+        "Compare with SCM. Adopt its certificate, or have it declined or revoked; the error above has the commands",
     ),
     "OrderConflict": Advice(
         "Another run is working on this order",
@@ -220,8 +220,9 @@ ADVICE = {
         "AWS: Step Functions",
     ),
     "OrderPending": Advice(
-        "SCM has not issued the certificate yet",
-        "Nothing: the next run collects it and orders nothing",
+        "SCM has not issued the certificate",
+        "Find out what the order waits for. Where nothing is missing, ask Sectigo's support; do not order again",
+        then="the next run collects it and orders nothing",
     ),
     "InvalidRequest": Advice(
         "The input of the execution is invalid; nothing was changed",
@@ -237,7 +238,7 @@ ADVICE = {
     ),
     "TooManyDue": Advice(
         "So many certificates are due at once that a wrong clock or policy is likely; nothing was ordered",
-        "If all are really due, run `certmandate renew --all-due --all-due-is-right --reason …`",
+        "If all are really due, run `certmandate renew --all-due --all-due-is-right --reason TooManyDue`",
     ),
     "RunInProgress": Advice(
         "An older run was still in progress after this one had waited for ten hours; nothing was ordered",
@@ -271,12 +272,16 @@ UNFORESEEN = Advice(
 )
 
 
-def where(error: str) -> str:
-    """Return where to act on an error: the menu path in SCM, or elsewhere; empty: in the delegation file."""
-    screen = screen_of(error)
-    return f"SCM: {screen}" if screen else advice_for(error).elsewhere
+def advice_for(code: str, actor: Actor) -> Advice:
+    """Return the advice for an error or a finding by its code; an error of Lambda or Step Functions is unforeseen.
 
-
-def advice_for(error: str) -> Advice:
-    """Return the advice for an error by its name; an error of Lambda or Step Functions itself is unforeseen."""
-    return ADVICE.get(error, UNFORESEEN)
+    What an actor does who is not the one of the error, and what a RAO does about a finding, is as in the RAO's mail.
+    """
+    english = language("en")
+    finding, problems = english.at("findings").get(code), english.at("status.problems")
+    if code in ADVICE and (actor == error_named(code).actor or finding is None):
+        return ADVICE[code]
+    if finding is None and code not in problems:
+        return UNFORESEEN
+    what = ADVICE[code].what if code in ADVICE else problems[code] if finding is None else finding["what"]
+    return Advice(what, finding["do"].rstrip(".") if finding and actor == "rao" else "", then="")

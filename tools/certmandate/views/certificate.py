@@ -107,7 +107,12 @@ def _endpoints_part(state: Judgement) -> list[RenderableType]:
         endpoints = ", ".join(map(str, certificate.spec.served_at))
         return [heading, Text(f"  {endpoints}: not verified since this certificate was stored")]
     hours = "" if record.hours is None else f"{record.hours:.1f} hours after it was issued"
-    pairs = [("verified", printing.minute(record.observed_at)), ("first served", hours)]
+    is_stored = certificate.served and certificate.served.serial == record.serial
+    pairs = [
+        ("expected", "" if is_stored else f"serial {printed_serial(record.serial)}, of the open order"),
+        ("verified", printing.minute(record.observed_at)),
+        ("first served", hours),
+    ]
     return [heading, printing.facts(pairs), *printing.bullets("Addresses", map(_observation_line, record.observations))]
 
 

@@ -128,7 +128,7 @@ def page(checked: Checked) -> list[RenderableType]:
         parts += [printing.heading("Names"), printing.table(_NAME_COLUMNS, (name.row() for name in covered))]
         until = inspection.organisation_validated_until
         known = f"valid until {until}" if until else "SCM shows no end date"
-        parts.append(Text(f"  organisation validation (OV): {known}"))
+        parts += printing.bullets("Organisation validation (OV)", [known])
     read = printing.inspected(inspection.at, inspection.full_at, inspection.at)
     parts += printing.bullets("Read from SCM", [read])
     parts += printing.bullets("Certificate profiles of the department", _profiles(inspection))

@@ -6,14 +6,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from certmandate.views.advice import EVERY_ACCOUNT, Advice, advice_for, where
-from renewal.domain.errors import CREDENTIAL_ERRORS, CredentialRefused
+from certmandate.views.advice import EVERY_ACCOUNT, Advice, advice_for
+from certmandate.views.problems import typed
+from renewal.domain.errors import CREDENTIAL_ERRORS, Actor, CredentialRefused
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.run.report import CertificateRow, DelegationRow, RunReport
 
 EVERY_DELEGATION = "every delegation"
 RULE = "a replacement rule"
 LOGIN_REFUSED = "LoginRefused"  # the RAO's part of a refused login
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What one actor does about an incident."""
+
+    actor: Actor
+    code: str
+    """The actor's part of the cause; empty for a common cause."""
+    advice: Advice
+    remedy: str
+    """The command, the page of SCM, or why there is neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +56,9 @@ class Incident:
 
     @property
     def text(self) -> str:
-        """The common cause, or the texts of the problems, each once."""
-        return self.common_cause or "; ".join(dict.fromkeys(problem.text for problem in self.problems if problem.text))
+        """The common cause, or the texts of the problems, each once; not those of the RAO's part of a refused login."""
+        texts = (problem.text for problem in self.problems if problem.text and problem.code == self.code)
+        return self.common_cause or "; ".join(dict.fromkeys(texts))
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -57,28 +71,26 @@ class Incident:
         return min((row.not_after for row in self.rows if row.not_after), default=None)
 
     @property
-    def advice(self) -> Advice:
-        """What to do about it."""
-        return EVERY_ACCOUNT if self.common_cause else advice_for(self.code)
+    def what(self) -> str:
+        """What has happened, in one sentence without its full stop."""
+        lead = self.problems[0]
+        return EVERY_ACCOUNT.what if self.common_cause else advice_for(lead.code, lead.actor).what
 
     @property
-    def remedy(self) -> str:
-        """The command, or where to act."""
+    def tasks(self) -> tuple[Task, ...]:
+        """What each actor does first, the operator before the RAO; at least one."""
         if self.common_cause:
-            return self.advice.elsewhere
-        lead = self.problems[0]
-        return where(self.code) if lead.actor == "rao" or not lead.command else lead.command
+            return (Task("operator", "", EVERY_ACCOUNT, EVERY_ACCOUNT.elsewhere),)
+        leads = {problem.actor: problem for problem in reversed(self.problems)}
+        return tuple(
+            Task(actor, lead.code, advice_for(lead.code, actor), typed(lead)) for actor, lead in sorted(leads.items())
+        )
 
     @property
     def nearest(self) -> Problem:
         """The problem of the certificate that expires first, else the first one."""
         paths = self.paths[:1]
         return next((problem for problem in self.problems if problem.path in paths), self.problems[0])
-
-    @property
-    def is_for_rao(self) -> bool:
-        """Whether the RAO must act, not the operator."""
-        return not self.common_cause and self.problems[0].actor == "rao"
 
     def known(self, today: date) -> str:
         """Return what is known of the password: SCM's answer is the same for every refused login. Empty: nothing."""

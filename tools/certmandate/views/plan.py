@@ -62,8 +62,8 @@ def page(plan: Plan, *, prune: bool) -> list[RenderableType]:
         (state.path, printing.state_text(state.state.label, state.severity), state.next_step(), _expiry(state))
         for state in plan.after
     ]
-    columns = ["certificate", "state", "next run", "expires"]
-    return [*parts, printing.heading("What the next run then does"), printing.table(columns, rows)]
+    columns = ["certificate", "state", "what happens next", "expires"]
+    return [*parts, printing.heading("The certificates then"), printing.table(columns, rows)]
 
 
 def _lines(changes: list[Change]) -> Iterator[Text]:

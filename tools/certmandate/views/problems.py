@@ -5,21 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
-from renewal.domain.judgement.problem import Consequence, Problem
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.setup.domain_checks import some
-
-_CONSEQUENCES = {
-    Consequence.NO_CERTIFICATE: "there is no certificate",
-    Consequence.REVOKED: "clients may refuse the certificate",
-    Consequence.ORDERS_STOP: "no more certificates are ordered",
-    Consequence.MISUSE: "more can be ordered than was agreed",
-    Consequence.OTHER_SERVED: "clients meet another certificate",
-    Consequence.USAGE_ENDS: "renewed certificates lack the usage",
-    Consequence.UNNOTICED: "other faults are not found",
-    Consequence.NONE: "",
-}
-_LASTING = frozenset((Consequence.ORDERS_STOP, Consequence.USAGE_ENDS))
-"""They begin on a day and go on."""
 
 
 def problem_lines(problems: Iterable[Problem], today: date) -> Iterator[str]:
@@ -40,6 +27,11 @@ def by_cause(problems: Iterable[Problem]) -> list[list[Problem]]:
     return list(groups.values())
 
 
+def typed(problem: Problem) -> str:
+    """Return the remedy, a command in backticks, so that it is not wrapped."""
+    return f"`{problem.command}`" if problem.command else problem.remedy
+
+
 def _line(group: Sequence[Problem], today: date) -> str:
     of_certificates = [problem for problem in group if problem.certificate]
     first = min(of_certificates or group, key=lambda problem: problem.consequence_on or date.min)
@@ -47,8 +39,7 @@ def _line(group: Sequence[Problem], today: date) -> str:
     due = min(problem.due or today for problem in group)
     until = f" by {due}" if due > today else ""
     kind = f"security, {first.code}" if first.security else first.code
-    remedy = f"SCM: {first.screen}" if first.actor == "rao" and first.screen else first.command
-    parts = [kind, f"for {who}{until}", remedy, otherwise(first, today, len(_certificates(group)))]
+    parts = [kind, f"for {who}{until}", typed(first), first.otherwise(today, len(_certificates(group)))]
     return f"{first.severity}: {_subject(group)}{first.text} ({'; '.join(part for part in parts if part)})"
 
 
@@ -61,21 +52,3 @@ def _subject(group: Sequence[Problem]) -> str:
 
 def _certificates(group: Iterable[Problem]) -> list[str]:
     return [problem.certificate for problem in group if problem.certificate]
-
-
-def otherwise(problem: Problem, today: date, count: int = 1) -> str:
-    """Return what happens unless the actor acts, or has happened; empty when nothing does.
-
-    *count*: how many certificates it concerns.
-    """
-    which = "the first certificate" if count > 1 else "the certificate"
-    is_expiry = problem.consequence is Consequence.EXPIRES
-    if is_expiry and problem.consequence_on and problem.consequence_on <= today:
-        return f"{which} expired on {problem.consequence_on}"
-    text = f"{which} expires" if is_expiry else _CONSEQUENCES[problem.consequence]
-    return f"otherwise {text}{_when(problem)}" if text else ""
-
-
-def _when(problem: Problem) -> str:
-    preposition = "from" if problem.consequence in _LASTING else "on"
-    return f" {preposition} {problem.consequence_on}" if problem.consequence_on else ""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from certmandate.views import printing
 from certmandate.views.advice import APPLY
-from certmandate.views.incident import Incident, incidents_of
-from certmandate.views.problems import otherwise, problem_lines
+from certmandate.views.incident import Incident, Task, incidents_of
+from certmandate.views.problems import problem_lines
 from certmandate.views.replacement.progress import lines as replacement_lines
 from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.judgement.certificate import whole_days
 from renewal.domain.run.report import CertificateRow, DelegationOutcome, Outcome, RunReport
+from renewal.mail.language import plain
 
 _ORDER = (
     Outcome.FAILED,
@@ -36,13 +37,14 @@ _COLOURS = {
 
 
 def page(report: RunReport) -> RenderableType:
-    """Return the page: certificates, incidents, notes, warnings, and a sentence about the run."""
+    """Return the page: what each actor does first, the details, certificates, notes, warnings, and one sentence."""
     incidents = incidents_of(report)
-    parts: list[RenderableType] = [_certificates(report)]
+    parts: list[RenderableType] = [*_to_do(incidents)]
     if incidents:
-        parts += printing.numbered("To do, by actor, with the numbers of the details below", _to_do(incidents))
-        parts += [printing.heading("Who must do what, most urgent first")]
+        parts += [printing.heading("Details, by the numbers above, most urgent first")]
         parts += [_incident(number, incident, report) for number, incident in enumerate(incidents, 1)]
+        parts += [printing.heading("Certificates")]
+    parts += [_certificates(report)]
     parts += printing.bullets("Replacements, when the run began", replacement_lines(report.replacements))
     parts += printing.bullets("At the declared endpoints", _services(report))
     parts += printing.bullets("Notes", _notes(report))
@@ -92,13 +94,16 @@ def _certificates(report: RunReport) -> RenderableType:
     )
 
 
-def _to_do(incidents: list[Incident]) -> Iterator[tuple[int, str]]:
-    """By actor and cause: the number of the details, and one line with one command or menu path."""
-    for number, incident in sorted(
-        enumerate(incidents, 1), key=lambda each: (each[1].is_for_rao, _who(each[1]), each[0])
-    ):
-        remedy = f": {incident.remedy}" if incident.remedy else ""
-        yield number, f"{_who(incident)}: {incident.code} of {incident.title}{remedy}"
+def _to_do(incidents: Iterable[Incident]) -> Iterator[RenderableType]:
+    """By actor, the operator first: each cause with the number of its details, and one command or page of SCM."""
+    by_actor: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for number, incident in enumerate(incidents, 1):
+        for task in incident.tasks:
+            code = f" ({task.code})" if task.code else ""
+            text = f"{incident.title}: {incident.what}{code}\n{task.remedy}"
+            by_actor.setdefault((task.actor, _who(task, incident)), []).append((number, text))
+    for (_, who), lines in sorted(by_actor.items()):
+        yield from printing.numbered(f"To do: {who}", lines)
 
 
 def _row(row: CertificateRow, report: RunReport) -> tuple[str | Text, ...]:
@@ -126,40 +131,47 @@ def _days_left(row: CertificateRow, report: RunReport) -> int | None:
 def _incident(number: int, incident: Incident, report: RunReport) -> RenderableType:
     title = Text(f"\n{number}. {incident.title}", style="bold")
     title.append(f"  {_deadline(incident, report)}", style="red")
-    return Group(title, printing.facts(_facts(incident, report.finished_at.date()), indent=3))
+    return Group(title, printing.facts(_facts(incident, report), indent=3))
 
 
-def _facts(incident: Incident, today: date) -> Iterator[tuple[str, str]]:
-    advice = incident.advice
-    yield "What", f"{advice.what}."
+def _facts(incident: Incident, report: RunReport) -> Iterator[tuple[str, str]]:
+    today = report.finished_at.date()
+    yield "What", f"{incident.what}."
     yield "Error", incident.text or "no text"
     yield "Known", incident.known(today)
-    yield "Who", _who(incident)
-    yield "Do", f"{advice.do}."
-    order = f", SSL ID {incident.rows[0].ssl_id}" if len(incident.rows) == 1 and incident.rows[0].ssl_id else ""
-    yield (
-        ("Where" if ": " in incident.remedy else "Run"),
-        incident.remedy + (order if "SSL Certificates" in incident.remedy else ""),
-    )
-    if then := _then(incident):
-        yield "Then", f"{then}."
+    for task in incident.tasks:
+        yield from _of_task(task, incident)
     if not (incident.nearest.consequence_on and incident.nearest.consequence_on <= today):  # the title has the past
-        yield "Else", otherwise(incident.nearest, today).removeprefix("otherwise ")
+        yield "Else", incident.nearest.otherwise(today).removeprefix("otherwise ")
     if incident.title not in incident.paths:
         yield "Stops", ", ".join(incident.paths) or "no certificate of this run"
     yield "Read", f"docs/runbook.md, {incident.code}"
 
 
-def _then(incident: Incident) -> str:
+def _of_task(task: Task, incident: Incident) -> Iterator[tuple[str, str]]:
+    yield "Who", _who(task, incident)
+    about = incident.delegation
+    address = (about.address or about.seen_address if about else "") or "(RegisteredAddress of the network stack)"
+    yield "Do", task.advice.do and f"{plain(task.advice.do, {'address': address})}."
+    is_command = task.remedy.startswith("`")
+    if is_command:
+        yield "Where", task.advice.elsewhere
+    order = f", SSL ID {incident.rows[0].ssl_id}" if len(incident.rows) == 1 and incident.rows[0].ssl_id else ""
+    yield ("Run" if is_command else "Where"), task.remedy + (order if "SSL Certificates" in task.remedy else "")
+    if then := _then(task, incident):
+        yield "Then", f"{then}."
+
+
+def _then(task: Task, incident: Incident) -> str:
     """How renewal continues; empty when the remedy is all of it."""
-    then = incident.advice.then.format(certificates=" ".join(incident.paths))
-    if then == APPLY and not incident.is_for_rao:
+    then = task.advice.then.format(certificates=" ".join(incident.paths), code=task.code)
+    if then == APPLY and task.actor == "operator":
         return "the next run continues"
-    return "" if incident.remedy and incident.remedy in then else then
+    return "" if task.remedy and task.remedy in then else then
 
 
-def _who(incident: Incident) -> str:
-    if not incident.is_for_rao or incident.delegation is None:
+def _who(task: Task, incident: Incident) -> str:
+    if task.actor == "operator" or incident.delegation is None:
         return "you, the operator"
     address = f", {incident.delegation.rao_email}" if incident.delegation.rao_email else ""
     return f"the RAO of {incident.delegation.organisation}{address}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,12 @@ from certmandate.views import printing
 from certmandate.views.json_records import certificate_document, problem_document
 from certmandate.views.problems import problem_lines
 from certmandate.views.replacement.plan import rule_document
+from certmandate.views.replacement.progress import lines as replacement_lines
 from renewal.domain.certificate.serial import printed_serial
-from renewal.domain.errors import RecordUnreadable
+from renewal.domain.errors import SHOWN_BY_A_LOGIN, RecordUnreadable
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.judgement.problem import Problem
+from renewal.domain.judgement.replacement_progress import ReplacementProgress
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.inspection import DelegationRecord
 
@@ -43,6 +45,8 @@ class EstateStatus:
     runs: list[dict[str, Any]]
     """The last executions, newest first."""
     at: datetime
+    progress: Mapping[ReplacementRule, ReplacementProgress] = field(default_factory=dict)
+    """Of each rule; empty when a part of the estate was read."""
 
     def only(self, states: Collection[str], expires_before: datetime | None = None) -> EstateStatus:
         """Return the estate with the certificates in *states*, any when empty, that expire before a day in UTC."""
@@ -89,16 +93,27 @@ def _notes(estate: EstateStatus) -> Iterator[str]:
         last = record.inspection
         again = f"; `certmandate check {name}` shows whether its findings last" if last.findings else ""
         yield f"{name} was last inspected {printing.inspected(last.at, last.full_at, estate.at)}{again}"
-        if last.password_expires and not _is_untried(estate, name):
-            yield from _password_note(name, last.password_expires, estate.at.date())
+        if end := password_end(estate, name):
+            yield from _password_note(name, end, estate.at.date())
     yield from map(_rule_line, estate.replacements)
+    yield from replacement_lines(estate.progress.values())
     for retired in estate.retired:
         yield f"{retired.delegation} is retired; its last certificate expires on {printing.day(retired.valid_until)}"
 
 
-def _is_untried(estate: EstateStatus, delegation: str) -> bool:
-    """Whether a credential was stored since the inspection, which knows the earlier password only."""
-    return any(problem.code == "CredentialUntried" for problem in estate.judged.problems_of(delegation))
+def password_end(estate: EstateStatus, delegation: str) -> date | None:
+    """Return the last day of the password as far as it is known.
+
+    The inspection knows the earlier password only when a credential was stored since. Of one that SCM refuses, only an
+    end that is over is known.
+    """
+    record = estate.delegations.get(delegation)
+    end = record.inspection.password_expires if record and record.inspection else None
+    codes = {problem.code for problem in estate.judged.problems_of(delegation)}
+    is_unknown = "CredentialUntried" in codes or (
+        end is not None and end > estate.at.date() and bool(codes & SHOWN_BY_A_LOGIN)
+    )
+    return None if is_unknown else end
 
 
 def _password_note(name: str, expires: date, today: date) -> Iterator[str]:

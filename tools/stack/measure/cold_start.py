@@ -1,6 +1,8 @@
 """What a cold start takes: `python -m stack.measure.cold_start --python PYTHON3.13`.
 
-A new process imports a handler as it is built and makes its step with its clients of AWS, on the layer's import path.
+A new process imports a handler as it is built, and makes its step and the clients of AWS that every invocation uses
+(`CALLED`), on the layer's import path. What only some invocations use (the clients of ACM and SNS, and in an inspection
+what parses certificates) comes on top.
 In turn with it runs what is typical of such functions: boto3 as it is installed with clients of S3 and Secrets Manager,
 httpx, cryptography, Powertools. Processor time is compared pair by pair; what is printed is the median of the ratios.
 Lambda adds the runtime and the download of the code to both.
@@ -28,6 +30,19 @@ PAIRS = 15
 LIMITS = {"check_expiry": 0.7, "report": 0.7}
 OTHERS = 0.95
 """Largest ratio of the other functions."""
+CALLED = {
+    "check_expiry": ("dynamodb", "s3", "stepfunctions"),
+    "inspect_delegation": ("dynamodb", "secretsmanager"),
+    "enroll": ("dynamodb", "secretsmanager", "kms"),
+    "plan_collection": ("s3",),
+    "collect": ("dynamodb", "secretsmanager"),
+    "verify_served": ("dynamodb",),
+    "report": ("dynamodb", "s3"),
+    "notify": ("dynamodb", "s3"),
+    "seal_audit": ("dynamodb", "s3"),
+    "rotate_password": ("secretsmanager",),
+}
+"""The services that every invocation calls. `collect` finds its order pending: it polls more often than it stores."""
 
 _WORK = ROOT / "build" / "cold-start"
 BUILT = """
@@ -38,8 +53,9 @@ class LambdaContext:
 module = __import__(sys.argv[3])
 build = getattr(module.wiring, sys.argv[3])
 build(*[LambdaContext()][:getattr(build, "__wrapped__", build).__code__.co_argcount])
+for service in sys.argv[4:]: module.wiring.aws.client(service).meta
 """
-"""Imports a handler and makes its step; arguments: its bundle, the layer, its name."""
+"""Imports a handler, makes its step, and clients; arguments: its bundle, the layer, its name, the services."""
 _TYPICAL = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -75,7 +91,7 @@ def measured(python: str, pairs: int) -> Iterator[ColdStart]:
     typical = [python, "-I", "-S", "-B", "-c", _TYPICAL, str(_typical_packages(python))]
     built = [python, "-I", "-S", "-B", "-c", BUILT, str(_bundle(python)), str(layer(python))]
     for name in functions():
-        found = [(_cost([*built, name], variables), _cost(typical, variables)) for _ in range(pairs)]
+        found = [(_cost([*built, name, *CALLED[name]], variables), _cost(typical, variables)) for _ in range(pairs)]
         yield ColdStart(name, median(ours / theirs for ours, theirs in found))
 
 

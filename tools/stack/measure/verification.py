@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import resource
 import ssl
 import subprocess
 import sys
@@ -19,13 +17,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from local.functions.fork_server import LOCAL_HOSTS, resolve_locally
+from local.functions.fork_server import resolve_locally
 from local.run import fingerprints
 from local.tls_server import TlsServer
 from renewal.adapters.order_book import schema
@@ -103,10 +102,10 @@ def measure(endpoints: int) -> Verification:
         given = environment(service.url) | {
             "PRIVATE_ENDPOINTS": ON,
             "PRIVATE_ROOTS": ",".join(fingerprints(authority.root_pem)),
-            LOCAL_HOSTS: json.dumps({f"{host}:443": [server.address] for host in contexts}),
         }
+        addresses = json.dumps({f"{host}:443": [server.address] for host in contexts})
         command = [sys.executable, "-m", "stack.measure.verification", "--invoke"]
-        done = subprocess.run(command, env=given, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=given, input=addresses, capture_output=True, text=True, check=False)
         service.shutdown()
         if done.returncode:
             msg = f"verify_served failed:\n{done.stdout}\n{done.stderr}"
@@ -131,8 +130,8 @@ def _issued(path: CertificatePath, estate: ServedEstate, authority: CertificateA
 
 
 def invoke() -> dict[str, float]:
-    """Invoke the handler once; return what it took."""
-    resolve_locally(json.loads(os.environ[LOCAL_HOSTS]))
+    """Invoke the handler once, with the addresses of hosts from standard input; return what it took."""
+    resolve_locally(json.load(sys.stdin))
     import verify_served  # noqa: PLC0415 - in the environment of the function only
 
     context = SimpleNamespace(
@@ -141,8 +140,13 @@ def invoke() -> dict[str, float]:
     )  # fmt: skip
     before = time.monotonic()
     verify_served.handler({"run_id": RUN, "request": {}}, context)
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": time.monotonic() - before, "megabytes": kilobytes / 1024}
+    return {"seconds": time.monotonic() - before, "megabytes": _highest_memory()}
+
+
+def _highest_memory() -> float:
+    """MiB; the `ru_maxrss` of a process is at least what its parent had when it was started (getrusage(2))."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

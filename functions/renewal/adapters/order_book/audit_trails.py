@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from itertools import chain
 from typing import Any
 
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.table import Item, Request, Table, put
-from renewal.domain.audit.hash_chain import ChainHead, newest, number_of
+from renewal.domain.audit.hash_chain import MOST_ROWS, ChainHead, newest, number_of
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import FinishedOrder
 
@@ -57,15 +58,16 @@ class DynamoDbAuditTrails:
 
 def _head_in(item: Item | None) -> ChainHead | None:
     try:
-        return schema.read(ChainHead, item, item) if item else None
+        head = schema.read(ChainHead, item, item) if item else None
     except RecordUnreadable:
         return None
+    return head if head and 0 <= head.sequence <= MOST_ROWS else None
 
 
 def _unchanged(stored: Item | None) -> Mapping[str, Any]:
     """The condition that the head is as it was read: its number grows with every row."""
     if stored is None:
         return {}
-    if "sequence" not in stored:
-        return {"condition": "attribute_not_exists(#sequence)"}
+    if not isinstance(stored.get("sequence"), Decimal):
+        return {"condition": "NOT attribute_type(#sequence, :number)", "values": {"number": "N"}}
     return {"condition": "#sequence = :read", "values": {"read": stored["sequence"]}}

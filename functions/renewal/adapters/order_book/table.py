@@ -92,19 +92,16 @@ class Table:
         *attributes*: those that are read besides the key; empty = all.
         """
         condition = "#delegation = :partition AND begins_with(#item, :prefix)"
-        read = ", ".join(f"#{name}" for name in (*_KEY, *attributes)) if attributes else ""
         request: Request = {
-            "KeyConditionExpression": condition,
-            "ExpressionAttributeNames": _names(f"{condition} {read}"),
+            **_conditioned(condition, (*_KEY, *attributes) if attributes else ()),
             "ExpressionAttributeValues": _wire({":partition": partition, ":prefix": prefix}),
             "ConsistentRead": True,
-            **({"ProjectionExpression": read} if read else {}),
         }
         return _of_pages(partial(self._queried, request))
 
     def index(self, action: str, until: datetime | None = None) -> Iterator[Key]:
         """Yield the keys that the index has under *action*, by time of next action, up to *until*."""
-        request = _of_index(action, until)
+        request = _of_index(action, until, attributes=_KEY)
         return ((item["delegation"], item["item"]) for item in _of_pages(partial(self._queried, request)))
 
     def count(self, action: str, most: int) -> int:
@@ -217,14 +214,20 @@ def _of_pages(page: Callable[[Request], tuple[list[T], Request | None]]) -> Iter
         start = {"ExclusiveStartKey": last}
 
 
-def _of_index(action: str, until: datetime | None = None) -> Request:
+def _conditioned(condition: str, attributes: Collection[str]) -> Request:
+    """Query by *condition*; *attributes*: those that are read; empty = all."""
+    read = ", ".join(f"#{name}" for name in attributes)
+    request = {"KeyConditionExpression": condition, "ExpressionAttributeNames": _names(f"{condition} {read}")}
+    return request | ({"ProjectionExpression": read} if read else {})
+
+
+def _of_index(action: str, until: datetime | None = None, attributes: Collection[str] = ()) -> Request:
     """Query the index."""
     values = {":action": action} | ({":until": timestamp(until)} if until else {})
     condition = "#action = :action" + (" AND #next_action_at <= :until" if until else "")
     return {
+        **_conditioned(condition, attributes),
         "IndexName": INDEX,
-        "KeyConditionExpression": condition,
-        "ExpressionAttributeNames": _names(condition),
         "ExpressionAttributeValues": _wire(values),
     }
 

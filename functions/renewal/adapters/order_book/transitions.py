@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
@@ -29,7 +29,6 @@ from renewal.adapters.order_book.schema import (
     status_attributes,
 )
 from renewal.adapters.order_book.table import ConditionFailed, Item, OrderTables, Request, assigned, updated
-from renewal.domain.certificate.chain import Chain
 from renewal.domain.due import EVERY_RUN, next_action, stored
 from renewal.domain.errors import OrderConflict, StoreUnavailable, shortened
 from renewal.domain.order import (
@@ -42,6 +41,9 @@ from renewal.domain.order import (
     StoredCertificate,
 )
 from renewal.records import timestamp
+
+if TYPE_CHECKING:
+    from renewal.domain.certificate.chain import Chain
 
 _TRIES = 5  # to end an order while an operator applies a new spec
 _ISSUED = {"issued": OrderStatus.ISSUED.value}

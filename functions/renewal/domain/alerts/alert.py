@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
 from renewal.domain.errors import shortened
-from renewal.domain.judgement.problem import Consequence, Problem
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.run.report import RunReport
 
 LONGEST_SUBJECT = 99
@@ -16,18 +16,6 @@ LONGEST_SUBJECT = 99
 MOST_LISTED = 100
 """Problems in one alert: with all of their texts, in letters of four bytes, they have less than SNS's 256 KB."""
 _ACTORS = {"operator": "the operator", "rao": "the RAO"}
-_OTHERWISE: Mapping[Consequence, str] = {
-    Consequence.EXPIRES: "the stored certificate expires",
-    Consequence.NO_CERTIFICATE: "the service has no certificate",
-    Consequence.REVOKED: "clients refuse the stored certificate",
-    Consequence.ORDERS_STOP: "no more certificates are ordered",
-    Consequence.MISUSE: "the account can be misused",
-    Consequence.OTHER_SERVED: "clients get another certificate",
-    Consequence.USAGE_ENDS: "renewed certificates lack a usage",
-    Consequence.UNNOTICED: "other faults are not found",
-}
-_LASTING = frozenset((Consequence.ORDERS_STOP, Consequence.USAGE_ENDS))
-"""They begin on a day and go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +63,14 @@ def _listed(problems: Iterable[Problem], today: date) -> Iterator[str]:
     """Yield the lines of each problem; of several with one cause, text and remedy once, with the first."""
     listed: set[tuple[str, ...]] = set()
     for problem in problems:
-        cause = problem.delegation, problem.text, problem.screen, problem.command
+        cause = problem.delegation, problem.text, problem.remedy
         who = f"{_ACTORS[problem.actor]} must act {_when(problem, today)}"
         yield shortened(f"- {problem.path or 'all delegations'}: {who}")
         if cause in listed:
-            yield from _indented(("The same cause.", _consequence(problem)))
+            yield from _indented(("The same cause.", _otherwise(problem, today)))
             continue
         listed.add(cause)
-        yield from _indented((problem.text, _consequence(problem), problem.screen and f"In SCM: {problem.screen}"))
-        yield from _indented((problem.command and f"Do: {problem.command}",))
+        yield from _indented((problem.text, _otherwise(problem, today), f"Do: {problem.remedy}"))
 
 
 def _when(problem: Problem, today: date) -> str:
@@ -92,11 +79,9 @@ def _when(problem: Problem, today: date) -> str:
     return f"now, on {problem.act_by} at the latest" if problem.act_by and problem.act_by > today else "now"
 
 
-def _consequence(problem: Problem) -> str:
-    otherwise = _OTHERWISE.get(problem.consequence, "")
-    preposition = "from" if problem.consequence in _LASTING else "on"
-    on = f" {preposition} {problem.consequence_on}" if problem.consequence_on else ""
-    return f"Otherwise {otherwise}{on}." if otherwise else ""
+def _otherwise(problem: Problem, today: date) -> str:
+    text = problem.otherwise(today)
+    return text and f"{text[0].upper()}{text[1:]}."
 
 
 def _indented(texts: Iterable[str]) -> Iterator[str]:

@@ -15,16 +15,24 @@ from typing import Any, Self, TypeVar
 from renewal.domain.audit.chained_row import ChainedRow
 
 Row = TypeVar("Row", bound=ChainedRow)
+MOST_ROWS = 10**12 - 1
+"""Of a trail. DynamoDB cannot count on from a number of more than 38 digits, which a damaged head may have."""
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:
     """Return *document* as JSON in the one form that is hashed and signed: sorted keys, no blanks, ASCII."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), default=plain_number).encode("ascii")
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), default=plain).encode("ascii")
 
 
-def plain_number(value: Any) -> int | str:
-    """DynamoDB's numbers are Decimal; those of audit rows are whole."""
-    return int(value) if value == int(value) else str(value)
+def plain(value: Any) -> Any:
+    """Return a value that JSON does not have, as it is hashed and exported.
+
+    DynamoDB's numbers are Decimal; those of audit rows are whole. No row of ours has bytes or a set: one that has was
+    written by someone else, and must not keep the others from being judged.
+    """
+    if isinstance(value, Decimal):
+        return int(value) if value == int(value) else str(value)
+    return {type(value).__name__: sorted(map(repr, value)) if isinstance(value, set) else repr(value)}
 
 
 def row_hash(item: Mapping[str, Any]) -> str:
@@ -36,7 +44,7 @@ def number_of(item: Mapping[str, Any]) -> int:
     """Return the number of a stored row; 0 = it has none, as rows of earlier versions, or none that can be read."""
     number = item.get("sequence", 0)
     is_number = isinstance(number, int | Decimal) and not isinstance(number, bool)
-    return int(number) if is_number and number == int(number) and number > 0 else 0
+    return int(number) if is_number and number == int(number) and 0 < number <= MOST_ROWS else 0
 
 
 def beginning(unnumbered: Iterable[Mapping[str, Any]]) -> str:

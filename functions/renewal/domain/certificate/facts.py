@@ -12,8 +12,9 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from renewal.domain.certificate.key_usages import KEY_USAGES
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.errors import CertificateBeginsLater, CertificateUnusable, RenewalError, shortened
 from renewal.domain.key_type import KeyType
@@ -29,18 +30,6 @@ LIBRARY_ERRORS = (
     x509.UnsupportedGeneralNameType,
 )
 """What cryptography raises for a certificate that it cannot read, most of it only when a part is used."""
-
-_KEY_USAGE_BITS = {
-    "digital_signature": "DIGITAL_SIGNATURE",
-    "content_commitment": "NON_REPUDIATION",
-    "key_encipherment": "KEY_ENCIPHERMENT",
-    "data_encipherment": "DATA_ENCIPHERMENT",
-    "key_agreement": "KEY_AGREEMENT",
-    "key_cert_sign": "CERTIFICATE_SIGNING",
-    "crl_sign": "CRL_SIGNING",
-}
-KEY_USAGES = frozenset(_KEY_USAGE_BITS.values())
-"""ACM's names of the bits of the keyUsage extension."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +80,11 @@ class Certificate:
         return tuple(name.lower() for name in names.get_values_for_type(x509.DNSName)) if names else ()
 
     @property
+    def common_names(self) -> tuple[str, ...]:
+        """Common names of the subject, lower case."""
+        return tuple(str(name.value).lower() for name in self.x509.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
+
+    @property
     def extended_key_usages(self) -> frozenset[str]:
         """Dotted object identifiers; empty when the extension is absent."""
         return frozenset(usage.dotted_string for usage in self._extension(x509.ExtendedKeyUsage) or ())
@@ -117,7 +111,7 @@ class Certificate:
     def key_usages(self) -> frozenset[str]:
         """The bits of the keyUsage extension in ACM's names (RFC 5280 §4.2.1.3); empty when it is absent."""
         usage = self._extension(x509.KeyUsage)
-        return frozenset(acm_name for name, acm_name in _KEY_USAGE_BITS.items() if usage and getattr(usage, name))
+        return frozenset(acm_name for name, acm_name in KEY_USAGES.items() if usage and getattr(usage, name))
 
     def _extension(self, kind: type[Extension]) -> Extension | None:
         try:

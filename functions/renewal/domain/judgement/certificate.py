@@ -22,9 +22,10 @@ from renewal.domain.forecast import renewal_due_at
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.command import command_for
+from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.judgement.obstacle import is_shut_out, obstacle
 from renewal.domain.judgement.order_wait import AWAITS_APPROVAL, failure_text, held_failure, waits_for
-from renewal.domain.judgement.problem import OUTAGES, Consequence, Problem
+from renewal.domain.judgement.problem import OUTAGES, Problem
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import decide_with
 from renewal.domain.replacement_rule import ReplacementRule

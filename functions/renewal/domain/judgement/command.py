@@ -1,4 +1,7 @@
-"""The command by which the operator acts on each error or finding; what it means is in `docs/runbook.md`."""
+"""What is done about each error or finding: one command, one page of SCM, or why there is neither.
+
+What it means is in `docs/runbook.md`.
+"""
 
 from __future__ import annotations
 
@@ -12,26 +15,46 @@ _COMMANDS: Mapping[str, tuple[str, ...]] = {
         "CredentialMissing", "CredentialRefused", "PasswordExpiring", "PasswordPolicyRefused",
     ),
     "certmandate credential {delegation} --rotate": ("RotationOverdue", "RotationTooLate"),
-    "certmandate plan DIR, then certmandate apply DIR": (
+    "certmandate apply delegations/": (
         "AcmCertificateMissing", "AcmWouldRefuse", "FieldRefused", "InvalidDelegation", "KeyRefused", "ProfileRefused",
         "RequestRefused", "StoreNotOurs", "TermRefused",
     ),
-    'certmandate close-order {path} --reason "…"': ("CertificateMismatch", "CertificateUnusable", "OrderUnknown"),
-    'certmandate renew {path} --force --reason "…"': ("OrderRejected", "OrderRevoked"),
-    'certmandate renew {path} --order-again --reason "…"': ("OrderNotRecorded", "OrderUnconfirmed"),
-    "certmandate renew {path}": ("RenewalOverdue", "ServedNotListed", "ServedReplaced", "ServedRevoked"),
-    'certmandate acknowledge {delegation} SSL_ID --reason "…"': ("OrderNotOurs",),
+    "certmandate audit verify {delegation}": ("AuditTrailTampered",),
+    "certmandate findings {delegation}": ("OrderNotOurs", "RaoMailUndelivered"),
+    "certmandate close-order {path} --reason {code}": ("CertificateMismatch", "CertificateUnusable", "OrderUnknown"),
+    "certmandate renew {path} --force --reason {code}": ("OrderRejected", "OrderRevoked"),
+    "certmandate renew {path}": ("ChainBroken", "RenewalOverdue", "ServedNotListed", "ServedReplaced", "ServedRevoked"),
 }  # fmt: skip
+"""`delegations/` is where `certmandate onboard` writes the files, and where every document has them."""
 _BY_CODE = MappingProxyType({code: command for command, codes in _COMMANDS.items() for code in codes})
+
+_WITHOUT: Mapping[str, tuple[str, ...]] = {
+    "no page of SCM: extend the mandate in writing": ("MandateEnded", "MandateEnding"),
+    "first resolve the findings that are listed": ("MoreFindings",),
+    "no command repairs the item: docs/runbook.md, RecordUnreadable": ("RecordUnreadable",),
+    "nothing to do": ("OrdersBefore", "PasswordRotation"),
+}
+WITHOUT_REMEDY = MappingProxyType({code: reason for reason, codes in _WITHOUT.items() for code in codes})
+"""Why there is neither a command nor a page of SCM, by code."""
+_ELSEWHERE = "no page of SCM: reply to the operator"
 
 
 def command_for(code: str, actor: Actor, delegation: str, certificate: str) -> str:
-    """Return what the operator runs; empty when the RAO acts. What has no command of its own begins with a view."""
-    if actor == "rao" or not delegation:
+    """Return what the operator runs, as it is typed; empty when the RAO acts, and when no command helps.
+
+    What has no command of its own begins with a view.
+    """
+    if actor == "rao" or code in WITHOUT_REMEDY:
         return ""
+    if not delegation:
+        return "certmandate status"
     path = f"{delegation}/{certificate}" if certificate else ""
-    default = "certmandate show {path}" if certificate else "certmandate check {delegation}"
-    template = _BY_CODE.get(code, default)
+    template = _BY_CODE.get(code, "certmandate show {path}")
     if "{path}" in template and not path:
         template = "certmandate check {delegation}"
-    return template.format(delegation=delegation, path=path)
+    return template.format(delegation=delegation, path=path, code=code)
+
+
+def reason_without(code: str) -> str:
+    """Return why there is neither a command nor a page of SCM for *code*."""
+    return WITHOUT_REMEDY.get(code, _ELSEWHERE)

@@ -14,10 +14,7 @@ AWAITS_APPROVAL = frozenset({"REQUESTED", "AWAITINGAPPROVAL"})
 
 def held_failure(certificate: ManagedCertificate) -> Failure:
     """Return the failure that a hold goes back to."""
-    until = (
-        f"no new order before {certificate.hold_until:%Y-%m-%d %H:%M} UTC, "
-        f"unless requested with `certmandate renew {certificate.spec.path} --force`"
-    )
+    until = f"no new order before {certificate.hold_until:%Y-%m-%d %H:%M} UTC, unless the operator forces it"
     text = "; ".join(part for part in (failure_text(certificate), until) if part)
     return Failure(certificate.last_error or OrderRejected.__name__, text)
 

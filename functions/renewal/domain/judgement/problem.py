@@ -5,66 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from typing import Any
 
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import Actor, ScmUnavailable, StoreUnavailable
 from renewal.domain.judgement.acting_times import ActingTimes
-from renewal.domain.judgement.command import command_for
+from renewal.domain.judgement.command import command_for, reason_without
+from renewal.domain.judgement.consequence import CONSEQUENCES, Consequence
 from renewal.domain.names import permits
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.domain_checks import DOMAIN_CODES, is_cut, lists
-from renewal.domain.setup.finding import RANKS, SECURITY, Finding, Severity
+from renewal.domain.setup.finding import RANKS, Finding, Severity
 
 OUTAGES = frozenset({ScmUnavailable.__name__, StoreUnavailable.__name__})
 """Codes of errors that end without an action of the operator or the RAO; after AnswerLost, an order may exist."""
-
-
-class Consequence(StrEnum):
-    """What happens unless the actor acts. The date is `Problem.consequence_on`."""
-
-    EXPIRES = "expires"
-    """The stored certificate expires, and clients refuse it."""
-    NO_CERTIFICATE = "no-certificate"
-    """The service still has no certificate."""
-    REVOKED = "revoked"
-    """Clients may refuse the stored certificate: it is revoked, or will be."""
-    ORDERS_STOP = "orders-stop"
-    """Nothing can be ordered any more."""
-    MISUSE = "misuse"
-    """The account, or a thief of its password or of a key, can do more than was agreed."""
-    OTHER_SERVED = "other-served"
-    """A store or a server has another certificate than the order book."""
-    USAGE_ENDS = "usage-ends"
-    """Renewed certificates lack a usage that a server may need."""
-    UNNOTICED = "unnoticed"
-    """Other faults are not found."""
-    NONE = "none"
-    """No action is needed."""
-
-
-_CONSEQUENCES = {
-    **dict.fromkeys(SECURITY, Consequence.MISUSE),
-    **dict.fromkeys(("ServedNotListed", "ServedReplaced", "ServedRevoked"), Consequence.REVOKED),
-    **dict.fromkeys(
-        (
-            "CredentialUntried",
-            "InspectionIncomplete",
-            "MoreFindings",
-            "NotVerified",
-            "ReportNotShown",
-            "SearchUnproven",
-            "StoresNotCompared",
-        ),
-        Consequence.UNNOTICED,
-    ),
-    **dict.fromkeys(("OrdersBefore", "PasswordRotation"), Consequence.NONE),
-    "ClientAuthEnding": Consequence.USAGE_ENDS,
-    "NotRevoked": Consequence.MISUSE,
-    **dict.fromkeys(("NotServed", "StoreDrifted"), Consequence.OTHER_SERVED),
-}
-"""By code; of all others orders stop on the day that the finding names, or certificates expire."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +45,7 @@ class Problem:
     consequence_on: date | None = None
     """When it happens; None = it does so already, or the day is not known."""
     command: str = ""
-    """What the operator runs; empty when the RAO acts, and when the remedy is no command of certmandate."""
+    """What the operator runs; empty when the RAO acts, and when no command helps."""
     screen: str = ""
     """Where in SCM, as SCM's menu has it."""
     security: bool = False
@@ -105,6 +59,28 @@ class Problem:
     def key(self) -> str:
         """`path: code`, with what it is about: it stays the same while the problem lasts, and no other one has it."""
         return f"{self.path}: {self.code} {self.about}".rstrip()
+
+    @property
+    def remedy(self) -> str:
+        """What the actor does first: the one command, `SCM: ` and the page, or why there is neither."""
+        page = f"SCM: {self.screen}" if self.actor == "rao" and self.screen else ""
+        return self.command or page or reason_without(self.code)
+
+    def otherwise(self, today: date, count: int = 1) -> str:
+        """Return what happens unless the actor acts, or what has happened by *today*; empty when nothing does.
+
+        *count*: how many certificates it concerns.
+        """
+        is_expiry, on = self.consequence is Consequence.EXPIRES, self.consequence_on
+        which = "the first certificate" if count > 1 else "the certificate"
+        text = f"{which} expires" if is_expiry else self.consequence.sentence
+        if not text or on is None:
+            return text and f"otherwise {text}"
+        if on <= today and is_expiry:
+            return f"{which} expired on {on}"
+        if on <= today and self.consequence.lasts:
+            return f"{text} since {on}"
+        return f"otherwise {text} {'from' if self.consequence.lasts else 'on'} {on}"
 
     @property
     def needs_attention(self) -> bool:
@@ -139,7 +115,6 @@ def problem_of(
     """Return a finding of *delegation* as a problem of *today*; *certificates*: of the delegation."""
     affected = [each for each in certificates if _affects(finding, each.spec)]
     consequence, on = _consequence(finding, affected)
-    is_idle = consequence is Consequence.NONE
     return Problem(
         delegation=delegation,
         certificate=finding.certificate,
@@ -152,7 +127,7 @@ def problem_of(
         act_by=times.last_day(finding.actor, finding.due) if finding.due else None,
         consequence=consequence,
         consequence_on=on,
-        command="" if is_idle else command_for(finding.code, finding.actor, delegation, finding.certificate),
+        command=command_for(finding.code, finding.actor, delegation, finding.certificate),
         screen=finding.screen,
         security=finding.is_security,
     )
@@ -167,8 +142,8 @@ def _affects(finding: Finding, spec: CertificateSpec) -> bool:
 
 
 def _consequence(finding: Finding, affected: Iterable[ManagedCertificate]) -> tuple[Consequence, date | None]:
-    if finding.code in _CONSEQUENCES:
-        return _CONSEQUENCES[finding.code], finding.due
+    if finding.code in CONSEQUENCES:
+        return CONSEQUENCES[finding.code], finding.due
     if finding.due and finding.code not in OUTAGES:
         return Consequence.ORDERS_STOP, finding.due
     served = [each.served for each in affected]

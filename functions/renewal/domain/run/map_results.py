@@ -27,7 +27,7 @@ class _Caught:
         """Return it with the sentence alone."""
         try:
             document = json.loads(self.cause)
-        except ValueError:
+        except (ValueError, RecursionError):
             document = {}
         text = document.get("errorMessage", "") if isinstance(document, Mapping) else ""
         return Failure(self.error, shortened(str(text or self.cause)))
@@ -126,7 +126,7 @@ def _named(document: object, member: str) -> str:
 def _json(result: Mapping[str, Any], key: str) -> Any:
     try:
         return json.loads(result[key])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         msg = f"a result of the run has no readable {key}"
         raise PlanUnreadable(msg) from None
 

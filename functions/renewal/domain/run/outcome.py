@@ -55,7 +55,9 @@ class RunResults:
 
     def failure_of(self, delegation: str) -> Failure | None:
         """Return what stopped the whole delegation, None when nothing did."""
-        return self.delegations.get(delegation, Failure(RESULT_MISSING, self.missing))
+        if delegation in self.delegations:
+            return self.delegations[delegation]
+        return Failure(RESULT_MISSING, self.missing)
 
 
 def planned_by_inspection(

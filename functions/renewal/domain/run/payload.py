@@ -104,8 +104,7 @@ class DelegationTask(_Payload):
 
     def payload(self) -> dict[str, Any]:
         """Return it as JSON; what all certificates share is written once."""
-        own = ("certificate", "causes")
-        tasks = [{name: task.payload()[name] for name in own} for task in self.certificates]
+        tasks = [{"certificate": task.certificate, "causes": [*task.causes]} for task in self.certificates]
         return {**records.to_json(self), "certificates": tasks}
 
 

@@ -64,7 +64,7 @@ class Expected:
     former: Callable[[], Collection[str]]
     """Returns the serials of former certificates; called only for what is not the expected one."""
     issued_key_fingerprint: str = ""
-    """Of the certificate of an issued order, which some stores may have already; empty without one."""
+    """Of the certificate of an issued order: a store may have it before the order book does; empty without one."""
 
     @classmethod
     def of(cls, certificate: ManagedCertificate, former: Callable[[], Collection[str]]) -> Self:

@@ -18,7 +18,7 @@ VERIFICATION_COUNTS = timedelta(days=2)
 """A daily run verifies every certificate; an endpoint that was not contacted for two days may present anything."""
 _MOST_NAMED = 3
 _MOST_TEXT = 40_000  # characters in a record: with 50 endpoints and 16 addresses each it still fits into the item
-_FIRST = timedelta(days=1)  # a daily run verifies within it what another has stored
+_DAILY = timedelta(days=1)  # within it, a daily run verifies what was stored or verified before
 
 
 def service_state(certificate: ManagedCertificate, now: datetime) -> ServiceState:
@@ -34,14 +34,21 @@ def service_state(certificate: ManagedCertificate, now: datetime) -> ServiceStat
     return ServiceState.SERVED if observed and _is_everywhere(certificate, observed) else ServiceState.PARTLY
 
 
-def expected_certificate(certificate: ManagedCertificate) -> StoredCertificate | None:
-    """Return the certificate that endpoints are to present; None before a store has one.
+def awaits_verification(certificate: ManagedCertificate, now: datetime) -> bool:
+    """Return whether an hourly run verifies *certificate*: it is not served, or the daily run did not get to it."""
+    record = current_service(certificate)
+    is_late = record is not None and now - record.observed_at >= _DAILY
+    return is_late or service_state(certificate, now) is not ServiceState.SERVED
 
-    It is that of the open order where a store has it, and no store still has the one before: of a first order, and of
-    one that is open only because its event was not published.
+
+def expected_certificate(certificate: ManagedCertificate) -> StoredCertificate | None:
+    """Return the certificate that endpoints are to present, the latest that a store has; None before a store has one.
+
+    It is that of the open order as soon as one store has it. What another store still has is a former certificate, for
+    a client too; that this store fails is a problem of its own.
     """
     order, served = certificate.order, certificate.served
-    if order is None or not order.held_in or (served and certificate.lacking):
+    if order is None or not order.held_in:
         return served
     from renewal.domain.certificate.facts import LIBRARY_ERRORS  # noqa: PLC0415 - imports cryptography
     from renewal.domain.stored_certificate import stored_certificate  # noqa: PLC0415 - imports cryptography
@@ -78,7 +85,7 @@ def service_after(certificate: ManagedCertificate, observations: Iterable[Observ
 
 
 def _is_of_stored(record: ServiceRecord) -> bool:
-    """Whether clients meet what the record is about, and not the certificate of an order that is stored in part."""
+    """Whether clients meet what the record is about, and not that of an order which has not recorded its store."""
     return all(each.serial in {"", record.serial} for each in record.observations)
 
 
@@ -111,16 +118,20 @@ def not_served(certificate: ManagedCertificate) -> Finding | None:
     named = "; ".join(map(str, wrong[:_MOST_NAMED]))
     commands = [each.reload for each in certificate.spec.served_at if str(each) in {place.endpoint for place in wrong}]
     act = f". On the server: `{'` or `'.join(dict.fromkeys(commands))}`" if commands else ""
-    text = f"not every endpoint presents serial {printed_serial(record.serial)}: {named}{more}{act}"
+    lacking = ", ".join(certificate.lacking) if certificate.order else ""
+    stores = f". {lacking} does not have this certificate, so that endpoints which use it cannot" if lacking else ""
+    text = f"not every endpoint presents serial {printed_serial(record.serial)}: {named}{more}{stores}{act}"
     return Finding(NOT_SERVED, "error", "operator", text, certificate.spec.name)
 
 
 def _not_verified(certificate: ManagedCertificate) -> Finding:
     """A warning where no run has verified it before: it may have been declared only now."""
-    record = current_service(certificate)
-    when = f"since {record.observed_at:%Y-%m-%d %H:%M} UTC" if record else "since this certificate was stored"
-    text = f"no run has verified its endpoints {when}: the reports of the runs have the reason (late, not_verified)"
-    severity: Severity = "error" if certificate.service else "warning"
+    record, reason = current_service(certificate), "the report of each run has the reason"
+    severity: Severity = "error"
+    since = f" since {record.observed_at:%Y-%m-%d %H:%M} UTC" if record else " since this certificate was stored"
+    if certificate.service is None:
+        since, severity, reason = "", "warning", "the next daily run does; if it does not, its report has the reason"
+    text = f"no run has verified its endpoints{since}: {reason} (late, not_verified)"
     return Finding(NOT_VERIFIED, severity, "operator", text, certificate.spec.name)
 
 
@@ -142,7 +153,7 @@ def _hours(certificate: ManagedCertificate, now: datetime) -> float | None:
     if expected is None or expected.issued_at is None:
         return None
     is_open = expected is not certificate.served
-    is_first = (is_open or _was_never_served(before, expected)) if before else now - expected.stored_at < _FIRST
+    is_first = (is_open or _was_never_served(before, expected)) if before else now - expected.stored_at < _DAILY
     return round((now - expected.issued_at) / timedelta(hours=1), 2) if is_first else None
 
 

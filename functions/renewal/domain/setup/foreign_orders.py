@@ -23,6 +23,8 @@ MOST = 10  # that are kept and reported one by one; the others are counted
 MOST_NAMES = 5
 MOST_NOTICED = 5_000
 """Of the keys by which an order is notified once: 60 KB."""
+MOST_ENDED = 1_000
+"""Of the rows for which the audit trail is not read again: 60 KB."""
 _LONGEST_REQUESTER = 100  # characters
 
 
@@ -81,6 +83,13 @@ class ForeignOrders:
     """How many the run of this inspection observed first."""
     before: int = 0
     """How many valid certificates were ordered before the delegation began."""
+    ended: tuple[str, ...] = ()
+    """The `row_id` of each row that only the audit trail shows as ours, so that it is not read again for these. Empty
+    while a new order would duplicate one: every inspection finds that again."""
+
+    def not_ended(self, reported: Iterable[ReportedCertificate]) -> tuple[ReportedCertificate, ...]:
+        """Return the rows that are not `ended`."""
+        return tuple(row for row in reported if row_id(row) not in self.ended)
 
 
 def foreign_orders(
@@ -101,6 +110,21 @@ def foreign_orders(
     names = {frozenset(managed.spec.names): managed.spec.name for managed in certificates}
     orders = [ForeignOrder.of(row, names.get(frozenset(row.names), "")) for row in later]
     return sorted(orders, key=_newest_first), len(foreign) - len(later)
+
+
+def row_id(row: ReportedCertificate) -> str:
+    """Identify a certificate of the report: SCM keeps the SSL ID when it replaces one."""
+    return f"{row.ssl_id} {row.serial} {row.replaced}"
+
+
+def ended_orders(
+    reported: Iterable[ReportedCertificate],
+    certificates: Collection[ManagedCertificate],
+    history: Collection[FinishedOrder],
+) -> tuple[str, ...]:
+    """Return the `row_id` of each row that is ours by *history* alone, as a certificate is after its renewal."""
+    current, book = _Book(certificates, ()), _Book(certificates, history)
+    return tuple(row_id(row) for row in reported if book.has(row) and not current.has(row))[:MOST_ENDED]
 
 
 def compared(

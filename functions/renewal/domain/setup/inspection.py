@@ -153,6 +153,6 @@ class DelegationRecord:
 
 
 def record_missing(delegation: str) -> RecordUnreadable:
-    """Return the error of a delegation that was not retired and has no record."""
-    text = f"the order book has no item of '{delegation}', which was not retired: apply its file again"
+    """Return the error of a delegation that no operator has removed and that has no record."""
+    text = f"the order book has no item of '{delegation}', and no operator has removed it: apply its file again"
     return RecordUnreadable(text, delegation=delegation)

@@ -29,7 +29,7 @@ _CODES = {
         "PersistentRecordUnusable"),
     ACCOUNT: (
         "AccountSuspended", "ApprovalByHand", "CredentialExpired", "CredentialRefused", "NotApiOnly",
-        "PasswordPolicyRefused", "PrivilegeExtra", "PrivilegeMissing", "RoleExtra", "RoleMissing",
+        "PasswordPolicyRefused", "PrivilegeExtra", "PrivilegeMissing", "ReportNotShown", "RoleExtra", "RoleMissing",
     ),
     f"{ACCOUNT}; {ACCESS_LIST}": ("LoginRefused",),
     ACCESS_LIST: ("AddressRefused",),
@@ -37,8 +37,8 @@ _CODES = {
     _CUSTOM_FIELDS: ("FieldRefused",),
     _ORDERS: (
         "AnswerLost", "CertificateMismatch", "CertificateUnusable", "NotRevoked", "OrderDeclined", "OrderNotOurs",
-        "OrderNotRecorded", "OrderRejected", "OrderRevoked", "OrderUnconfirmed", "OrderUnknown", "ScmRefused",
-        "SearchUnproven",
+        "OrderNotRecorded", "OrderPending", "OrderRejected", "OrderRevoked", "OrderUnconfirmed", "OrderUnknown",
+        "ScmRefused", "SearchUnproven",
     ),
 }  # fmt: skip
 _MENUS = MappingProxyType({code: screen for screen, codes in _CODES.items() for code in codes})

@@ -17,6 +17,8 @@ from renewal.ports.order_book import Listing, OrderIndex
 
 _BATCH = 100
 """Delegations that are read at a time, so that the memory does not grow with the estate."""
+_IN_THE_INDEX = timedelta(hours=1)
+"""Of what was applied later, the plan may lack some: the index, and the operator's clock, may be behind."""
 
 Record = DelegationRecord | UnknownDelegation | RecordUnreadable
 """A delegation's record, or why there is none."""
@@ -54,7 +56,8 @@ class ReportReader:
     ) -> Iterator[DelegationRead]:
         """Yield every delegation of the run, in the order of the plan.
 
-        After them, in a daily run, those of the last one (*before*) that the plan lacks and that were not retired.
+        After them, in a daily run, those that the plan lacks although they were applied or in the last one (*before*),
+        and that were not removed.
         """
         paths = self._paths(facts, results, now)
         delegations = (*facts.delegations, *(self._lost(facts, before) if facts.is_daily else ()))
@@ -68,12 +71,9 @@ class ReportReader:
         return password_expires is not None and password_expires - today <= self.password_notice
 
     def _lost(self, facts: PlanFacts, before: Collection[str]) -> list[str]:
-        # Without a memory, what the index has lost is found by its certificates, if it has these.
-        known = before or (path.delegation for path in self.book.every_certificate())
-        missing = set(known) - set(facts.delegations)
-        if not before:  # one that was applied since the plan has a record
-            missing -= {each.delegation.name for each in self.book.load_delegations(missing)}
-        return sorted(missing - set(self.book.retired_among(missing)))
+        applied = self.book.applied(facts.started_at - _IN_THE_INDEX)
+        missing = {*before, *applied} - set(facts.delegations)  # a restored order book has forgotten what was applied
+        return sorted(missing - set(self.book.removed_among(missing)))
 
     def _paths(self, facts: PlanFacts, results: RunResults, now: datetime) -> _Paths:
         """The certificates that may be other than their inspection left them, or that no inspection judges."""
@@ -108,9 +108,9 @@ class ReportReader:
         records: dict[str, Record] = {record.delegation.name: record for record in found}
         records |= {error.delegation: error for error in found.unreadable}
         missing = [name for name in names if name not in records]
-        retired = self.book.retired_among(missing)
+        removed = self.book.removed_among(missing)
         return records | {
-            name: UnknownDelegation(name) if name in retired else record_missing(name) for name in missing
+            name: UnknownDelegation(name) if name in removed else record_missing(name) for name in missing
         }
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from renewal.deadline import Deadline
-from renewal.domain.certificate.chain import Chain
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import ACM, S3
 from renewal.domain.errors import NeedsAttention, RenewalError, StoreUnavailable
@@ -100,7 +99,11 @@ def _serials(certificate: ManagedCertificate) -> set[str]:
     """What a store may have: what is stored, and the certificate of an open order that is being stored."""
     served, order = certificate.served, certificate.order
     serials = {served.serial} if served else set()
-    return serials | ({Chain.parse(order.chain).leaf.serial} if order and order.chain else set())
+    if order is None or not order.chain:
+        return serials
+    from renewal.domain.certificate.chain import Chain  # noqa: PLC0415 - imports cryptography
+
+    return serials | {Chain.parse(order.chain).leaf.serial}
 
 
 def _not_compared(left: dict[str, RenewalError | None]) -> Iterator[Finding]:

@@ -7,13 +7,11 @@ node_exporter reads: gauges only, without timestamps of samples.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 
-from renewal.domain.certificate.chain import Chain
-from renewal.domain.errors import RenewalError
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.order import ManagedCertificate
+from renewal.domain.service.state import expected_certificate
 
 Sample = tuple[Mapping[str, str], float]
 
@@ -57,9 +55,13 @@ def _samples(judgement: Judgement) -> Iterator[tuple[str, Sample]]:
     certificate = judgement.certificate
     spec, served = certificate.spec, certificate.served
     labels = {"delegation": spec.delegation, "certificate": spec.path}
-    for fingerprint, key, since in _expected(certificate):
-        identity = {"fingerprint_sha256": fingerprint.lower(), "public_key_sha256": key.lower()}
-        deadline = (since + timedelta(hours=spec.grace_hours)).timestamp()
+    expected = expected_certificate(certificate)
+    if expected and expected.fingerprint:
+        identity = {
+            "fingerprint_sha256": expected.fingerprint.lower(),
+            "public_key_sha256": expected.key_fingerprint.lower(),
+        }
+        deadline = (expected.stored_at + timedelta(hours=spec.grace_hours)).timestamp()
         hosts = (endpoint.host for endpoint in spec.served_at if endpoint.host)
         for name in dict.fromkeys((*spec.names, *hosts)):
             yield EXPECTED, ({**labels, "name": name, **identity}, deadline)
@@ -67,17 +69,6 @@ def _samples(judgement: Judgement) -> Iterator[tuple[str, Sample]]:
         yield "certmandate_certificate_not_after_timestamp_seconds", (labels, served.not_after.timestamp())
     yield "certmandate_certificate_state", ({**labels, "state": judgement.state.label}, 1)
     yield "certmandate_certificate_needs_attention", (labels, judgement.needs_attention)
-
-
-def _expected(certificate: ManagedCertificate) -> Iterator[tuple[str, str, datetime]]:
-    """Yield fingerprint, hash of the key and time of storing; both certificates while only some stores have the new."""
-    served, order = certificate.served, certificate.order
-    if served and served.fingerprint:
-        yield served.fingerprint, served.key_fingerprint, served.stored_at
-    if order and order.held_in:
-        with suppress(RenewalError):  # an item that was edited; status reports it
-            leaf = Chain.parse(order.chain).leaf
-            yield leaf.fingerprint(), leaf.key_fingerprint, order.posted_at
 
 
 def _labelled(labels: Mapping[str, str]) -> str:

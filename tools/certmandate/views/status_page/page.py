@@ -8,14 +8,15 @@ from datetime import date, datetime, timedelta
 
 from certmandate.views.html_page import html
 from certmandate.views.language import languages
-from certmandate.views.status import EstateStatus
+from certmandate.views.status import EstateStatus, password_end
 from certmandate.views.status_page.pictures import SPAN, Planned, Timeline, Weeks
 from certmandate.workload import Start, order_days, starts_of_book
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.judgement.certificate_state import CertificateState
-from renewal.domain.judgement.problem import Consequence, Problem
+from renewal.domain.judgement.consequence import Consequence
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import FinishedOrder, StoredCertificate
 from renewal.domain.service.state import current_service
 from renewal.domain.setup.inspection import DelegationRecord
@@ -124,6 +125,7 @@ def status_page(estate: EstateStatus, finished: Iterable[FinishedOrder], stack: 
         service=_service,
         service_tone=_service_tone,
         current_service=current_service,
+        password_end=password_end,
         printed_serial=printed_serial,
     )
 

@@ -94,12 +94,24 @@ class Service(ThreadingHTTPServer):
         if ":partition" not in values:
             start = int(request.get("ExclusiveStartKey", {}).get("start", {}).get("N", "0"))
             keys = self._indexed(values[":action"], is_until=":until" in values)
-            page = [{"delegation": {"S": key[0]}, "item": {"S": key[1]}} for key in keys[start : start + PAGE]]
             if request.get("Select") == "COUNT":
                 return {"Count": min(len(keys), request["Limit"])}
+            page = [self._entry(request, key) for key in keys[start : start + PAGE]]
             more = {"LastEvaluatedKey": {"start": {"N": str(start + PAGE)}}} if len(keys) > start + PAGE else {}
             return {"Items": page, **more}
         return {"Items": self._partition(request["TableName"], values[":partition"], values[":prefix"])}
+
+    def _entry(self, request: dict[str, Any], key: tuple[str, str]) -> Wire:
+        """Return what the index has of an item, or what of it the request reads."""
+        names = request["ExpressionAttributeNames"]
+        whole = {
+            "delegation": key[0],
+            "item": key[1],
+            "action": "certificate",
+            "next_action_at": "2026-01-01T00:00:00Z",
+        }
+        read = [names[name] for name in request.get("ProjectionExpression", "").split(", ") if name] or whole
+        return {name: {"S": whole[name]} for name in read}
 
     def _scanned(self, request: dict[str, Any]) -> dict[str, Any]:
         start = int(request.get("ExclusiveStartKey", {}).get("start", {}).get("N", "0"))

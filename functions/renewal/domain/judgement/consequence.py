@@ -1,0 +1,85 @@
+"""What happens unless the operator or the RAO acts on a problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from renewal.domain.setup.finding import SECURITY
+
+
+class Consequence(StrEnum):
+    """What happens unless the actor acts. The date is `Problem.consequence_on`."""
+
+    EXPIRES = "expires"
+    """The stored certificate expires, and clients refuse it."""
+    NO_CERTIFICATE = "no-certificate"
+    """The service still has no certificate."""
+    REVOKED = "revoked"
+    """Clients may refuse the stored certificate: it is revoked, or will be."""
+    ORDERS_STOP = "orders-stop"
+    """Nothing can be ordered any more."""
+    ORDERS_WAIT = "orders-wait"
+    """An order whose answer is lost waits for the operator."""
+    MISUSE = "misuse"
+    """The account, or a thief of its password, can do more than was agreed."""
+    IMPERSONATION = "impersonation"
+    """The certificate is accepted from anyone who has its key."""
+    OTHER_SERVED = "other-served"
+    """A store or a server may have another certificate than the order book."""
+    USAGE_ENDS = "usage-ends"
+    """Renewed certificates lack a usage that a server may need."""
+    UNNOTICED = "unnoticed"
+    """Other faults may not be found."""
+    UNINFORMED = "uninformed"
+    """The RAO does not learn what they must do."""
+    TRIED_LATER = "tried-later"
+    """The next daily run tries it."""
+    NONE = "none"
+    """No action is needed."""
+
+    @property
+    def sentence(self) -> str:
+        """What happens, in English; empty when nothing does."""
+        return _SENTENCES[self]
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it begins on its day and goes on."""
+        return self in {Consequence.ORDERS_STOP, Consequence.USAGE_ENDS}
+
+
+_SENTENCES: Mapping[Consequence, str] = MappingProxyType(
+    {
+        Consequence.EXPIRES: "the certificate expires",
+        Consequence.NO_CERTIFICATE: "the service has no certificate",
+        Consequence.REVOKED: "clients may refuse the certificate",
+        Consequence.ORDERS_STOP: "no more certificates are ordered",
+        Consequence.ORDERS_WAIT: "an order whose answer is lost waits for the operator",
+        Consequence.MISUSE: "more can be ordered than was agreed",
+        Consequence.IMPERSONATION: "anyone who has its key can impersonate the service",
+        Consequence.OTHER_SERVED: "clients may meet another certificate",
+        Consequence.USAGE_ENDS: "renewed certificates lack the usage",
+        Consequence.UNNOTICED: "other faults may go unnoticed",
+        Consequence.UNINFORMED: "the RAO does not learn what they must do",
+        Consequence.TRIED_LATER: "the next daily run tries it",
+        Consequence.NONE: "",
+    }
+)
+_CODES = {
+    Consequence.IMPERSONATION: ("NotRevoked",),
+    Consequence.MISUSE: SECURITY,
+    Consequence.NONE: ("OrdersBefore", "PasswordRotation"),
+    Consequence.ORDERS_WAIT: ("SearchUnproven",),
+    Consequence.OTHER_SERVED: ("NotServed", "NotVerified", "StoreDrifted"),
+    Consequence.REVOKED: ("ServedNotListed", "ServedReplaced", "ServedRevoked"),
+    Consequence.TRIED_LATER: ("CredentialUntried",),
+    Consequence.UNINFORMED: ("RaoMailUndelivered",),
+    Consequence.UNNOTICED: ("InspectionIncomplete", "MoreFindings", "ReportNotShown", "StoresNotCompared"),
+    Consequence.USAGE_ENDS: ("ClientAuthEnding",),
+}
+CONSEQUENCES: Mapping[str, Consequence] = MappingProxyType(
+    {code: consequence for consequence, codes in _CODES.items() for code in codes}
+)
+"""By code; of all others orders stop on the day that the finding names, or certificates expire."""

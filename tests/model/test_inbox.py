@@ -1,0 +1,115 @@
+"""What the operator of a history is sent: each problem once, and each fault of the notices is detected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from campaign.alarms.evaluation import ALARM, OK
+from campaign.alarms.shipped import shipped_alarms
+from campaign.harness import Harness
+from campaign.histories import inbox
+from campaign.histories.history import Violated, replay
+from renewal.adapters.events import SnsAlerts
+from renewal.domain.alerts.memory import NotifiedProblems
+from renewal.steps import report
+from renewal.steps.reporting import alert_sender
+from renewal.steps.reporting.metrics import run_metrics
+
+Steps = list[tuple[str, Mapping[str, Any]]]
+
+RUN: tuple[str, Mapping[str, Any]] = ("run", {})
+FOLLOW_UP: tuple[str, Mapping[str, Any]] = ("follow_up", {})
+SHUT_OUT: Steps = [RUN, ("lock", {}), RUN, RUN, ("days", {"count": 190}), RUN, FOLLOW_UP]
+"""Its certificates come near their end while the account is locked."""
+NOT_APPROVED: Steps = [
+    RUN,
+    ("days", {"count": 150}),
+    ("scm_becomes", {"auto_approve": False}),
+    *[RUN] * 4,
+    FOLLOW_UP,
+    ("days", {"count": 30}),
+    RUN,
+    FOLLOW_UP,
+]
+"""The orders of both delegations wait: for two days, and until little life is left."""
+
+ONE_BY_ONE: Steps = [
+    RUN,
+    ("scm_becomes", {"auto_approve": False}),
+    ("force", {"certificate": "idp"}),
+    *[RUN] * 3,
+    ("force", {"certificate": "ent"}),
+    *[RUN] * 3,
+]
+"""The second order is old while the first one is."""
+
+
+@pytest.mark.parametrize("steps", [SHUT_OUT, NOT_APPROVED, ONE_BY_ONE], ids=["shut out", "not approved", "one by one"])
+def test_what_lasts_is_notified_once(harness: Harness, steps: Steps) -> None:
+    """Refused accounts, old orders and near expiries, each by the first run that meets it."""
+    replay(harness, steps)
+
+
+def muted(self: NotifiedProblems, problems: Any) -> Any:
+    """As a gauge over all delegations does."""
+    known = {key.partition(": ")[2] for key in self.problems}
+    return tuple(problem for problem in problems if problem.code not in known)
+
+
+def twice(self: SnsAlerts, alert: Any, publish: Callable[..., None] = SnsAlerts.publish) -> None:
+    publish(self, alert)
+    publish(self, alert)
+
+
+def without_thresholds(found: Any, _thresholds: Any) -> Any:
+    return tuple(problem for problem in found.problems if problem.needs_attention)
+
+
+def unmarked(found: Any, news: int) -> Any:
+    return run_metrics(replace(found, is_daily=False), news)
+
+
+def noisy() -> Any:
+    """As the alarms were: OK five minutes after each failure."""
+    return tuple(replace(alarm, acts_on=frozenset({ALARM, OK})) for alarm in shipped_alarms())
+
+
+@pytest.mark.parametrize(
+    ("steps", "owner", "member", "instead", "violation"),
+    [
+        (SHUT_OUT, SnsAlerts, "publish", lambda *_: None, r"did not notify \('univ', 'CredentialRefused'\)"),
+        (ONE_BY_ONE, NotifiedProblems, "news", muted, r"did not notify \('lycee/ent', 'OrderPending'\)"),
+        (SHUT_OUT, alert_sender, "notifiable", without_thresholds, "'CertificateNearExpiry'"),
+        (
+            NOT_APPROVED,
+            alert_sender,
+            "notifiable",
+            without_thresholds,
+            r"did not notify \('lycee/ent', 'OrderPending'\)",
+        ),
+        (SHUT_OUT, SnsAlerts, "publish", twice, "sent 2 alerts"),
+        (SHUT_OUT, NotifiedProblems, "after", lambda *_: NotifiedProblems(), r"notified \('univ', .*\) twice"),
+        (NOT_APPROVED, NotifiedProblems, "cover", lambda *_: False, "failed again for"),
+        (SHUT_OUT, inbox, "shipped_alarms", noisy, "certmandate-RunFailed is OK"),
+        (SHUT_OUT, report, "run_metrics", unmarked, "RunMissing is ALARM"),
+    ],
+    ids=["none", "a gauge", "no expiry", "no old order", "double", "no memory", "each hour", "OK", "no metric"],
+)
+def test_a_history_detects_a_fault_of_the_notices(
+    harness: Harness,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: Steps,
+    owner: Any,
+    member: str,
+    instead: Callable[..., Any],
+    violation: str,
+) -> None:
+    """A notice that is dropped, doubled, or sent for nothing."""
+    monkeypatch.setattr(owner, member, instead)
+
+    with pytest.raises(Violated, match=violation):
+        replay(harness, steps)
