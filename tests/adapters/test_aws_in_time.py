@@ -99,4 +99,4 @@ def test_no_client_of_aws_is_made_elsewhere() -> None:
         if re.search(r"boto3\.(client|Session)|create_client", path.read_text())
     }
 
-    assert makers == {"aws.py"}
+    assert makers == {"renewal/adapters/aws.py"}

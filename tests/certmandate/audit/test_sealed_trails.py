@@ -180,7 +180,7 @@ def signed(statement: SealStatement) -> Seal:
 
 
 def test_a_seal_is_kept_and_counts_also_behind_a_delete_marker(sealed: tuple[Desk, Path, list[Item]]) -> None:
-    """Object Lock permits a delete marker, by a principal that has changed the bucket's policy; the trail could be forged then."""
+    """A principal that has changed the bucket's policy can add a delete marker, and then forge the trail."""
     desk, _, _ = sealed
     s3, bucket = desk.system.aws.client("s3"), desk.system.aws.outputs["AuditBucket"]
     (found,) = s3.list_object_versions(Bucket=bucket, Prefix="audit/univ/")["Versions"]
