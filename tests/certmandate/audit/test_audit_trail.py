@@ -207,6 +207,21 @@ def test_a_row_that_was_changed_is_found_live_and_in_an_export(sit: Sit, tmp_pat
     assert item in json.loads(found.stdout)["faults"][0]
 
 
+def test_a_delegation_is_not_taken_for_a_file_of_its_name(
+    sit: Sit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cron job would verify what was exported once, every day, and find nothing."""
+    desk = sit("idp:20")
+    monkeypatch.chdir(tmp_path)
+    assert desk.run("audit", "export", "univ", "univ").exit_code == 0
+
+    item = overwrite(desk, serial="0")
+
+    assert item in desk.refused("audit", "verify", "univ", code=1)
+    assert desk.run("audit", "verify", "./univ").exit_code == 0
+    assert "cannot be read" in desk.refused("audit", "verify", "no-such.json")
+
+
 def test_the_head_of_a_report_is_compared_with_the_trail(sit: Sit) -> None:
     """The RAO has it; who rewrites the audit trail cannot change it."""
     desk = sit("idp:20", "www:30")

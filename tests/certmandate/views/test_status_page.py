@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import stat
 import webbrowser
@@ -20,12 +21,15 @@ from renewal.domain.judgement.certificate import CLOSED
 from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.order import OrderStatus
-from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.mail.language import Language
 from tests.certmandate.desk import Desk
 from tests.certmandate.rao_samples import DELEGATION
 from tests.certmandate.views import status_samples as samples
 from tests.codes import problem_codes
+from tests.unit.orders import an_order
+from tests.unit.system import NOW
 
 ESTATE = ("recent:20", "old:198", "new")
 TODAY = date(2026, 11, 30)
@@ -76,6 +80,42 @@ def test_each_command_can_be_copied(code: str) -> None:
 
     assert "certmandate show univ/old" in tasks
     assert "certmandate apply delegations/" in tasks
+
+
+@pytest.mark.parametrize(
+    ("code", "awaits", "misuse"),
+    [
+        ("fr", "en attente de l'approbation du RAO", "il est possible de demander plus que ce qui a été convenu"),
+        ("en", "it waits for the RAO's approval in SCM", "more can be ordered than was agreed"),
+    ],
+)
+def test_the_page_is_for_the_operator(code: str, awaits: str, misuse: str) -> None:
+    """It printed "more than you agreed to" to its reader, and of an order that the RAO has to approve `ordered`."""
+    order = an_order(certificate="pending", status=OrderStatus.ORDERED, ssl_id=77, scm_status="REQUESTED")
+    extra = Finding("NameExtra", "error", "rao", "extra.univ.example is delegated, but not agreed")
+    records = [DelegationRecord(DELEGATION, Inspection("run-1", NOW, findings=(extra,)))]
+    estate = samples.estate(records, [samples.certificate("pending", age=140, order=order)])
+
+    page = html.unescape(section(status_page(estate, [], samples.STACK, code), code))
+
+    assert awaits in page
+    assert misuse in page
+
+
+@pytest.mark.parametrize(
+    ("expires", "error", "shown"), [(9, "", True), (9, "CredentialRefused", False), (-9, "CredentialRefused", True)]
+)
+def test_the_end_of_a_password_is_shown_as_far_as_it_is_known(expires: int, error: str, shown: bool) -> None:
+    """`Password valid until` stood below a login that SCM had refused; an end that is over explains the refusal."""
+    findings = (Finding(error, "error", "operator", "401"),) if error else ()
+    end = NOW.date() + timedelta(days=expires)
+    inspection = Inspection("run-1", NOW, findings=findings, password_expires=end)
+    estate = samples.estate([DelegationRecord(DELEGATION, inspection)], [samples.certificate("idp", age=20)])
+
+    page = section(status_page(estate, [], samples.STACK, "en"), "en")
+
+    assert ("Password valid until" in page) is (shown and expires > 0)
+    assert ("Password expired on" in page) is (expires < 0)
 
 
 def test_one_cause_in_one_delegation_is_one_task() -> None:

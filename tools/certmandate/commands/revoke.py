@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+from rich.console import RenderableType
 from rich.text import Text
 
 from certmandate.commands.status import read_judgement
@@ -199,7 +200,7 @@ def _for_rao(target: Target, code: ReasonCode, when: str) -> dict[str, str]:
     return texts
 
 
-def _lines(request: dict[str, Any]) -> Iterator[Text]:
+def _lines(request: dict[str, Any]) -> Iterator[RenderableType]:
     replacement = {
         "none": "No replacement was ordered. The next run orders one, unless the certificate is removed from its file.",
         "ordered": "A replacement was ordered; `certmandate show` shows when it is stored.",
@@ -210,10 +211,10 @@ def _lines(request: dict[str, Any]) -> Iterator[Text]:
     if request["replacement"] == "none":
         when = "when the service has ended"
     yield Text(replacement[request["replacement"]])
-    yield Text(f"\nTo do for {request['who']}, {when}:", style="bold")
-    yield Text(f"  {request['where']}")
-    yield Text(f"  {number}, serial {request['serial']}, {', '.join(request['names'])}")
-    yield Text(f"  reason {request['reason_code']} ({request['reason_number']}): {request['reason']}")
-    yield Text("\nMessage to the RAO:", style="bold")
-    for text in request["rao"].values():
-        yield Text(f"  {text}")
+    facts = (
+        request["where"],
+        f"{number}, serial {request['serial']}, {', '.join(request['names'])}",
+        f"reason {request['reason_code']} ({request['reason_number']}): {request['reason']}",
+    )
+    yield from printing.bullets(f"To do for {request['who']}, {when}", facts)
+    yield from printing.bullets("Message to the RAO", request["rao"].values())

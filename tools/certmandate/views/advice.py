@@ -283,5 +283,5 @@ def advice_for(code: str, actor: Actor) -> Advice:
         return ADVICE[code]
     if finding is None and code not in problems:
         return UNFORESEEN
-    what = ADVICE[code].what if code in ADVICE else problems[code] if finding is None else finding["what"]
+    what = ADVICE[code].what if code in ADVICE else problems.get(code) or english.text(f"findings.{code}.what")
     return Advice(what, finding["do"].rstrip(".") if finding and actor == "rao" else "", then="")

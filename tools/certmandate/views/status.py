@@ -13,7 +13,7 @@ from rich.text import Text
 from certmandate.judged_estate import JudgedEstate
 from certmandate.views import printing
 from certmandate.views.json_records import certificate_document, problem_document
-from certmandate.views.problems import problem_lines
+from certmandate.views.problems import by_cause, problem_lines
 from certmandate.views.replacement.plan import rule_document
 from certmandate.views.replacement.progress import lines as replacement_lines
 from renewal.domain.certificate.serial import printed_serial
@@ -146,8 +146,8 @@ def _summary(estate: EstateStatus) -> Text:
     where = f"{total} of {printing.counted(len(estate.delegations), 'delegation')}"
     if not estate.needs_attention:
         return Text(f"{where}: nothing needs attention.", style="bold green")
-    urgent = sum(state.needs_attention for state in estate.judged.certificates)
-    what = f"{printing.counted(urgent, 'needs', 'need')} attention" if urgent else "see the errors above"
+    urgent = len(by_cause(problem for problem in estate.judged.problems if problem.needs_attention))
+    what = f"{printing.counted(urgent, 'error needs', 'errors need')} attention now" if urgent else "see above"
     return Text(f"{where}: {what}.", style="bold red")
 
 

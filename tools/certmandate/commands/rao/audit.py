@@ -14,9 +14,11 @@ from certmandate.audit.trail import AuditTrail, NotAnExport, faults
 from certmandate.deployment import Deployment, deployed
 from certmandate.exit import NEEDS_ATTENTION, Refused, exit_on_error
 from certmandate.files.atomic_files import write_together
+from certmandate.files.operator_action import WHOLE_ESTATE
 from certmandate.options import DelegationArgument, JsonOption, StackCommand
 from certmandate.views.printing import counted, print_error, print_json, print_line
 from renewal.domain.audit.hash_chain import ChainHead
+from renewal.domain.run.request import NAME
 
 app = typer.Typer(
     help="Export and verify the audit trail.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
@@ -54,7 +56,7 @@ def verify_command(
     source: Annotated[
         str | None,
         typer.Argument(
-            metavar="DELEGATION|FILE", help="A delegation, or an exported file. Default: every audit trail."
+            metavar="DELEGATION|FILE", help="A delegation, or an exported file (./trail). Default: every audit trail."
         ),
     ] = None,
     head: Annotated[str, typer.Option(help="NUMBER:HASH of an earlier report; that row must be as it was.")] = "",
@@ -70,7 +72,7 @@ def verify_command(
     if known and source is None:
         msg = "a head is of one audit trail: name its delegation, or the file"
         raise typer.BadParameter(msg, param_hint="--head")
-    if source is not None and Path(source).is_file():
+    if source is not None and _is_path(source):
         with exit_on_error():
             trail = _read(Path(source))
         found = [(trail, faults(trail, known, key))]
@@ -85,6 +87,11 @@ def verify_command(
         for each in found:
             _print(*each)
     raise typer.Exit(NEEDS_ATTENTION if any(wrong for _, wrong in found) else 0)
+
+
+def _is_path(source: str) -> bool:
+    """A delegation is never taken for a file of its name: what was exported once would be verified in its place."""
+    return source != WHOLE_ESTATE and not NAME.fullmatch(source)
 
 
 def _verified(
@@ -149,6 +156,9 @@ def _read(file: Path) -> AuditTrail:
         return AuditTrail.read(file.read_text(encoding="utf-8"))
     except (NotAnExport, UnicodeDecodeError):
         msg = f"{file} was not written by `certmandate audit export`, or is damaged"
+        raise typer.BadParameter(msg) from None
+    except OSError as error:
+        msg = f"{file} cannot be read: {error.strerror}"
         raise typer.BadParameter(msg) from None
 
 

@@ -16,6 +16,7 @@ from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.consequence import Consequence
+from renewal.domain.judgement.order_wait import AWAITS_APPROVAL
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import FinishedOrder, StoredCertificate
 from renewal.domain.service.state import current_service
@@ -221,6 +222,8 @@ def _what(language: Language, code: str) -> str:
 
 
 def _otherwise(language: Language, problem: Problem, today: date) -> str:
+    if problem.consequence is Consequence.MISUSE:  # the mail addresses the RAO
+        return language.text("status.attention.misuse")
     if problem.consequence in _DATED and problem.consequence_on is None:
         return ""
     return Otherwise(problem.consequence, problem.consequence_on).line(today, language)
@@ -235,7 +238,9 @@ def _next_step(language: Language, judgement: Judgement) -> str:
 def _next(language: Language, judgement: Judgement) -> tuple[str, dict[str, object]]:
     certificate, order = judgement.certificate, judgement.certificate.order
     if order is not None:
-        return ("trouble", {"what": _what(language, order.trouble)}) if order.trouble else (order.status.value, {})
+        if order.trouble:
+            return "trouble", {"what": _what(language, order.trouble)}
+        return "awaits" if order.scm_status in AWAITS_APPROVAL else order.status.value, {}
     if judgement.decision.held and certificate.hold_until:
         return "held", {"day": language.day(certificate.hold_until.date())}
     if judgement.mandate_ends:
