@@ -17,7 +17,7 @@ from botocore.exceptions import (
 )
 
 from renewal.adapters import aws as adapter
-from renewal.adapters.aws import translated
+from renewal.adapters.aws import meaning, translated
 from renewal.domain.errors import AcmRefused, StoreRefused, StoreUnavailable
 from renewal.wiring import RECORD_SECONDS
 
@@ -161,3 +161,18 @@ def test_botocores_debug_log_cannot_be_switched_on(name: str):
         assert not logging.getLogger(name).isEnabledFor(logging.INFO)
     finally:
         root.setLevel(level)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ClientError({"Error": {"Code": "AccessDeniedException"}}, "PutItem"), NoCredentialsError()],
+    ids=["refused", "no credentials"],
+)
+def test_a_refusal_has_what_to_do_in_a_run_and_in_a_command(error: Exception) -> None:
+    """The operator of a command read that it was about the function's region, credentials and settings."""
+    text = str(meaning(error, "dynamodb:PutItem", {}))
+
+    assert "In a run: " in text
+    assert "`make deploy` restores" in text
+    assert "In a command: check " in text
+    assert "AWS credentials" in text
