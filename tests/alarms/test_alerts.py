@@ -93,6 +93,16 @@ def test_a_certificate_near_its_end_is_notified_once_with_what_stops_it() -> Non
     )
 
 
+def test_a_certificate_near_its_end_has_the_remedy_of_what_stops_it() -> None:
+    """Of one that needs no page of SCM, too: the operator was told to reply to the operator."""
+    ended = a_problem("MandateEnded", actor="operator")
+    row = a_row(not_after=NOW + DAY)
+
+    near = notifiable(a_report(ended, rows=[row]), LIMITS)[-1]
+
+    assert (near.code, near.remedy) == ("CertificateNearExpiry", ended.remedy)
+
+
 @pytest.mark.parametrize(
     ("due_for", "left", "is_notified"),
     [(0 * DAY, 10 * DAY, False), (2 * DAY, 8 * DAY, True), (2 * DAY, 15 * DAY, False), (30 * DAY, -DAY, True)],
@@ -315,6 +325,22 @@ def test_a_remedy_is_a_command_a_page_or_the_reason_for_neither() -> None:
         "  Not in SCM: extend the mandate in writing",
     ]
     assert "\n  Nothing to do\n" in text_of(rotated).text
+
+
+def test_a_day_that_has_passed_is_none_to_wait_for() -> None:
+    """An alert named the day on which a certificate had expired as the one by which to act."""
+    late = a_problem(
+        "CertificateNearExpiry",
+        severity="warning",
+        act_by=NOW.date() - 4 * DAY,
+        consequence=Consequence.EXPIRES,
+        consequence_on=NOW.date(),
+    )
+
+    assert text_of(late).text.splitlines()[3:5] == [
+        "- univ/idp: the RAO must act now",
+        f"  The certificate expired on {NOW.date()}.",
+    ]
 
 
 def test_a_cause_is_described_once_for_all_that_it_stops() -> None:

@@ -42,13 +42,14 @@ def test_what_has_happened_is_not_announced() -> None:
 
 
 def test_what_goes_on_has_its_first_day() -> None:
-    """Orders stop once, and nothing can be ordered from then on."""
+    """Orders stop once. The mandate and a password still count on their last day, and a run may have ordered."""
     stopped = replace(PROBLEM, certificate="", consequence=Consequence.ORDERS_STOP)
 
     assert line(stopped, DAY - timedelta(days=1)).endswith(
         "otherwise no more certificates are ordered from 2026-11-30)"
     )
-    assert line(stopped, DAY).endswith(
+    assert line(stopped, DAY).endswith("otherwise no more certificates are ordered from 2026-11-30)")
+    assert line(stopped, DAY + timedelta(days=1)).endswith(
         "`certmandate renew univ/idp`; no more certificates are ordered (since 2026-11-30))"
     )
 

@@ -11,7 +11,7 @@
                                                       ended: run and causes of the last one that has ended
     #estate        replacement#<before>#<issuer>      a replacement rule; then #<scope> where it names any
     #estate        covered#<before>#<issuer>#<number> paths of certificates that the rule may cover
-    #estate        applied#<delegation>               when an operator has last applied it, and has removed it since
+    #estate        applied#<delegation>               when an operator last applied it, and has removed it since
     #estate        retired#<delegation>               a delegation that was ended (`certmandate.files.operator_records`)
 
     audit table

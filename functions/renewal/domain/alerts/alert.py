@@ -74,13 +74,17 @@ def _listed(problems: Iterable[Problem], today: date) -> Iterator[str]:
 
 
 def _when(problem: Problem, today: date) -> str:
-    if not problem.needs_attention:
-        return f"begin by {problem.act_by}" if problem.act_by else "act soon"
-    return f"act now, on {problem.act_by} at the latest" if problem.act_by and problem.act_by > today else "act now"
+    is_early = problem.act_by is not None and problem.act_by > today
+    if problem.needs_attention:
+        return f"act now, on {problem.act_by} at the latest" if is_early else "act now"
+    if problem.act_by is None:
+        return "act soon"
+    return f"begin by {problem.act_by}" if is_early else "act now"
 
 
 def _remedy(problem: Problem) -> str:
-    return f"Run: {problem.command}" if problem.command else _capitalised(problem.remedy)
+    is_command = problem.remedy.startswith("certmandate ")
+    return f"Run: {problem.remedy}" if is_command else _capitalised(problem.remedy)
 
 
 def _otherwise(problem: Problem, today: date) -> str:

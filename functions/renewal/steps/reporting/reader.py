@@ -17,7 +17,7 @@ from renewal.ports.order_book import Listing, OrderIndex
 
 _BATCH = 100
 """Delegations that are read at a time, so that the memory does not grow with the estate."""
-_IN_THE_INDEX = timedelta(hours=1)
+_INDEX_LAG = timedelta(hours=1)
 """Of what was applied later, the plan may lack some: the index, and the operator's clock, may be behind."""
 
 Record = DelegationRecord | UnknownDelegation | RecordUnreadable
@@ -71,7 +71,7 @@ class ReportReader:
         return password_expires is not None and password_expires - today <= self.password_notice
 
     def _lost(self, facts: PlanFacts, before: Collection[str]) -> list[str]:
-        applied = self.book.applied(facts.started_at - _IN_THE_INDEX)
+        applied = self.book.applied(facts.started_at - _INDEX_LAG)
         missing = {*before, *applied} - set(facts.delegations)  # a restored order book has forgotten what was applied
         return sorted(missing - set(self.book.removed_among(missing)))
 
