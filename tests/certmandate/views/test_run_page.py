@@ -164,7 +164,7 @@ def test_the_way_of_a_remedy_has_its_own_label() -> None:
     assert "Run        `certmandate credential univ`" in printed(report(error="CredentialRefused", text="refused"))
 
 
-def test_the_operator_is_told_to_run_what_continues_all_of_them() -> None:
+def test_the_operators_next_command_continues_all_of_them() -> None:
     """The command of the list has the first certificate only."""
     page = printed(report(*(row(name, Outcome.FAILED, error="OrderRejected") for name in ("a", "b"))))
 
