@@ -93,6 +93,16 @@ def test_a_certificate_near_its_end_is_notified_once_with_what_stops_it() -> Non
     )
 
 
+def test_a_certificate_near_its_end_has_the_remedy_of_what_stops_it() -> None:
+    """Of one that needs no page of SCM, too: the operator was told to reply to the operator."""
+    ended = a_problem("MandateEnded", actor="operator")
+    row = a_row(not_after=NOW + DAY)
+
+    near = notifiable(a_report(ended, rows=[row]), LIMITS)[-1]
+
+    assert (near.code, near.remedy) == ("CertificateNearExpiry", ended.remedy)
+
+
 @pytest.mark.parametrize(
     ("due_for", "left", "is_notified"),
     [(0 * DAY, 10 * DAY, False), (2 * DAY, 8 * DAY, True), (2 * DAY, 15 * DAY, False), (30 * DAY, -DAY, True)],
@@ -302,6 +312,22 @@ def test_a_notice_has_all_that_is_needed_to_act() -> None:
         "What each name means, and what to do: docs/runbook.md.",
         "All that is open: certmandate status. This run: runs/run/report.json",
         "Each problem is notified once, and again when it becomes more severe or returns.",
+    ]
+
+
+def test_a_day_that_has_passed_is_none_to_wait_for() -> None:
+    """An alert named the day on which a certificate had expired as the one by which to act."""
+    late = a_problem(
+        "CertificateNearExpiry",
+        severity="warning",
+        act_by=NOW.date() - 4 * DAY,
+        consequence=Consequence.EXPIRES,
+        consequence_on=NOW.date(),
+    )
+
+    assert text_of(late).text.splitlines()[3:5] == [
+        "- univ/idp: the RAO must act now",
+        f"  The certificate expired on {NOW.date()}.",
     ]
 
 

@@ -273,11 +273,12 @@ def test_the_auditor_has_the_names_of_all_errors_and_no_others() -> None:
     assert causes.names() >= causes.CAUSES.keys() | causes.LASTING
 
 
-def test_an_order_after_a_refused_one_needs_no_reason_of_its_own(healthy: Evidence) -> None:
-    """A history of three years has changed a file, and SCM rejected the first of two orders."""
+@pytest.mark.parametrize("status", ["Rejected", "Revoked"])
+def test_an_order_after_a_refused_one_needs_no_reason_of_its_own(healthy: Evidence, status: str) -> None:
+    """A file or a replacement rule has asked for one, and SCM ended the first of two orders."""
     first, renewal = healthy.scm
     early = replace(renewal, requested_at=first.requested_at + timedelta(days=1))
-    refused = replace(early, status="Rejected")
+    refused = replace(early, status=status)
 
     assert must.early_orders(replace(healthy, scm=(first, renewal))).total() == 0
     assert must.early_orders(replace(healthy, scm=(first, refused, early))).total() == 1

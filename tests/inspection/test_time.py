@@ -11,7 +11,9 @@ import pytest
 from renewal import records
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.setup.check_result import CheckStatus, SetupStep
+from renewal.domain.setup.foreign_orders import MOST_ENDED, MOST_NOTICED, ForeignOrders, row_id
 from renewal.domain.setup.inspection import MOST_ENTRIES, MOST_FIELDS, Inspection
+from renewal.domain.setup.snapshot import ReportedCertificate
 from scm_simulator.world.world import Domain
 from tests.unit.system import NOW
 
@@ -123,4 +125,7 @@ def test_the_largest_inspection_fits_into_an_item() -> None:
     assert len(inspection.delegated) == MOST_ENTRIES
     assert len(inspection.custom_fields or ()) == MOST_FIELDS
     assert {99, 108} <= {profile.profile_id for profile in inspection.profiles}
-    assert len(json.dumps(records.to_json(inspection))) < 300_000
+    rows = (ReportedCertificate(number, NAMES[0], NAMES, "ISSUED") for number in range(MOST_ENDED))
+    keys = tuple(f"{number:09}@{NOW:%Y-%m-%d}" for number in range(MOST_NOTICED))
+    foreign = ForeignOrders(NOW, noticed=keys, ended=tuple(map(row_id, rows)))
+    assert len(json.dumps(records.to_json(replace(inspection, foreign=foreign)))) < 370_000

@@ -59,6 +59,14 @@ KEPT: dict[str, Steps] = {
         ("days", {"count": 1}),
         ("run_with_fault", {"mode": "refused for good", "nth": 12}),
     ],
+    # SCM revoked what the rule had ordered before it was collected. The fault was the invariant's, to which the next
+    # order had no reason.
+    "an order of a replacement rule that is revoked": [
+        ("run", {}),
+        ("replace_everything", {}),
+        ("scm_becomes", {"outcome": "revoked"}),
+        ("follow_up", {}),
+    ],
 }
 """Histories that once failed."""
 

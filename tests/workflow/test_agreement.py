@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.views import VIEWS, AfterRun, after_a_run
+from tests.workflow.after_run import AfterRun, after_a_run
+from tests.workflow.views import VIEWS
 
 TROUBLED = Path(__file__).resolve().parents[2] / "examples" / "troubled"
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.workflow.after_run import after_a_run
 from tests.workflow.random_estates import write_random_estate
-from tests.workflow.views import VIEWS, after_a_run
+from tests.workflow.views import VIEWS
 
 CAMPUS = Path(__file__).resolve().parents[2] / "examples" / "campus"
 SEEDS = (3, *range(10, 15))

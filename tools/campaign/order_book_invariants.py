@@ -17,7 +17,7 @@ from campaign.auditor import invariants as audit
 from campaign.auditor.world import ours, path_of
 from campaign.evidence import Evidence, Item
 from scm_simulator import Order
-from scm_simulator.backend.order import DEAD
+from scm_simulator.backend.order import DEAD, REVOKED
 
 Invariant = Callable[[Any], Iterator[str]]
 PERMITTED_DAYS = (
@@ -81,7 +81,8 @@ def terms_are_permitted(evidence: Evidence) -> Iterator[str]:
 def early_orders(evidence: Evidence) -> Counter[str]:
     """Count by `delegation/certificate` the orders that came before half of the lifetime of the one before was over.
 
-    A certificate that is revoked is none before. The order after one that SCM refused repeats it, and is not counted.
+    A certificate that is revoked is none before. The order after one that SCM refused, or revoked, repeats it, and is
+    not counted.
     """
     early: Counter[str] = Counter()
     last: dict[str, x509.Certificate] = {}
@@ -91,8 +92,8 @@ def early_orders(evidence: Evidence) -> Counter[str]:
         if before := last.get(path):
             begins, ends = before.not_valid_before_utc, before.not_valid_after_utc
             early[path] += path not in repeated and order.requested_at < begins + (ends - begins) / 2
-        (repeated.add if order.status in DEAD else repeated.discard)(path)
-        if order.certificate is not None and order.status != "Revoked":
+        (repeated.add if order.status in {*DEAD, REVOKED} else repeated.discard)(path)
+        if order.certificate is not None and order.status != REVOKED:
             last[path] = order.certificate
     return early
 

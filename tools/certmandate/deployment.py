@@ -88,7 +88,7 @@ class Deployment:
             answer = s3.get_object(Bucket=self.fact("StoreBucket"), Key=f"runs/{name}")
         except s3.exceptions.NoSuchKey:
             return None
-        content: bytes = answer["Body"].read(MOST_BYTES)  # what is cut off there is no JSON
+        content: bytes = answer["Body"].read(MOST_BYTES)  # a longer object is cut, and is then not valid JSON
         return content
 
     @cached_property

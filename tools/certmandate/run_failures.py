@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from certmandate.judged_estate import JudgedEstate, judged_estate
-from certmandate.stored_credential.untried import may_be_past, with_untried, without_past_refusal
+from certmandate.stored_credential.untried import StoredCredentials
 from renewal import records
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.errors import Failure, RecordUnreadable
@@ -42,8 +42,9 @@ def judged_with_runs(
 
     And with the credentials that were stored since the last inspections.
     """
-    known = {name: with_untried(deployment, record) for name, record in delegations.items()}
-    found = [without_past_refusal(deployment, known.get(each.spec.delegation), each) for each in certificates]
+    credentials = StoredCredentials(deployment)
+    known = {name: credentials.with_untried(record) for name, record in delegations.items()}
+    found = [credentials.without_past_refusal(known.get(each.spec.delegation), each) for each in certificates]
     rules, damaged = tuple(replacements), tuple(unreadable)
 
     def judged(failures: Mapping[str, Failure]) -> JudgedEstate:
@@ -58,7 +59,7 @@ def judged_with_runs(
         )
 
     stored = judged({})
-    failures = dict(_failures(deployment, stored, known))
+    failures = dict(_failures(deployment, stored, known, credentials))
     return judged(failures) if failures else stored
 
 
@@ -99,7 +100,10 @@ def with_lost(deployment: Deployment, stored: Stored) -> Stored:
 
 
 def _failures(
-    deployment: Deployment, judged: JudgedEstate, delegations: Mapping[str, DelegationRecord]
+    deployment: Deployment,
+    judged: JudgedEstate,
+    delegations: Mapping[str, DelegationRecord],
+    credentials: StoredCredentials,
 ) -> Iterator[tuple[str, Failure]]:
     """Yield each failure that lasts and is not judged from the order book, by the path of what it is about.
 
@@ -118,15 +122,15 @@ def _failures(
     for run in sorted(runs, key=lambda run: str(runs[run]), reverse=True)[:_MOST_REPORTS]:
         for path, row, at in _rows(deployment, run, certificates, delegations):
             entry, record = failed.get(f"{path}: {row.error}"), delegations.get(row.delegation)
-            if entry and entry.failed_by == run and not _is_past(deployment, row.error, at, record):
+            if entry and entry.failed_by == run and not _is_past(credentials, row.error, at, record):
                 yield path, Failure(row.error, f"{row.text} (run of {at:%Y-%m-%d %H:%M} UTC, {run})")
 
 
-def _is_past(deployment: Deployment, error: str, at: datetime, record: DelegationRecord | None) -> bool:
+def _is_past(credentials: StoredCredentials, error: str, at: datetime, record: DelegationRecord | None) -> bool:
     if record is None:
         return False
     is_shown = record.inspection is not None and record.inspection.supersedes(error, at)
-    return is_shown or may_be_past(deployment, record, error, at)
+    return is_shown or credentials.may_resolve(record, error, at)
 
 
 def _rows(

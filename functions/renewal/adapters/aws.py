@@ -30,7 +30,7 @@ _CONNECT_SECONDS, _READ_SECONDS = 2, 5
 """Three attempts last 24 s at most: 3 x (2 + 5) s, and 1 s and 2 s between them (botocore's mode `standard`). Each
 function keeps more than that after its last request to SCM (`renewal.wiring`)."""
 _LEAST_RATE = 1_000_000
-"""Bytes for each of which an answer may take a second more: the results of a run have up to 50 MB."""
+"""Bytes a second: an answer has one second more for each million bytes. The results of a run have up to 50 MB."""
 
 _SINGLE_ATTEMPT = frozenset({"acm", "sesv2"})
 """An import that is sent again because its answer was lost makes a second certificate under a second ARN, and a mail
@@ -73,7 +73,7 @@ class _Client:
         self._key = service, region
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(_made(*self._key), name)
+        return getattr(_shared_client(*self._key), name)
 
 
 def client(service: str, region: str | None = None) -> Any:
@@ -81,15 +81,15 @@ def client(service: str, region: str | None = None) -> Any:
     return _Client(service, region)
 
 
-def _made(service: str, region: str | None) -> Any:
+def _shared_client(service: str, region: str | None) -> Any:
     with _lock:
         if (service, region) not in _clients:
             make: Any = _session().create_client  # its stubs want the service as a literal
-            _clients[service, region] = timed(make(service, region_name=region, config=config_of(service)))
+            _clients[service, region] = with_time_limit(make(service, region_name=region, config=config_of(service)))
         return _clients[service, region]
 
 
-def timed(made: Any) -> Any:
+def with_time_limit(made: Any) -> Any:
     """Return the client *made*, whose read limit from now on ends a whole request, and not only each read."""
     manager = made._endpoint.http_session._manager  # noqa: SLF001  # botocore has no parameter for it
     manager.connection_pool_kw["ssl_context"].sslsocket_class = _TimedSocket

@@ -142,7 +142,7 @@ class S3Certificates:
             if error_code(error) == "NoSuchKey":
                 return None
             raise
-        return answer["Body"].read(MOST_BYTES), answer["ETag"]  # what is cut off there is no JSON
+        return answer["Body"].read(MOST_BYTES), answer["ETag"]  # a longer object is cut, and is then not valid JSON
 
     @translated("s3:PutObject")
     def _write(self, key: str, content: bytes) -> None:

@@ -182,7 +182,7 @@ class InspectDelegation:
         since = before.since if before else now
         rows = before.not_ended(reported) if before else reported
         orders, older = foreign_orders(rows, certificates, (), since, now)
-        if before and not orders and not unrecorded_orders(certificates, rows, (), now):
+        if before and not orders and not unrecorded_orders(certificates, reported, (), now):
             return (), replace(before, orders=(), count=0, noticed=(), new=0, before=older)
         # The report is newer than what was read of the order book: another run may have ordered in between.
         history, later = self.book.history(task.delegation, ""), self.book.certificates(task.delegation)

@@ -17,7 +17,7 @@ from botocore.exceptions import (
 )
 
 from renewal.adapters import aws as adapter
-from renewal.adapters.aws import translated
+from renewal.adapters.aws import meaning, translated
 from renewal.domain.errors import AcmRefused, StoreRefused, StoreUnavailable
 from renewal.wiring import RECORD_SECONDS
 
@@ -129,6 +129,17 @@ def test_there_is_one_client_for_each_service_and_region(monkeypatch: pytest.Mon
     assert adapter.client("kms").meta.region_name == "eu-west-3"
 
 
+def test_a_client_is_made_at_its_first_call(monkeypatch: pytest.MonkeyPatch):
+    """A poll that finds its order pending needs neither KMS nor S3; each takes a part of its cold start."""
+    monkeypatch.setattr(adapter, "_clients", {})
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
+
+    kms = adapter.client("kms")
+    assert not adapter._clients
+    assert kms.meta.service_model.service_name == "kms"
+    assert [*adapter._clients] == [("kms", None)]
+
+
 @pytest.mark.parametrize("service", ["dynamodb", "s3", "kms", "secretsmanager", "events", "acm"])
 def test_clients_give_up_within_the_time_that_is_kept_for_them(service: str):
     """Botocore's own time-outs are a minute each, five times; recording an order must fit into what is kept for it."""
@@ -150,3 +161,18 @@ def test_botocores_debug_log_cannot_be_switched_on(name: str):
         assert not logging.getLogger(name).isEnabledFor(logging.INFO)
     finally:
         root.setLevel(level)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ClientError({"Error": {"Code": "AccessDeniedException"}}, "PutItem"), NoCredentialsError()],
+    ids=["refused", "no credentials"],
+)
+def test_a_refusal_has_what_to_do_in_a_run_and_in_a_command(error: Exception) -> None:
+    """The operator of a command read that it was about the function's region, credentials and settings."""
+    text = str(meaning(error, "dynamodb:PutItem", {}))
+
+    assert "In a run: " in text
+    assert "`make deploy` restores" in text
+    assert "In a command: check " in text
+    assert "AWS credentials" in text

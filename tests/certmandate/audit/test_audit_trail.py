@@ -135,7 +135,7 @@ def test_a_reordered_row_is_named(first: int, second: int, in_the_file: bool) ->
     ids=["changed", "set back", "emptied", "set forward"],
 )
 def test_a_changed_head_names_the_rows_that_it_does_not_fit(head: ChainHead, found: str) -> None:
-    """Who truncates a trail sets its head back."""
+    """A principal that truncates a trail also sets its head back."""
     assert found in "\n".join(faults(replace(TRAIL, head=head)))
 
 

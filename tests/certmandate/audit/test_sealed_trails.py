@@ -150,7 +150,7 @@ def found_in(trail: AuditTrail, seals: Iterable[Seal]) -> str:
     ],
 )
 def test_a_seal_that_was_tampered_with_is_named(how: str, named: str) -> None:
-    """Who removes a row from an export removes its seal, too."""
+    """A principal that removes a row from an export removes its seal, too."""
     trail = a_trail()
     first, second, third = the_seals(trail)
     forged = replace(second.statement, head=ChainHead(5, "0" * 64))
@@ -180,7 +180,7 @@ def signed(statement: SealStatement) -> Seal:
 
 
 def test_a_seal_is_kept_and_counts_also_behind_a_delete_marker(sealed: tuple[Desk, Path, list[Item]]) -> None:
-    """Object Lock permits a delete marker, to who has changed the bucket's policy; the trail could be forged then."""
+    """A principal that has changed the bucket's policy can add a delete marker, and then forge the trail."""
     desk, _, _ = sealed
     s3, bucket = desk.system.aws.client("s3"), desk.system.aws.outputs["AuditBucket"]
     (found,) = s3.list_object_versions(Bucket=bucket, Prefix="audit/univ/")["Versions"]
@@ -204,7 +204,7 @@ def test_a_seal_is_kept_and_counts_also_behind_a_delete_marker(sealed: tuple[Des
 
 @pytest.mark.parametrize("content", [b"", b'{"statement": ', b"[" * 100_000], ids=["empty", "cut", "nested"])
 def test_a_sealed_object_that_cannot_be_read_is_named(sealed: tuple[Desk, Path, list[Item]], content: bytes) -> None:
-    """It can be added, to who has changed the bucket's policy; the other trails are verified all the same."""
+    """It can be added, by a principal that has changed the bucket's policy."""
     desk, _, _ = sealed
     s3, bucket = desk.system.aws.client("s3"), desk.system.aws.outputs["AuditBucket"]
     key = f"audit/univ/000000000009-{len(content):064x}.json"

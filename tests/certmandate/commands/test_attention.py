@@ -147,6 +147,18 @@ def test_a_credential_that_was_stored_since_takes_the_place_of_the_refusal(sit: 
     assert "run certmandate check univ first" in " ".join(mail.stderr.split())
 
 
+def test_when_a_credential_was_stored_is_read_once_for_all_certificates(sit: Sit):
+    """With 25 refused certificates, `status` made 54 calls of AWS more after a new credential."""
+    desk = sit("idp:160", "sp:160", "www:160")
+    desk.store_wrong_password()
+    desk.run("renew", "--all-due")
+
+    desk.run("credential", "univ", "--stdin", stdin=json.dumps(desk.secret()))
+    desk.run("status")
+
+    assert [name for name, _ in desk.made].count("DescribeSecret") == 1
+
+
 def test_a_credential_that_was_stored_since_ends_the_refusal_of_an_order(sit: Sit):
     """The inspection had logged in, so nothing compared the time of the refusal with that of the new credential."""
     desk = sit("idp:160")

@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
+import pytest
+
 from certmandate.views.problems import problem_lines
+from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.consequence import Consequence
-from renewal.domain.judgement.problem import Problem
+from renewal.domain.judgement.problem import Problem, problem_of
+from renewal.domain.setup.finding import Finding
+from tests.unit.system import managed
 
 DAY = date(2026, 11, 30)
 PROBLEM = Problem(
@@ -37,14 +42,15 @@ def test_what_has_happened_is_not_announced() -> None:
 
 
 def test_what_goes_on_has_its_first_day() -> None:
-    """Orders stop once, and nothing can be ordered from then on."""
+    """Orders stop once. The mandate and a password still count on their last day, and a run may have ordered."""
     stopped = replace(PROBLEM, certificate="", consequence=Consequence.ORDERS_STOP)
 
     assert line(stopped, DAY - timedelta(days=1)).endswith(
         "otherwise no more certificates are ordered from 2026-11-30)"
     )
-    assert line(stopped, DAY).endswith(
-        "`certmandate renew univ/idp`; no more certificates are ordered since 2026-11-30)"
+    assert line(stopped, DAY).endswith("otherwise no more certificates are ordered from 2026-11-30)")
+    assert line(stopped, DAY + timedelta(days=1)).endswith(
+        "`certmandate renew univ/idp`; no more certificates are ordered (since 2026-11-30))"
     )
 
 
@@ -75,3 +81,21 @@ def test_another_action_is_another_line() -> None:
     another = replace(PROBLEM, delegation="college")
 
     assert len([*problem_lines([PROBLEM, www, another], DAY)]) == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "otherwise"),
+    [
+        ("CredentialUntried", "otherwise the next daily run tries it"),
+        ("NotRevoked", "otherwise anyone who has its key can impersonate the service"),
+        ("NotVerified", "otherwise clients may meet another certificate"),
+        ("OrdersBefore", ""),
+        ("RaoMailUndelivered", "otherwise the RAO does not learn what they must do"),
+        ("SearchUnproven", "otherwise an order whose answer is lost waits for the operator"),
+    ],
+)
+def test_what_happens_otherwise_is_true_of_the_code(code: str, otherwise: str) -> None:
+    """A key that is compromised let "more be ordered than was agreed", and a mail that bounced a certificate expire."""
+    finding = Finding(code, "warning", "operator", "text")
+
+    assert problem_of(finding, "univ", [managed(age=20)], DAY, ActingTimes()).otherwise(DAY) == otherwise

@@ -154,6 +154,15 @@ def test_an_incident_has_who_must_do_what_and_where() -> None:
         assert words in page
 
 
+def test_a_page_without_certificates_has_no_empty_table() -> None:
+    """It printed the heads of the columns alone, and that an incident needs attention with nothing to do."""
+    page = printed(report(findings=(Finding("RecordUnreadable", "error", "operator", "damaged"),)))
+
+    assert "SSL ID" not in page
+    assert page.endswith("\n1 incident needs attention: no certificate was due.\n")
+    assert "Note   no command repairs the item: docs/runbook.md, RecordUnreadable" in page
+
+
 def test_a_rule_that_was_not_applied_is_an_incident() -> None:
     """It was written ahead of a mass revocation; the certificates themselves look well."""
     unreadable = RecordUnreadable("'issued_before' is missing")

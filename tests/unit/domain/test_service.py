@@ -13,12 +13,13 @@ from cryptography import x509
 from renewal import records
 from renewal.domain.certificate.facts import Certificate
 from renewal.domain.endpoint.declaration import Endpoint, StartTls
-from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceState
+from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceRecord, ServiceState
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.service.state import (
     expected_certificate,
+    expected_since,
     not_served,
     service_after,
     service_findings,
@@ -270,6 +271,22 @@ def test_the_grace_of_a_first_certificate_begins_when_it_is_verified_first() -> 
     assert verified.service is not None
     assert not_served(verified) is None
     assert to_announce(verified, verified.service) is None
+
+
+def test_what_a_store_took_late_is_verified_by_the_next_run() -> None:
+    """Every store failed for three days: that no run has verified it since it was issued is nobody's fault."""
+    first = partly_stored("s3")
+    assert first.order is not None
+    late = replace(first, order=replace(first.order, issued_at=NOW - 72 * HOUR))
+    before = observed(stored(2_400), SERVED, SERVED, at=NOW - HOUR).service
+
+    def found(service: ServiceRecord | None, after: int) -> list[str]:
+        return [each.code for each in service_findings([replace(late, service=service)], NOW + after * HOUR)]
+
+    assert (found(before, 0), found(before, 48)) == ([], ["NotVerified"])
+    expected = expected_certificate(late)
+    assert expected is not None
+    assert expected_since(late, expected, NOW) == NOW
 
 
 def test_a_renewed_certificate_is_expected_as_soon_as_a_store_has_it() -> None:

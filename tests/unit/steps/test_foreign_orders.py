@@ -15,7 +15,7 @@ from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.records import to_json
 from tests.certmandate.rao_samples import row
 from tests.unit.orders import an_order
-from tests.unit.system import IDP, NOW, PATH, System, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, PATH, System, served_by
 
 STOLEN = ReportedCertificate(
     9001,
@@ -218,3 +218,21 @@ def test_the_audit_trail_is_read_once_for_a_certificate_that_was_renewed(begun: 
         show(begun, former)
         assert not inspect(begun, "later")
         begun.book.rows = []
+
+
+def test_an_order_of_a_certificate_that_was_applied_again_is_found_by_each_inspection(begun: System) -> None:
+    """A new order would duplicate it: what the audit trail explains is only known to be ours."""
+    again = replace(IDP, name="again", names=("again.univ.example",))
+    comment = "certmandate order old for univ/again"
+    ours = replace(STOLEN, ssl_id=3999, serial="OLD", common_name=again.names[0], names=again.names, comment=comment)
+    begun.book.rows.append(
+        row(certificate="again", ended_at=NOW - timedelta(days=9), ssl_id=3999, serial="OLD", token="old")
+    )
+    show(begun, ours)
+    assert not inspect(begun, "removed")
+    assert not begun.inspection().unrecorded
+
+    begun.book.apply(DELEGATION, again, now=NOW)
+    inspect(begun, "applied again")
+
+    assert [order.ssl_id for order in begun.inspection().unrecorded] == [3999]

@@ -123,7 +123,8 @@ class Inbox:
         ends = {row.path: datetime.fromisoformat(row.not_after) for row in rows}
         may = {(path, NEAR_EXPIRY) for path, end in ends.items() if end - run.report.finished_at <= NEAR}
         kept = {key for key in self._lasting if _may_last(key, run, is_daily=document["is_daily"])}
-        self._lasting = kept | known | may | set(map(_key, document["problems"]))
+        old = set(_still_open(document, run.report.finished_at))
+        self._lasting = kept | known | may | old | set(map(_key, document["problems"]))
         self._notified = {key: is_urgent for key, is_urgent in self._notified.items() if key in self._lasting}
 
     def _refused(self, world: Evidence, run_id: str) -> Iterator[Key]:
@@ -184,6 +185,13 @@ def _old(world: Evidence) -> Iterator[Key]:
     for order in world.open_orders():
         if world.now - order.requested_at >= OLD and any(token in order.comments for token in known):
             yield path_of(order), "OrderPending"
+
+
+def _still_open(document: Mapping[str, Any], now: datetime) -> Iterator[Key]:
+    """Of a report: the orders that are open for two days, also those that SCM has issued and no run could store."""
+    for row in document["certificates"]:
+        if row.get("ordered_at") and now - datetime.fromisoformat(row["ordered_at"]) >= OLD:
+            yield f"{row['delegation']}/{row['name']}", "OrderPending"
 
 
 def _key(problem: Mapping[str, Any]) -> Key:

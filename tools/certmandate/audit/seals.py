@@ -45,4 +45,4 @@ class SealedTrails(S3Seals):
     @translated("s3:GetObjectVersion")
     def _content(self, key: str, version: str) -> bytes:
         answer = self._client.get_object(Bucket=self._bucket, Key=key, VersionId=version)
-        return answer["Body"].read(MOST_BYTES)  # what is cut off there is no JSON
+        return answer["Body"].read(MOST_BYTES)  # a longer object is cut, and is then not valid JSON

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, Self
 
 from renewal import records
-from renewal.domain.audit.hash_chain import ChainHead, beginning, newest, number_of, plain, row_hash
+from renewal.domain.audit.hash_chain import ChainHead, beginning, json_default, newest, number_of, row_hash
 from renewal.domain.audit.seal import Seal
 from renewal.mail.visible_text import visible
 
@@ -82,7 +82,7 @@ class AuditTrail:
 
 
 def _line(document: Row) -> str:
-    return json.dumps(document, ensure_ascii=False, sort_keys=True, default=plain)
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, default=json_default)
 
 
 def _is_row(row: Any) -> bool:

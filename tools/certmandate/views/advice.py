@@ -261,7 +261,7 @@ EVERY_ACCOUNT = Advice(
     "SCM refused every account",
     "Check that our traffic still leaves from the registered address (RegisteredAddress of the network stack), and "
     "restore the address. Only if the address is right, check the accounts one by one",
-    "AWS: VPC → Elastic IPs; SCM: Settings → Access Control → Organization ACL",
+    "AWS: VPC → Elastic IPs",
 )
 """Of a report's common cause: one cause, for any number of delegations."""
 

@@ -43,8 +43,8 @@ def page(report: RunReport) -> RenderableType:
     if incidents:
         parts += [printing.heading("Details, by the numbers above, most urgent first")]
         parts += [_incident(number, incident, report) for number, incident in enumerate(incidents, 1)]
-        parts += [printing.heading("Certificates")]
-    parts += [_certificates(report)]
+    if report.certificates:
+        parts += [*([printing.heading("Certificates")] if incidents else []), _certificates(report)]
     parts += printing.bullets("Replacements, when the run began", replacement_lines(report.replacements))
     parts += printing.bullets("At the declared endpoints", _services(report))
     parts += printing.bullets("Notes", _notes(report))
@@ -69,7 +69,7 @@ def _services(report: RunReport) -> Iterator[str]:
 def summary(report: RunReport) -> Text:
     """Return the run in one sentence."""
     outcomes = [f"{report.counts[name]} {name.replace('-', ' ')}" for name in _ORDER if report.counts.get(name)]
-    text = ", ".join(outcomes) or "nothing to do"
+    text = ", ".join(outcomes) or "no certificate was due"
     incidents = incidents_of(report)
     if not incidents and report.needs_attention:
         return Text(f"Not everything was done, see the warnings: {text}.", style="bold red")
@@ -153,13 +153,18 @@ def _of_task(task: Task, incident: Incident) -> Iterator[tuple[str, str]]:
     about = incident.delegation
     address = (about.address or about.seen_address if about else "") or "(RegisteredAddress of the network stack)"
     yield "Do", task.advice.do and f"{plain(task.advice.do, {'address': address})}."
-    is_command = task.remedy.startswith("`")
-    if is_command:
+    if task.remedy.startswith("`"):
         yield "Where", task.advice.elsewhere
     order = f", SSL ID {incident.rows[0].ssl_id}" if len(incident.rows) == 1 and incident.rows[0].ssl_id else ""
-    yield ("Run" if is_command else "Where"), task.remedy + (order if "SSL Certificates" in task.remedy else "")
+    yield _label(task.remedy), task.remedy + (order if "SSL Certificates" in task.remedy else "")
     if then := _then(task, incident):
         yield "Then", f"{then}."
+
+
+def _label(remedy: str) -> str:
+    if remedy.startswith("`"):
+        return "Run"
+    return "Where" if remedy.startswith(("AWS: ", "SCM: ")) else "Note"
 
 
 def _then(task: Task, incident: Incident) -> str:

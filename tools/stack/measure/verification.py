@@ -17,7 +17,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -40,6 +39,7 @@ from scm_simulator.ca.authority import CertificateAuthority, LeafPlan
 from stack.measure.daily_run.__main__ import environment
 from stack.measure.daily_run.answers import Service
 from stack.measure.daily_run.large_estate import RUN, LargeEstate, Size
+from stack.measure.memory import highest_memory
 
 _EACH = 10  # certificates of one delegation
 
@@ -140,13 +140,7 @@ def invoke() -> dict[str, float]:
     )  # fmt: skip
     before = time.monotonic()
     verify_served.handler({"run_id": RUN, "request": {}}, context)
-    return {"seconds": time.monotonic() - before, "megabytes": _highest_memory()}
-
-
-def _highest_memory() -> float:
-    """MiB; the `ru_maxrss` of a process is at least what its parent had when it was started (getrusage(2))."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    return {"seconds": time.monotonic() - before, "megabytes": highest_memory()}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

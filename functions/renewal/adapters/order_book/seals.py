@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from renewal import records
 from renewal.adapters.aws import error_code, translated
-from renewal.domain.audit.hash_chain import ChainHead, plain
+from renewal.domain.audit.hash_chain import ChainHead, json_default
 from renewal.domain.audit.seal import Seal
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class S3Seals:
             self._client.put_object(
                 Bucket=self._bucket,
                 Key=f"{_folder(seal.statement.delegation)}{head.sequence:012d}-{head.hash}.json",
-                Body=json.dumps(document, default=plain).encode(),
+                Body=json.dumps(document, default=json_default).encode(),
                 ContentType="application/json",
                 # Object Lock requires a checksum (AWS: AmazonS3/latest/API/API_PutObject.html).
                 ChecksumAlgorithm="SHA256",

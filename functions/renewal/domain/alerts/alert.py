@@ -74,9 +74,12 @@ def _listed(problems: Iterable[Problem], today: date) -> Iterator[str]:
 
 
 def _when(problem: Problem, today: date) -> str:
-    if not problem.needs_attention:
-        return f"by {problem.act_by}" if problem.act_by else "soon"
-    return f"now, on {problem.act_by} at the latest" if problem.act_by and problem.act_by > today else "now"
+    is_early = problem.act_by is not None and problem.act_by > today
+    if problem.needs_attention:
+        return f"now, on {problem.act_by} at the latest" if is_early else "now"
+    if problem.act_by is None:
+        return "soon"
+    return f"by {problem.act_by}" if is_early else "now"
 
 
 def _otherwise(problem: Problem, today: date) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from renewal.domain.errors import OrderPending
+from renewal.domain.judgement.command import command_for
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.run.report import CertificateRow, RunReport
 from renewal.domain.setup.finding import RANKS
@@ -83,16 +84,24 @@ def _near_expiry(row: CertificateRow, report: RunReport) -> Problem:
         if (problem.delegation, problem.certificate) == (row.delegation, row.name)
     )
     known = next(found, None)
-    text = f"expires on {row.not_after:%Y-%m-%d %H:%M} UTC"
+    verb = "expired" if row.not_after and row.not_after <= report.finished_at else "expires"
+    text = f"{verb} on {row.not_after:%Y-%m-%d %H:%M} UTC"
     if known is None:
         return _problem(report, row.delegation, row.name, NEAR_EXPIRY, text)
-    return replace(known, code=NEAR_EXPIRY, about="", severity="warning", text=f"{text}; {known.code}: {known.text}")
+    text = f"{text}; {known.code}: {known.text}"
+    return replace(known, code=NEAR_EXPIRY, about="", severity="warning", text=text, command=known.remedy)
 
 
 def _problem(report: RunReport, delegation: str, certificate: str, code: str, text: str) -> Problem:
     """The problem as it is judged, at least as a warning; a new one where the judgement has none."""
     made = Problem(
-        delegation=delegation, certificate=certificate, code=code, severity="warning", actor="operator", text=text
+        delegation=delegation,
+        certificate=certificate,
+        code=code,
+        severity="warning",
+        actor="operator",
+        text=text,
+        command=command_for(code, "operator", delegation, certificate),
     )
     known = next((problem for problem in report.problems if problem.key == made.key), None)
     return made if known is None else replace(known, severity="warning")

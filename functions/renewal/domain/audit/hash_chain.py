@@ -21,10 +21,10 @@ MOST_ROWS = 10**12 - 1
 
 def canonical(document: Mapping[str, Any]) -> bytes:
     """Return *document* as JSON in the one form that is hashed and signed: sorted keys, no blanks, ASCII."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), default=plain).encode("ascii")
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), default=json_default).encode("ascii")
 
 
-def plain(value: Any) -> Any:
+def json_default(value: Any) -> Any:
     """Return a value that JSON does not have, as it is hashed and exported.
 
     DynamoDB's numbers are Decimal; those of audit rows are whole. No row of ours has bytes or a set: one that has was

@@ -78,8 +78,8 @@ class Problem:
             return text and f"otherwise {text}"
         if on <= today and is_expiry:
             return f"{which} expired on {on}"
-        if on <= today and self.consequence.lasts:
-            return f"{text} since {on}"
+        if on < today and self.consequence.lasts:
+            return f"{text} (since {on})"
         return f"otherwise {text} {'from' if self.consequence.lasts else 'on'} {on}"
 
     @property

@@ -58,6 +58,18 @@ def expected_certificate(certificate: ManagedCertificate) -> StoredCertificate |
     return served
 
 
+def expected_since(certificate: ManagedCertificate, expected: StoredCertificate, now: datetime) -> datetime:
+    """Return when a store had *expected*, which is the expected certificate.
+
+    Of an open order that time is not recorded, since the store may have refused it for days: it counts from the first
+    verification after which an endpoint did not present it, or from *now*.
+    """
+    if expected is certificate.served:
+        return expected.stored_at
+    record = current_service(certificate)
+    return (record.unserved_since if record else None) or now
+
+
 def current_service(certificate: ManagedCertificate) -> ServiceRecord | None:
     """Return the record, if it is about the certificate that endpoints are to present now."""
     record, expected = certificate.service, expected_certificate(certificate)
@@ -70,7 +82,7 @@ def service_after(certificate: ManagedCertificate, observations: Iterable[Observ
     An address that is as before keeps its `since`.
     """
     expected, before = expected_certificate(certificate), current_service(certificate)
-    serial, stored_at = (expected.serial, expected.stored_at) if expected else ("", now)
+    serial = expected.serial if expected else ""
     known = {observation.place: observation for observation in before.observations} if before else {}
     dated = [_dated(observation, known.get(observation.place)) for observation in observations]
     most = _MOST_TEXT // max(len(dated), 1)
@@ -79,8 +91,7 @@ def service_after(certificate: ManagedCertificate, observations: Iterable[Observ
         hours = _hours(certificate, now) if _is_of_stored(record) else before.hours if before else None
         return replace(record, hours=hours, announced=before.announced if before else None)
     if before is None:
-        # When a store got what an open order issued is not recorded: it may have been refused for days.
-        return replace(record, unserved_since=stored_at if expected is certificate.served else now)
+        return replace(record, unserved_since=expected_since(certificate, expected, now) if expected else now)
     return replace(record, unserved_since=before.unserved_since or now, hours=before.hours, announced=before.announced)
 
 
@@ -139,6 +150,8 @@ def _is_outdated(certificate: ManagedCertificate, now: datetime) -> bool:
     expected, record = expected_certificate(certificate), current_service(certificate)
     if expected is None or not certificate.spec.served_at:
         return False
+    if expected is not certificate.served:  # when a store got it is not recorded
+        record = record or certificate.service
     return now - (record.observed_at if record else expected.stored_at) > VERIFICATION_COUNTS
 
 

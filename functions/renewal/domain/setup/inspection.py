@@ -109,7 +109,7 @@ def with_kept(daily: Snapshot, before: Inspection) -> Snapshot:
 
 
 MOST_ENTRIES, MOST_PROFILES, MOST_FIELDS = 200, 100, 50
-"""With the most results and findings of the longest text, an inspection has 300 KB; DynamoDB takes items of 400 KB."""
+"""With the most of everything and the longest texts, an inspection fits into an item of DynamoDB, which has 400 KB."""
 
 
 def bounded(inspection: Inspection, profile_ids: Collection[int]) -> Inspection:

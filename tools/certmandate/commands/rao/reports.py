@@ -16,7 +16,7 @@ from certmandate.exit import NotInspected, Refused, exit_on_error
 from certmandate.files.atomic_files import write_together
 from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
 from certmandate.run_failures import judged_delegation
-from certmandate.stored_credential.untried import with_untried
+from certmandate.stored_credential.untried import StoredCredentials
 from certmandate.views.html_page import pdf
 from certmandate.views.language import language
 from certmandate.views.notices import notice_documents, notice_lines
@@ -130,7 +130,7 @@ def _asks(
 ) -> tuple[Ask, ...]:
     """Return what the RAO is asked to do, most urgent first. Raises NotInspected when a refused login may be past."""
     name = record.delegation.name
-    if with_untried(deployment, record) is not record:
+    if StoredCredentials(deployment).with_untried(record) is not record:
         msg = (
             f"the last inspection of '{name}' could not log in, and a credential was stored since: what the RAO has to "
             f"do is not known; run certmandate check {name} first"

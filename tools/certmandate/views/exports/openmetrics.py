@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.service.state import expected_certificate
+from renewal.domain.service.state import expected_certificate, expected_since
 
 Sample = tuple[Mapping[str, str], float]
 
@@ -33,7 +33,7 @@ def lines(judgements: Iterable[Judgement], unreadable: int, now: datetime) -> It
     """Yield the lines of the document; *unreadable*: the number of items of the order book that cannot be read."""
     samples: dict[str, list[Sample]] = {name: [] for name in _HELP}
     for judgement in judgements:
-        for name, sample in _samples(judgement):
+        for name, sample in _samples(judgement, now):
             samples[name].append(sample)
     samples["certmandate_unreadable_items"].append(({}, unreadable))
     samples["certmandate_export_timestamp_seconds"].append(({}, now.timestamp()))
@@ -51,7 +51,7 @@ def without_fingerprint(certificates: Iterable[ManagedCertificate]) -> Iterator[
     return (each.spec.path for each in certificates if each.served and not each.served.fingerprint)
 
 
-def _samples(judgement: Judgement) -> Iterator[tuple[str, Sample]]:
+def _samples(judgement: Judgement, now: datetime) -> Iterator[tuple[str, Sample]]:
     certificate = judgement.certificate
     spec, served = certificate.spec, certificate.served
     labels = {"delegation": spec.delegation, "certificate": spec.path}
@@ -61,7 +61,8 @@ def _samples(judgement: Judgement) -> Iterator[tuple[str, Sample]]:
             "fingerprint_sha256": expected.fingerprint.lower(),
             "public_key_sha256": expected.key_fingerprint.lower(),
         }
-        deadline = (expected.stored_at + timedelta(hours=spec.grace_hours)).timestamp()
+        since = expected_since(certificate, expected, now)
+        deadline = (since + timedelta(hours=spec.grace_hours)).timestamp()
         hosts = (endpoint.host for endpoint in spec.served_at if endpoint.host)
         for name in dict.fromkeys((*spec.names, *hosts)):
             yield EXPECTED, ({**labels, "name": name, **identity}, deadline)

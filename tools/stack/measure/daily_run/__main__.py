@@ -23,6 +23,7 @@ from typing import Any
 from renewal.settings import OFF, Settings
 from stack.measure.daily_run.answers import AUDIT, BUCKET, ORDERS, serving
 from stack.measure.daily_run.large_estate import RUN, LargeEstate, Size
+from stack.measure.memory import highest_memory
 
 FUNCTIONS = ("check_expiry", "notify", "report")
 SIZES = (
@@ -104,8 +105,7 @@ def invoke(function: str) -> dict[str, float]:
     before = _cpu_seconds()
     handler(events[function], context)
     after = _cpu_seconds()
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"cpu_seconds": after, "step_seconds": after - before, "megabytes": kilobytes / 1024}
+    return {"cpu_seconds": after, "step_seconds": after - before, "megabytes": highest_memory()}
 
 
 def _cpu_seconds() -> float:
