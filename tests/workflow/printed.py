@@ -10,7 +10,6 @@ from itertools import starmap
 from typing import Any
 
 from renewal.domain.alerts.crossings import NEAR_EXPIRY
-from renewal.domain.judgement.command import reason_without
 from renewal.domain.judgement.problem import Problem
 from tests.workflow.after_run import Row, rows
 
@@ -70,17 +69,11 @@ def items(text: str) -> Iterator[Row]:
             yield path, name, actor.lower(), begin, day, remedies.get(delegation, "")
 
 
-def near_expiry(problem: Problem) -> dict[str, Any]:
-    """What differs in the alert of a certificate near its end, which *problem* stops."""
-    is_named = problem.command or (problem.actor == "rao" and problem.screen)
-    return {"code": NEAR_EXPIRY, "remedy": problem.remedy if is_named else reason_without(NEAR_EXPIRY)}
-
-
 def with_until(problem: Mapping[str, Any], today: date) -> Mapping[str, Any]:
     """Add until when an alert says that the actor must begin."""
     day = str(problem["act_by"] or "")
     is_urgent = problem["severity"] == "error" and problem["code"] != NEAR_EXPIRY
-    return {**problem, "until": "now" if is_urgent and day <= str(today) else day or "soon"}
+    return {**problem, "until": day if day > str(today) else "now" if is_urgent or day else "soon"}
 
 
 def remedy_and_day(problem: Problem, day: Callable[[date], str] = str) -> Iterator[str]:

@@ -113,7 +113,7 @@ def alerts(after: AfterRun) -> Compared:
     found = sorted(items(after.alerts))
     named = {row[:2] for row in found}
     reported = [each for each in after.report.problems if each.needs_attention or (each.path, each.code) in named]
-    stopped = {each.path: facts(each) | printed.near_expiry(each) for each in reversed(after.report.problems)}
+    stopped = {each.path: facts(each) | {"code": NEAR_EXPIRY} for each in reversed(after.report.problems)}
     near = (stopped[path] for path, code in named if code == NEAR_EXPIRY and path in stopped)
     expected = rows((printed.with_until(each, after.today) for each in (*map(facts, reported), *near)), ITEM)
     known = {row[:2] for row in expected}
