@@ -198,8 +198,6 @@ class FakeOrderBook:
     """Certificates without their open orders."""
     removals: set[str] = field(default_factory=set)
     """The delegations that the operator has removed."""
-    applications: dict[str, datetime] = field(default_factory=dict)
-    """When each delegation was last applied."""
     orders: dict[Path, Order] = field(default_factory=dict)
     rows: list[FinishedOrder] = field(default_factory=list)
     rules: list[ReplacementRule] = field(default_factory=list)
@@ -216,7 +214,7 @@ class FakeOrderBook:
         self.records[delegation.name] = replace(
             self.records.get(delegation.name, DelegationRecord(delegation)), delegation=delegation
         )
-        self.applications[delegation.name] = now
+        self.removals.discard(delegation.name)
         for spec in specs:
             before = self.kept.get(spec.record_key, ManagedCertificate(spec))
             self._keep(spec.record_key, replace(before, spec=spec), now)
@@ -268,9 +266,6 @@ class FakeOrderBook:
 
     def load_delegations(self, names: Iterable[str]) -> Listing[DelegationRecord]:
         return Listing(self.records[name] for name in names if name in self.records)
-
-    def applied(self, until: datetime) -> Iterator[str]:
-        return (name for name, at in self.applications.items() if at <= until and name not in self.removals)
 
     def removed_among(self, delegations: Collection[str]) -> Collection[str]:
         return self.removals & set(delegations)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from campaign.harness import Harness
 from campaign.run import Run
 from campaign.scenarios import DELEGATION, PROFILE, credential, specification, world
 from renewal.domain.delegation import S3, CertificateSpec
-from renewal.records import timestamp
 from scm_simulator import Dials
 
 LOST = {
@@ -41,27 +39,6 @@ def run(harness: Harness) -> Run:
     for key in (_key("removed"), *(_key("vanished", item) for item in ("delegation", "certificate#idp", "order#idp"))):
         dynamodb.delete_item(**table, Key=key)
     return harness.daily_run()
-
-
-def test_what_is_lost_before_its_first_daily_run_is_reported(harness: Harness) -> None:
-    """No run has worked on it, none of its certificates is due, and nothing of it is left but that it was applied."""
-    univ = replace(specification((S3,)), certificates=())
-    files = [replace(univ, delegation=replace(univ.delegation, name=name)) for name in (DELEGATION, "removed")]
-    harness.begin(world(), files, {each.delegation.name: credential() for each in files}, Dials())
-    table, dynamodb = {"TableName": harness.aws.outputs["OrdersTable"]}, harness.aws.client("dynamodb")
-    dynamodb.delete_item(**table, Key=_key("removed"))
-    dynamodb.update_item(
-        **table,
-        Key={"delegation": {"S": "#estate"}, "item": {"S": "applied#removed"}},
-        UpdateExpression="SET applied_at = :earlier",
-        ExpressionAttributeValues={":earlier": {"S": timestamp(datetime(2026, 1, 1, tzinfo=UTC))}},
-    )
-
-    run = harness.daily_run()
-
-    assert run.report
-    assert [row.delegation for row in run.report.delegations if row.error == "RecordUnreadable"] == ["removed"]
-    assert run.status == "FAILED"
 
 
 def _certificates(delegation: str) -> tuple[CertificateSpec, ...]:

@@ -59,7 +59,7 @@ def test_the_table_has_every_attribute_that_is_stored() -> None:
     """One that is missing in it is decided by no one: the golden items have every member of every kind."""
     kinds = {"order": "open order", "finished": "audit row", "replacement": "replacement rule",
              "covered": "list of a replacement rule", "retired": "retired delegation",
-             "applied": "applied delegation", "unfinished-apply": "interrupted apply"}  # fmt: skip
+             "removed": "removed delegation", "unfinished-apply": "interrupted apply"}  # fmt: skip
     for kind, versions in GOLDEN.items():
         stored = {name for version, item in versions.items() if not version.startswith(EARLIER) for name in item}
         assert stored <= {*RECORDS[kinds.get(kind, kind)][2], "delegation", "item"}, kind

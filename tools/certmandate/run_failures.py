@@ -91,14 +91,10 @@ def judged_delegation(
     )
 
 
-def with_lost(deployment: Deployment, stored: Stored, now: datetime) -> Stored:
-    """Return *stored*, read at *now*, with an error for each delegation that is not there and was not removed.
-
-    Of what was applied, and of the last daily run: a restored order book may be of an earlier time.
-    """
+def with_lost(deployment: Deployment, stored: Stored) -> Stored:
+    """Return *stored* with an error for each delegation of the last daily run that is not there and was not removed."""
     damaged = (error.delegation for error in stored.unreadable)
-    known = {*_notified(deployment).delegations, *deployment.book.applied(now)}
-    missing = known.difference(stored.delegations, damaged)
+    missing = set(notified(deployment).delegations).difference(stored.delegations, damaged)
     lost = sorted(missing - set(deployment.book.removed_among(missing)))
     return replace(stored, unreadable=(*stored.unreadable, *map(record_missing, lost)))
 
@@ -116,7 +112,7 @@ def _failures(
     certificates = {each.path: each.certificate for each in judged.certificates}
     unstored = {f"{path}: {each.order.trouble}" for path, each in certificates.items() if each.order}
     known = {problem.key for problem in judged.problems} - unstored
-    entries = _notified(deployment).problems.items()
+    entries = notified(deployment).problems.items()
     failed = {
         key: entry
         for key, entry in entries
@@ -161,7 +157,8 @@ def _is_unchanged(row: CertificateRow, certificate: ManagedCertificate) -> bool:
     return (row.not_after, row.ordered_at) == (served.not_after if served else None, order.opened_at if order else None)
 
 
-def _notified(deployment: Deployment) -> NotifiedProblems:
+def notified(deployment: Deployment) -> NotifiedProblems:
+    """Return what the last run has left to the next; empty when nothing can be read."""
     found = _parsed(lambda document: records.read(NotifiedProblems, document), deployment.run_object("notified.json"))
     return found or NotifiedProblems()
 

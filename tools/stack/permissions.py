@@ -36,7 +36,7 @@ RECORDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "open order": ("OrdersTable", "univ", (*ORDER_ATTRIBUTES, "ended")),
     "replacement rule": ("OrdersTable", ESTATE, stored_names(ReplacementRule)),
     "list of a replacement rule": ("OrdersTable", ESTATE, stored_names(CoveredPaths)),
-    "applied delegation": ("OrdersTable", ESTATE, ("applied_at", "removed_at")),
+    "removed delegation": ("OrdersTable", ESTATE, ("removed_at",)),
     "retired delegation": ("OrdersTable", ESTATE, ("retired", *stored_names(Retired))),
     "interrupted apply": ("OrdersTable", ESTATE, ("begun_at",)),
     "audit row": ("AuditTable", "univ", stored_names(FinishedOrder)),

@@ -126,7 +126,7 @@ class Order:
 
     def may_be_restored(self, now: datetime) -> bool:
         """Return whether it may have ended before, and be open again in an orders table that was restored."""
-        return now >= self.posted_at + RESTORED_AFTER
+        return not self.posted_at <= now < self.posted_at + RESTORED_AFTER  # a later time is of a fast clock
 
     def stored(self, served: StoredCertificate, previous: StoredCertificate | None, text: str) -> FinishedOrder:
         """Return the audit row of this order when *served* is stored in place of *previous*; *text*: warnings."""

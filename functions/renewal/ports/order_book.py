@@ -96,12 +96,6 @@ class OrderIndex(OrderReader, Protocol):
     def delegations(self) -> Iterator[str]:
         """Names of all delegations."""
 
-    def applied(self, until: datetime) -> Iterator[str]:
-        """Names of the delegations that were last applied at or before *until*, and not removed; read consistently.
-
-        Without the index and without the delegations' own items: what these have lost is still among them.
-        """
-
     def waiting(self, until: datetime) -> Iterator[CertificatePath]:
         """Certificates whose next action is at or before *until*; costs what it returns."""
 

@@ -121,10 +121,11 @@ def test_an_open_order_of_an_earlier_version_is_read():
     assert (order.stores, order.scm_status, order.issued_at) == ((), "", None)
 
 
-@pytest.mark.parametrize(("version", "is_removed"), [("applied", False), ("removed", True)])
-def test_an_applied_delegation_is_known_until_it_is_removed(version: str, *, is_removed: bool):
-    """A version that takes one for the other reports a removed delegation as lost, or a lost one not at all."""
-    assert schema.is_removed(golden("applied", version)) is is_removed
+def test_the_mark_of_a_removed_delegation_keeps_its_key():
+    """A version that looks elsewhere reports each removed delegation as lost."""
+    item = golden("removed", "removed")
+
+    assert schema.removed_key("univ") == (item["delegation"], item["item"])
 
 
 def test_what_an_earlier_version_leaves_of_an_order_is_no_open_order():

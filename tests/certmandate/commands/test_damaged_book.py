@@ -38,6 +38,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         put(running, "univ", "finished#www#2026-11-20T08:00:00.000000Z#t", status=NEWER)
         put(running, "#estate", "replacement#bad#", issued_before=NEWER)
         put(running, "#estate", "retired#old", retired={"organisation": 7})
+        put(running, "#estate", "removed#old", removed_at="2026-11-20T08:00:00.000000Z")
         put(running, "#estate", "apply#unfinished", begun_at=NEWER)
         put(running, "lost", "delegation", action="delegation", next_action_at="2026-11-20T08:00:00.000000Z", spec={})
         running.run("check", "univ")
@@ -67,7 +68,7 @@ def test_status_shows_the_others_and_names_what_is_damaged(desk: Desk):
 
 
 def test_status_names_a_delegation_that_was_lost_with_everything(desk: Desk):
-    """Nothing of it is in the table; the last daily run had it, and it was not retired."""
+    """Nothing of it is in the table; the last daily run had it, and no operator has removed it."""
     memory = NotifiedProblems(delegations=("lost", "old", "univ", "vanished"))
     bucket = {"Bucket": desk.system.aws.outputs["StoreBucket"], "Key": "runs/notified.json"}
     desk.system.aws.client("s3").put_object(**bucket, Body=json.dumps(records.to_json(memory)).encode())
@@ -75,7 +76,10 @@ def test_status_names_a_delegation_that_was_lost_with_everything(desk: Desk):
     found, of_another = desk.document("status"), desk.document("status", "--delegation", "univ")
     desk.system.aws.client("s3").delete_object(**bucket)
 
-    text = "the order book has no item of 'vanished', and no operator has removed it: apply its file again"
+    text = (
+        "the order book has no item of 'vanished', and no operator has removed it: apply its file again, or "
+        "`certmandate retire vanished` if it was ended"
+    )
     assert [error["delegation"] for error in found["unreadable"] if error["text"] == text] == ["vanished"]
     assert len(found["unreadable"]) == 5
     assert "vanished" not in json.dumps(of_another)

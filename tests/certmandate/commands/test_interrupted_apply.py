@@ -66,6 +66,35 @@ def test_a_delegation_that_prune_removes_is_not_reported_as_lost(sit: Sit):
     assert desk.document("status")["unreadable"] == []
 
 
+@pytest.mark.parametrize("arguments", [("retire", "univ"), ("apply", "{folder}", "--prune")], ids=" ".join)
+def test_a_removal_that_was_interrupted_hides_no_loss(
+    sit: Sit, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+):
+    """The delegation lived on with the mark of a removed one: when its item was lost later, no run reported it."""
+    desk = sit("idp:20")
+    assert desk.system.run().status == "SUCCEEDED"
+    desk.rewrite("delegation: univ", "delegation: other")
+    monkeypatch.setattr(spec_writer, "MOST_ACTIONS", 2)
+    transact, key = Table.transact, {"delegation": {"S": "univ"}, "item": {"S": "delegation"}}
+
+    def killed(table: Table, *writes: Any) -> None:
+        if key in [write["Delete"]["Key"] for write in writes if "Delete" in write]:
+            raise KeyboardInterrupt
+        transact(table, *writes)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Table, "transact", killed)
+        assert desk.run(*(each.format(folder=desk.folder) for each in arguments), "--yes").exit_code != 0
+    assert "univ" in desk.book.delegations()
+    table = desk.system.aws.outputs["OrdersTable"]
+    desk.system.aws.client("dynamodb").delete_item(TableName=table, Key=key)
+
+    assert "univ" in [error["delegation"] for error in desk.document("status")["unreadable"]]
+    report = desk.system.run().report
+    assert report
+    assert ("univ", "RecordUnreadable") in [(row.delegation, row.error) for row in report.delegations]
+
+
 def test_an_interrupted_apply_is_completed_by_the_next(sit: Sit, monkeypatch: pytest.MonkeyPatch):
     """Several transactions are not atomic, so the order book records that work remains."""
     monkeypatch.setattr(spec_writer, "MOST_ACTIONS", 2)

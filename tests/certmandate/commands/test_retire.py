@@ -4,6 +4,8 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tests.certmandate.conftest import Sit
 from tests.certmandate.desk import CANARY, OPEN_ORDER
 
@@ -86,6 +88,7 @@ def test_an_interrupted_retire_is_completed_by_the_next(sit: Sit):
 def test_undo_restores_a_delegation_within_the_grace_days(sit: Sit):
     """The mandate may be extended at the last minute; nothing is ordered again."""
     desk = sit("idp:20")
+    desk.system.run()
     before = desk.served("idp")
     desk.run("retire", "univ", "--yes")
 
@@ -96,6 +99,30 @@ def test_undo_restores_a_delegation_within_the_grace_days(sit: Sit):
     assert desk.run("adopt", "univ/idp", "--ssl-id", str(before.ssl_id), "--yes").exit_code == 0
     assert desk.document("status")["certificates"][0]["state"] == "fine"
     assert desk.run("retire", "univ", "--undo").exit_code == 2
+
+
+@pytest.mark.parametrize("how", ["undone", "lost"])
+def test_a_delegation_without_its_item_can_be_retired(sit: Sit, how: str):
+    """Each daily run failed for it, and the one remedy was to apply a file that was to be deleted."""
+    desk = sit("idp:20")
+    desk.system.run()
+    if how == "undone":
+        desk.run("retire", "univ", "--yes")
+        desk.run("retire", "univ", "--undo")
+    else:
+        key = {"delegation": {"S": "univ"}, "item": {"S": "delegation"}}
+        desk.system.aws.client("dynamodb").delete_item(TableName=desk.system.aws.outputs["OrdersTable"], Key=key)
+    assert desk.system.run().status == "FAILED"
+
+    found = desk.document("retire", "univ", "--yes")
+
+    assert [each["certificate"] for each in found["still_valid"]] == (["idp"] if how == "lost" else [])
+    assert found["credential_deleted_on"]
+    assert list(desk.book.every_certificate()) == []
+    assert desk.document("status")["unreadable"] == []
+    assert desk.system.run().status == "SUCCEEDED"
+    assert "was retired on" in desk.refused("apply", desk.folder, "--yes")
+    assert "has no 'unvi'" in desk.refused("retire", "unvi", "--yes")
 
 
 def test_an_interrupted_undo_is_completed_by_the_next(sit: Sit):

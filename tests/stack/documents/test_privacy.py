@@ -9,7 +9,7 @@ from stack.permissions import RECORDS
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "privacy.md"
 _NOT_PERSONAL = """
-    action applied_at arns asked_at at begun_at caps causes certificate certificates chain claim confirmed_at csr
+    action arns asked_at at begun_at caps causes certificate certificates chain claim confirmed_at csr
     deadline delegation delegations department_id details ended ended_at error failed_at failures found_at hash
     hold_until importing issued_at issued_before issuer key key_fingerprint key_type last_error lists looked_at
     missed_at names next_action_at not_after not_before opened_at order organisation paths planned_hours posted_at

@@ -8,18 +8,19 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from renewal.domain.due import Cause
-from renewal.domain.errors import Failure
+from renewal.domain.errors import Failure, RecordUnreadable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.consequence import Consequence
+from renewal.domain.judgement.delegation import problems_of
 from renewal.domain.judgement.problem import problem_of
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.run.outcome import notes_of
 from renewal.domain.setup.finding import Finding
-from renewal.domain.setup.inspection import DelegationRecord, Inspection
+from renewal.domain.setup.inspection import DelegationRecord, Inspection, record_missing
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.throwaway_ca import hierarchy, pem
 from tests.unit.orders import an_order
@@ -230,3 +231,14 @@ def test_what_waiting_does_not_end_needs_attention_at_once(error: str) -> None:
 def test_an_outage_that_delays_more_than_a_renewal_needs_attention_at_once(waiting: ManagedCertificate) -> None:
     """A service without its certificate, or an operator, waits for the order: the end of a lifetime is not its date."""
     assert judged(waiting, failed="ScmUnavailable").severity == "error"
+
+
+def test_an_error_of_a_delegation_itself_has_the_command_that_its_text_has() -> None:
+    """A lost delegation had two contrary remedies: to apply its file again, and that no command repairs the item."""
+    lost, damaged = record_missing("univ"), RecordUnreadable("damaged", delegation="univ", certificate="idp")
+
+    found = {each.path: each for each in problems_of("univ", None, (), NOW, ActingTimes(), unreadable=(lost, damaged))}
+
+    assert "apply its file again" in found["univ"].text
+    assert found["univ"].remedy == "certmandate apply delegations/"
+    assert found["univ/idp"].remedy == "no command repairs the item: docs/runbook.md, RecordUnreadable"

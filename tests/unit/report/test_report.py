@@ -27,6 +27,7 @@ from renewal.domain.run.map_results import failure, read_map_results
 from renewal.domain.run.outcome import RESULT_MISSING
 from renewal.domain.run.report import CertificateRow, RunOutcome, RunReport
 from renewal.domain.run.result import CertificateResult, ResultStatus
+from renewal.domain.setup.inspection import record_missing
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.fakes import ScmOrder
 from tests.throwaway_ca import pem
@@ -97,44 +98,42 @@ def test_a_declined_order_is_held_and_still_needs_attention(system: System) -> N
     assert len(system.scm.orders) == 1
 
 
-@pytest.mark.parametrize("memory", ["the run before", "what was applied"])
-def test_a_lost_delegation_is_reported_until_it_is_removed(system: System, memory: str) -> None:
-    """Without its records no other daily run would know of it; an hourly run between them forgets nothing.
-
-    A restored order book is of a time before it was applied; what is lost before its first daily run was applied.
-    """
-    if memory == "the run before":
-        system.daily_run()
-        system.book.applications.clear()
-    system.clock.advance(days=1)
+def test_a_lost_delegation_is_reported_until_it_is_removed(system: System) -> None:
+    """Without its records no other daily run would know of it; an hourly run between them forgets nothing."""
+    system.daily_run()
     del system.book.records["univ"], system.book.kept[PATH]
 
     system.daily_run(**HOURLY)
     lost = [system.daily_run() for _ in range(2)]
     system.book.removals.add("univ")
-    retired = system.daily_run()
+    removed = system.daily_run()
 
-    text = "the order book has no item of 'univ', and no operator has removed it: apply its file again"
+    text = str(record_missing("univ"))
     assert [[(row.error, row.text) for row in run.delegations] for run in lost] == 2 * [[("RecordUnreadable", text)]]
-    assert [run.outcome for run in (*lost, retired)] == ["failed", "failed", "succeeded"]
-    assert not retired.delegations
+    assert [run.outcome for run in (*lost, removed)] == ["failed", "failed", "succeeded"]
+    assert not removed.delegations
 
 
-@pytest.mark.parametrize(("hours", "is_reported"), [(0, False), (2, True)])
-def test_what_the_plan_lacks_is_lost_unless_it_was_just_applied(
-    system: System, hours: int, *, is_reported: bool
-) -> None:
-    """The index may be behind. Later, a check_expiry that leaves a delegation out from its first day on is noticed."""
-    system.book.apply(replace(DELEGATION, name="added"), now=system.clock())
-    record = system.book.records.pop("added")
-    system.clock.advance(hours=hours)
+def test_a_lost_delegation_is_found_by_its_certificates_without_a_memory(system: System) -> None:
+    """`runs/notified.json` may be lost too, and an earlier version left no delegations in it."""
+    system.daily_run()
+    del system.book.records["univ"]
+    system.archive.write_notified(NotifiedProblems())
+
+    lost, later = system.daily_run(), system.daily_run()
+
+    assert [(row.delegation, row.error) for row in lost.delegations] == [("univ", "RecordUnreadable")]
+    assert later.delegations == lost.delegations
+
+
+def test_what_is_applied_during_the_first_run_is_not_lost(system: System) -> None:
+    """Without a memory all certificates are read, also those that the plan could not have."""
     system.check_expiry("run")
+    added = replace(DELEGATION, name="added")
     system.archive.write_results("run", [child(each.delegation, {"certificates": []}) for each in system.plan()])
-    system.book.records["added"] = record
+    system.add(replace(IDP, delegation="added"), delegation=added)
 
-    rows = {row.delegation for row in system.report("run").delegations}
-
-    assert ("added" in rows) is is_reported
+    assert "added" not in {row.delegation for row in system.report("run").delegations}
 
 
 def test_a_dry_run_does_not_take_the_place_of_the_run_that_failed(system: System) -> None:

@@ -13,6 +13,7 @@ from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import OrderConflict, OrderNotRecorded, PermissionMissing, RenewalError, ScmUnavailable
 from renewal.domain.run.report import Outcome
 from tests.fakes import FakeOrderBook, interrupted
+from tests.unit.orders import an_order
 from tests.unit.system import IDP, PATH, System, served_by
 
 STATES = (
@@ -270,3 +271,12 @@ def test_the_operator_may_order_again_instead() -> None:
     assert row.outcome is Outcome.RENEWED
     assert error_of(system) == ""
     assert len(system.scm.orders) == 3
+
+
+def test_an_order_that_a_fast_clock_has_dated_ahead_may_have_ended() -> None:
+    """The random histories restored its table: it was stored again, with a second audit row."""
+    order = an_order()
+
+    assert order.may_be_restored(order.posted_at - timedelta(days=150))
+    assert not order.may_be_restored(order.posted_at + timedelta(minutes=1))
+    assert order.may_be_restored(order.posted_at + timedelta(minutes=10))

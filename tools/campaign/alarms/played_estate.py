@@ -240,9 +240,9 @@ class PlayedEstate:
         """The records of delegations."""
         return Listing(self.records[name] for name in names)
 
-    def applied(self, _until: datetime) -> Iterator[str]:
-        """All of them."""
-        return iter(self.records)
+    def every_certificate(self) -> Iterator[CertificatePath]:
+        """All certificates."""
+        return map(CertificatePath.parse, self.kept)
 
     def removed_among(self, _delegations: Collection[str]) -> Collection[str]:
         """None is removed."""

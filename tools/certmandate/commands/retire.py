@@ -73,20 +73,27 @@ def retire_command(
 def _retirement(deployment: Deployment, name: str, now: datetime) -> tuple[Delegation | None, Retired, list[str]]:
     """Return the mandate, the retirement record, and the revocations that SCM does not show yet.
 
-    After an interrupted attempt, only the stored record. Raises UnknownDelegation.
+    Without its item, after an interrupted attempt or a loss, only the second. Raises UnknownDelegation.
     """
-    from certmandate.files.operator_records import retirement
+    from certmandate.files.operator_records import Retired, retirement, still_valid
 
+    certificates = deployment.book.certificates(name).complete()
     try:
         record = deployment.book.delegation(name)
     except UnknownDelegation:
         earlier = next((each for each in deployment.book.retired() if each.delegation == name), None)
-        if earlier is None:
+        if earlier is None and not _is_known(deployment, name):
             raise
-        return None, earlier, []
-    certificates = deployment.book.certificates(name).complete()
+        return None, earlier or Retired(name, "", 0, now, still_valid(certificates, now)), []
     requested = [finding.text for finding in open_revocations(record, certificates, now)]
     return record.delegation, retirement(record.delegation, certificates, now), requested
+
+
+def _is_known(deployment: Deployment, name: str) -> bool:
+    """Whether it was in the order book once; a restored audit trail may be older than the last daily run."""
+    from certmandate.run_failures import notified
+
+    return deployment.spec_writer.was_applied(name) or name in notified(deployment).delegations
 
 
 def _require_name_again(name: str, *, yes: bool) -> None:
@@ -148,7 +155,7 @@ def _undo(deployment: Deployment, name: str, reason: str, *, as_json: bool) -> N
     document = {"delegation": name, "undone": True, "credential_restored": restored, "rotation_days": days}
     printing.print_result(
         document,
-        f"{name} may be applied again; each daily run fails until it is. {credential} {adopt}",
+        f"{name} may be applied again; nothing is renewed until it is. {credential} {adopt}",
         as_json=as_json,
     )
 
@@ -157,11 +164,12 @@ def _undo(deployment: Deployment, name: str, reason: str, *, as_json: bool) -> N
 
 
 def _page(mandate: Delegation | None, retired: Retired, grace_days: int) -> list[RenderableType]:
+    if mandate is None:
+        title = Text(f"Retire {retired.delegation}", style="bold")
+        return [title, Text("The order book has no item of it. What is left of it is removed, and its credential.")]
     title = Text(
         f"Retire {retired.delegation}: {retired.organisation}, department {retired.department_id}", style="bold"
     )
-    if mandate is None:
-        return [title, Text("It is already retired; the steps that an earlier attempt did not complete are done now.")]
     rows = [
         (f"{retired.delegation}/{each.certificate}", printing.day(each.not_after), str(each.ssl_id or ""), each.serial)
         for each in sorted(retired.certificates, key=lambda each: each.not_after)

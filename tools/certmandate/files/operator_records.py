@@ -65,12 +65,17 @@ class _UnfinishedApply:
 
 def retirement(delegation: Delegation, certificates: Iterable[ManagedCertificate], now: datetime) -> Retired:
     """Return what is kept of *delegation*: those of its certificates that are valid after *now*."""
-    valid = tuple(
+    valid = still_valid(certificates, now)
+    return Retired(delegation.name, delegation.organisation, delegation.department_id, now, valid)
+
+
+def still_valid(certificates: Iterable[ManagedCertificate], now: datetime) -> tuple[StillValid, ...]:
+    """Return those of *certificates* that are valid after *now*."""
+    return tuple(
         StillValid(certificate.spec.name, served.ssl_id or None, printed_serial(served.serial), served.not_after)
         for certificate in certificates
         if (served := certificate.served) and served.not_after > now
     )
-    return Retired(delegation.name, delegation.organisation, delegation.department_id, now, valid)
 
 
 def retired_from(item: Item) -> Retired:

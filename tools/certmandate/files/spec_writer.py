@@ -83,18 +83,25 @@ class SpecWriter:
         )
 
         def writes() -> list[Request]:
-            mark = [deleted(key, condition=_EXISTS), _applied(delegation, now)] if self._table.read([key]) else []
-            if not mark and not self._is_reinstated(delegation):
+            marks = [deleted(key, condition=_EXISTS), _not_removed(delegation)] if self._table.read([key]) else []
+            if not marks and not self._is_reinstated(delegation):
                 msg = f"'{delegation}' is not retired"
                 raise UnknownDelegation(msg)
-            return [*self._recorder.row(action), *mark]
+            return [*self._recorder.row(action), *marks]
 
         self._recorder.transact(writes, f"{delegation}: the audit trail")
 
+    def was_applied(self, delegation: str) -> bool:
+        """Return whether an operator has ever applied it: its audit trail stays when its records are lost."""
+        return bool(self._life(delegation))
+
     def _is_reinstated(self, delegation: str) -> bool:
         """Whether the last retirement was undone, and nothing was applied since."""
-        rows = [row for row in self._trails.rows(delegation) if row.get("action") in _LIFE]
+        rows = self._life(delegation)
         return bool(rows) and max(rows, key=number_of)["action"] == ActionKind.REINSTATED
+
+    def _life(self, delegation: str) -> list[Item]:
+        return [row for row in self._trails.rows(delegation) if row.get("action") in _LIFE]
 
     def _require_idle(self, removed: Iterable[CertificatePath]) -> None:
         stored = self._reader.load(removed).complete()
@@ -115,8 +122,6 @@ class SpecWriter:
         for retired in change.retired:
             values = {"map": records.to_item(retired, without=("delegation",))}
             yield (updated(schema.retired_key(retired.delegation), "SET #retired = :map", values),)
-        for name in change.removed_delegations:
-            yield (updated(schema.applied_key(name), "SET #removed_at = :now", {"now": timestamp(now)}),)
         yield from self._of_delegations(change, stored, now)
         for spec in written:
             yield (_spec_updated(spec, stored.get(spec.record_key), now, self._operator),)
@@ -124,8 +129,9 @@ class SpecWriter:
             if path in stored:
                 idle = deleted(schema.order_key(path), condition="attribute_not_exists(#token)")
                 yield idle, deleted(schema.certificate_key(path), condition=_EXISTS)
-        for key in self._table.read(schema.delegation_key(name) for name in change.removed_delegations):
-            yield (deleted(key, condition=_EXISTS),)
+        for name in change.removed_delegations:
+            mark = updated(schema.removed_key(name), "SET #removed_at = :now", {"now": timestamp(now)})
+            yield mark, deleted(schema.delegation_key(name))
 
     def _operator_actions(
         self,
@@ -160,7 +166,7 @@ class SpecWriter:
         kept = self._kept_revocations(change, stored)
         for delegation in change.delegations:
             written = _delegation_updated(delegation, now, kept.pop(delegation.name, None))
-            yield written, _applied(delegation.name, now)
+            yield written, _not_removed(delegation.name)
         for name, requests in kept.items():
             yield (updated(schema.delegation_key(name), "SET #revocations = :kept", {"kept": requests}),)
 
@@ -219,10 +225,9 @@ def _delegation_updated(delegation: Delegation, now: datetime, revocations: list
     return updated(schema.delegation_key(delegation.name), write, values)
 
 
-def _applied(delegation: str, now: datetime) -> Request:
-    """Have runs report the delegation when the order book, or its index, has lost it."""
-    marks = {"applied_at": timestamp(now), "removed_at": None}
-    return assigned(schema.applied_key(delegation), marks, condition="", values={})
+def _not_removed(delegation: str) -> Request:
+    """Have runs report the delegation again when the order book, or its index, has lost it."""
+    return deleted(schema.removed_key(delegation))
 
 
 def _spec_updated(spec: CertificateSpec, before: ManagedCertificate | None, now: datetime, operator: str) -> Request:

@@ -17,7 +17,6 @@ from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports.order_book import Listing
-from renewal.records import timestamp
 
 
 class DynamoDbOrderReader:
@@ -62,16 +61,9 @@ class DynamoDbOrderReader:
     def load_delegations(self, names: Iterable[str]) -> Listing[DelegationRecord]:
         return Listing.of(self._table.read(map(schema.delegation_key, names)).values(), schema.delegation_record)
 
-    def applied(self, until: datetime) -> Iterator[str]:
-        for item in self._table.query(schema.ESTATE, schema.APPLIED_PREFIX):
-            if not schema.is_removed(item) and str(item.get("applied_at", "")) <= timestamp(until):
-                yield item["item"].removeprefix(schema.APPLIED_PREFIX)
-
     def removed_among(self, delegations: Collection[str]) -> Collection[str]:
-        keys = (key(name) for name in delegations for key in (schema.applied_key, schema.retired_key))
-        found = self._table.read(keys)
-        marks = {name: found.get(schema.applied_key(name), {}) for name in delegations}
-        return {name for name in delegations if schema.is_removed(marks[name]) or schema.retired_key(name) in found}
+        found = self._table.read(map(schema.removed_key, delegations))
+        return {name for name in delegations if schema.removed_key(name) in found}
 
     def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
         orders = {schema.path_in(item): item for item in self._table.query(delegation, schema.ORDER_PREFIX)}

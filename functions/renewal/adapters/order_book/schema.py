@@ -11,7 +11,7 @@
                                                       ended: run and causes of the last one that has ended
     #estate        replacement#<before>#<issuer>      a replacement rule; then #<scope> where it names any
     #estate        covered#<before>#<issuer>#<number> paths of certificates that the rule may cover
-    #estate        applied#<delegation>               when an operator last applied it, and has removed it since
+    #estate        removed#<delegation>               when an operator has removed it; gone when it is applied again
     #estate        retired#<delegation>               a delegation that was ended (`certmandate.files.operator_records`)
 
     audit table
@@ -73,7 +73,6 @@ ADOPTION = "adopted"
 HEAD = "head"
 REPLACEMENT_PREFIX = "replacement#"
 _COVERED_PREFIX = "covered#"
-APPLIED_PREFIX = "applied#"
 RETIRED_PREFIX = "retired#"
 ESTATE = "#estate"
 """Partition of what concerns all delegations; no delegation can have this name (`renewal.domain.run.request.NAME`)."""
@@ -90,9 +89,9 @@ def delegation_key(name: str) -> Key:
     return name, DELEGATION
 
 
-def applied_key(delegation: str) -> Key:
-    """Key of what the order book must have: it is outside the delegation's partition, and in no index."""
-    return ESTATE, f"{APPLIED_PREFIX}{delegation}"
+def removed_key(delegation: str) -> Key:
+    """Key of the mark that tells a removed delegation from a lost one; written with the deletion of its item."""
+    return ESTATE, f"removed#{delegation}"
 
 
 def retired_key(delegation: str) -> Key:
@@ -235,11 +234,6 @@ def _fault_of(spec: CertificateSpec) -> str:
 def replacement(item: Item) -> ReplacementRule:
     """Read a replacement rule."""
     return read(ReplacementRule, item, item)
-
-
-def is_removed(item: Item) -> bool:
-    """Return whether the item of an applied delegation is of one that an operator has removed since."""
-    return "removed_at" in item
 
 
 def has_ended(item: Item) -> bool:

@@ -275,9 +275,9 @@ def assigned(key: Key, attributes: Mapping[str, Any], *, condition: str, values:
     return updated(key, change, {**present, **values}, condition=condition)
 
 
-def deleted(key: Key, *, condition: str) -> Request:
-    """Delete an item."""
-    return {"Delete": _conditional(key, condition, None)}
+def deleted(key: Key, *, condition: str = "") -> Request:
+    """Delete an item; without a condition, also one that does not exist."""
+    return {"Delete": _conditional(key, condition, None) if condition else {"Key": _wire(_key(key))}}
 
 
 def _conditional(key: Key, condition: str, values: Mapping[str, Any] | None) -> Request:

@@ -46,8 +46,8 @@ class NotifiedProblems:
     problems: Mapping[str, Notified] = field(default_factory=lambda: MappingProxyType({}))
     """By `Problem.key`: every problem that lasts."""
     delegations: tuple[str, ...] = ()
-    """Those of the last daily run. A restored order book may be of a time before one was applied; the next daily run
-    reports each that was not removed since."""
+    """Those of the last daily run. The order book, or its index, may lose one with all its certificates; the next daily
+    run reports each that no operator has removed since."""
 
     @classmethod
     def parse(cls, document: Any) -> Self:

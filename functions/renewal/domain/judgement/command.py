@@ -26,6 +26,8 @@ _COMMANDS: Mapping[str, tuple[str, ...]] = {
     "certmandate renew {path}": ("ChainBroken", "RenewalOverdue", "ServedNotListed", "ServedReplaced", "ServedRevoked"),
 }  # fmt: skip
 """`delegations/` is where `certmandate onboard` writes the files, and where every document has them."""
+_OF_A_DELEGATION = {"RecordUnreadable": "certmandate apply delegations/"}
+"""Where the error of a certificate, or of an item of the estate, has another remedy."""
 _BY_CODE = MappingProxyType({code: command for command, codes in _COMMANDS.items() for code in codes})
 
 _WITHOUT: Mapping[str, tuple[str, ...]] = {
@@ -44,6 +46,8 @@ def command_for(code: str, actor: Actor, delegation: str, certificate: str) -> s
 
     What has no command of its own begins with a view.
     """
+    if actor == "operator" and delegation and not certificate and code in _OF_A_DELEGATION:
+        return _OF_A_DELEGATION[code]
     if actor == "rao" or code in WITHOUT_REMEDY:
         return ""
     if not delegation:

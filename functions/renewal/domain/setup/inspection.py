@@ -154,5 +154,8 @@ class DelegationRecord:
 
 def record_missing(delegation: str) -> RecordUnreadable:
     """Return the error of a delegation that no operator has removed and that has no record."""
-    text = f"the order book has no item of '{delegation}', and no operator has removed it: apply its file again"
+    text = (
+        f"the order book has no item of '{delegation}', and no operator has removed it: apply its file again, or "
+        f"`certmandate retire {delegation}` if it was ended"
+    )
     return RecordUnreadable(text, delegation=delegation)

@@ -17,8 +17,6 @@ from renewal.ports.order_book import Listing, OrderIndex
 
 _BATCH = 100
 """Delegations that are read at a time, so that the memory does not grow with the estate."""
-_INDEX_LAG = timedelta(hours=1)
-"""Of what was applied later, the plan may lack some: the index, and the operator's clock, may be behind."""
 
 Record = DelegationRecord | UnknownDelegation | RecordUnreadable
 """A delegation's record, or why there is none."""
@@ -56,8 +54,7 @@ class ReportReader:
     ) -> Iterator[DelegationRead]:
         """Yield every delegation of the run, in the order of the plan.
 
-        After them, in a daily run, those that the plan lacks although they were applied or in the last one (*before*),
-        and that were not removed.
+        After them, in a daily run, those of the last one (*before*) that the plan lacks and no operator has removed.
         """
         paths = self._paths(facts, results, now)
         delegations = (*facts.delegations, *(self._lost(facts, before) if facts.is_daily else ()))
@@ -71,8 +68,11 @@ class ReportReader:
         return password_expires is not None and password_expires - today <= self.password_notice
 
     def _lost(self, facts: PlanFacts, before: Collection[str]) -> list[str]:
-        applied = self.book.applied(facts.started_at - _INDEX_LAG)
-        missing = {*before, *applied} - set(facts.delegations)  # a restored order book has forgotten what was applied
+        # Without a memory, what the index has lost is found by its certificates, if it has these.
+        known = before or (path.delegation for path in self.book.every_certificate())
+        missing = set(known) - set(facts.delegations)
+        if not before:  # one that was applied since the plan has a record
+            missing -= {each.delegation.name for each in self.book.load_delegations(missing)}
         return sorted(missing - set(self.book.removed_among(missing)))
 
     def _paths(self, facts: PlanFacts, results: RunResults, now: datetime) -> _Paths:
