@@ -181,7 +181,7 @@ def test_a_file_is_changed_before_it_is_applied(code: str) -> None:
 
 def test_a_page_without_certificates_has_no_empty_table() -> None:
     """It printed the heads of the columns alone, and that an incident needs attention with nothing to do."""
-    page = printed(report(findings=(Finding("RecordUnreadable", "error", "operator", "damaged"),)))
+    page = printed(report(findings=(Finding("RecordUnreadable", "error", "operator", "damaged", "www"),)))
 
     assert "SSL ID" not in page
     assert page.endswith("\n1 incident needs attention: no certificate was due.\n")

@@ -97,6 +97,7 @@ ADVICE = {
     "RequestRefused": Advice(
         "SCM cannot process the request",
         "Read SCM's error above: it names the field",
+        then=APPLY,
     ),
     "ScmRefused": Advice(
         "SCM refused the request with a code that has no error of its own here",
@@ -234,6 +235,7 @@ ADVICE = {
     "InvalidDelegation": Advice(
         "A delegation in the order book cannot be used",
         "Correct the delegation file and apply it again",
+        then=APPLY,
     ),
     "UnknownDelegation": Advice(
         "The input names a delegation or certificate that is not in the order book; nothing was changed",

@@ -107,8 +107,9 @@ def _to_do(incidents: Iterable[Incident]) -> Iterator[RenderableType]:
 
 
 def _first(task: Task) -> str:
-    """The remedy; files that are applied are changed before."""
-    return f"change the delegation file, then {task.remedy}" if "certmandate apply" in task.remedy else task.remedy
+    """The remedy; a file that was not accepted is changed before it is applied."""
+    is_changed = task.advice.then == APPLY and task.remedy.startswith("`certmandate apply")
+    return f"change the delegation file, then {task.remedy}" if is_changed else task.remedy
 
 
 def _row(row: CertificateRow, report: RunReport) -> tuple[str | Text, ...]:
