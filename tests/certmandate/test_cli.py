@@ -19,6 +19,7 @@ SHARED = {
     "finding",
     "finished_order",
     "order",
+    "problem",
     "raised_caps",
     "replacement_rule",
     "run_report",
