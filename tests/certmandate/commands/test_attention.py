@@ -26,7 +26,7 @@ def test_status_exits_1_when_a_finding_is_an_error(sit: Sit):
     result = desk.run("status")
 
     assert result.exit_code == 1
-    assert "for the RAO; SCM: Domains" in result.stdout
+    assert "for the RAO now; SCM: Domains" in result.stdout
 
 
 def test_status_sorts_the_findings_of_all_delegations_together(sit: Sit):
@@ -76,7 +76,7 @@ def test_an_order_that_awaits_approval_is_in_the_raos_mail_and_report(sit: Sit, 
     desk.run(*report, "--third-party", "Réseau Exemple", "--output", tmp_path)
 
     assert "Une demande attend une approbation dans SCM" in mail
-    assert "Sinon : le service reste sans certificat" in " ".join(mail.split())
+    assert "Sinon : le service restera sans certificat" in " ".join(mail.split())
     assert [each["code"] for each in asks] == ["OrderPending"]
     desk.run(
         "report",
