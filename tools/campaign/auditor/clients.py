@@ -57,6 +57,7 @@ def presented(claim: Claim, roots: str) -> bytes:
     try:
         with socket.create_connection(claim.address, _SECONDS) as connection:
             _begin_tls(connection, claim.starttls)
+            connection.getpeername()  # after a reset, wrap_socket of Python 3.11 would leave its socket open
             with context.wrap_socket(connection, server_hostname=claim.host) as tls:
                 leaf = x509.load_der_x509_certificate(tls.getpeercert(binary_form=True) or b"")
     except OSError:  # ssl.SSLError is one
