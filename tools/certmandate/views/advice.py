@@ -121,6 +121,7 @@ ADVICE = {
     "OrderUnknown": Advice(
         "SCM does not have the open order any more",
         "Search SCM for an order of that name. If there is none, ask Sectigo's support before ordering again",
+        then=ORDERED,
     ),
     "CertificateMismatch": Advice(
         "The certificate from SCM has another key, other names or another usage than the order; nothing was stored",

@@ -16,9 +16,10 @@ from certmandate.views.notices import notice_documents, notice_lines
 from certmandate.views.problems import problem_lines
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import Observation
-from renewal.domain.judgement.certificate import CLOSED, Judgement, last_error
+from renewal.domain.judgement.certificate import CLOSED, Judgement
 from renewal.domain.judgement.certificate_state import CertificateState
-from renewal.domain.order import FinishedOrder
+from renewal.domain.judgement.order_wait import failure_text
+from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.service.state import current_service
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports.order_book import Listing
@@ -55,7 +56,7 @@ def page(record: DelegationRecord, state: Judgement, judged: JudgedEstate, histo
         ("applied by", certificate.applied_by),
         ("next", state.next_step()),
         ("requested", certificate.asked and f"{certificate.asked} ({certificate.asked_by or 'operator not recorded'})"),
-        ("last error", "" if certificate.last_error in listed else last_error(certificate)),
+        ("last error", "" if certificate.last_error in listed else _last_error(certificate)),
         ("inspected", _inspected(record)),
     ]
     title = Text(f"{state.path}  ", style="bold").append(
@@ -72,6 +73,11 @@ def page(record: DelegationRecord, state: Judgement, judged: JudgedEstate, histo
         *printing.bullets("Actions of operators, newest first", map(_action_line, history.newest_actions()[:SHOWN])),
         *_history_part(history.orders),
     ]
+
+
+def _last_error(certificate: ManagedCertificate) -> str:
+    """The error that ended the last order, with its sentence when it is stored; empty: none."""
+    return ": ".join(part for part in (certificate.last_error, failure_text(certificate)) if part)
 
 
 def _inspected(record: DelegationRecord) -> str:

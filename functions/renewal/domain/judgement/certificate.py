@@ -138,11 +138,6 @@ class Judgement:
         return ", before a domain validation expires" if is_forward else ""
 
 
-def last_error(certificate: ManagedCertificate) -> str:
-    """Return the error that ended the last order, with its sentence when it is stored; empty: none."""
-    return ": ".join(part for part in (certificate.last_error, failure_text(certificate)) if part)
-
-
 def judge(
     certificate: ManagedCertificate,
     record: DelegationRecord | None,
