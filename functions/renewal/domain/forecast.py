@@ -104,14 +104,11 @@ def _domain_validations(renewals: Renewals, snapshot: Snapshot, now: datetime) -
     for certificate, day in renewals:
         for entry in {entry_for(snapshot.delegated, name) for name in certificate.spec.names}:
             expires = entry.expiry(now) if entry else None
-            if entry and expires and today + _reported_before(entry, now) < expires <= day:
+            notice = RECORD_NOTICE if entry and entry.is_renewed(now) else dcv_soon(now)
+            if entry and expires and today + notice < expires <= day:
                 affected.setdefault(entry, []).append((certificate, day))
     for entry, these in affected.items():
         yield _ending_validation(entry, these, now)
-
-
-def _reported_before(entry: DelegatedName, now: datetime) -> timedelta:
-    return RECORD_NOTICE if entry.is_renewed(now) else dcv_soon(now)
 
 
 def _ending_validation(entry: DelegatedName, these: Renewals, now: datetime) -> Finding:
