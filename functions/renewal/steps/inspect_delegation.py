@@ -107,7 +107,8 @@ class InspectDelegation:
                 record = record if reader.snapshot.late else self._controlled(record, scm)
         except NeedsAttention as error:
             snapshot = self._with_records(reader.snapshot, record, now) if reader else Snapshot()
-            self._record(record, _interrupted(task.run_id, record, certificates, snapshot, error, now), drift)
+            foreign = self._unchanged(record, task.run_id)
+            self._record(record, _interrupted(task.run_id, record, certificates, snapshot, error, foreign, now), drift)
             raise
         except ScmUnavailable:
             # A broken egress path causes the same error. What SCM showed before is kept; the rest is of this run.
@@ -178,7 +179,7 @@ class InspectDelegation:
         inspection, reported = record.inspection, snapshot.reported
         before = inspection.foreign if inspection else None
         if Section.REPORT in snapshot.unavailable or (before and not reported):
-            return (), _unchanged(inspection, task.run_id)
+            return (), self._unchanged(record, task.run_id)
         since = before.since if before else now
         rows = before.not_ended(reported) if before else reported
         orders, older = foreign_orders(rows, certificates, (), since, now)
@@ -193,6 +194,15 @@ class InspectDelegation:
         foreign = compared(orders, acknowledged, before, since=since, is_repeated=is_repeated, ordered_before=older)
         unrecorded = unrecorded_orders(later, reported, history, now)
         return unrecorded, replace(foreign, ended=() if unrecorded else ended_orders(reported, later, history))
+
+    def _unchanged(self, record: DelegationRecord, run_id: str) -> ForeignOrders | None:
+        """What the previous inspection found, when SCM does not show its report now; what is new stays so in its run."""
+        before = record.inspection
+        if before is None or before.foreign is None or not before.foreign.orders:
+            return before.foreign if before else None
+        acknowledged = {row.key for row in self.book.acknowledged(record.delegation.name)}
+        found = before.foreign.without(acknowledged)
+        return found if before.run_id == run_id else replace(found, new=0)
 
     def _controlled(self, record: DelegationRecord, scm: SetupReader) -> DelegationRecord:
         """Search again for an order that exists and that no search has found. A failure fails nothing."""
@@ -292,35 +302,31 @@ def _interrupted(
     certificates: Certificates,
     snapshot: Snapshot,
     error: NeedsAttention,
+    foreign: ForeignOrders | None,
     now: datetime,
 ) -> Inspection:
     """What is known when *error* ended the inspection: the error, and the checks of what SCM showed before.
 
-    What was known of the password and of withdrawn certificates is kept: the one explains a refused login, and the
-    others stay withdrawn.
+    What was known of the password, of withdrawn certificates and of *foreign* orders is kept: the first explains a
+    refused login, and the others stay so: the RAO suspends an account whose credential was stolen.
     """
     before = record.inspection or Inspection("", now)
     is_current = snapshot.password or isinstance(error, MandateEnded)  # after its end nobody logs in any more
     specs = [managed.spec for managed in certificates]
     checks = unreachable(error) if snapshot == Snapshot() else review(record.delegation, specs, snapshot, now)
     others = (finding for check in checks for finding in check.findings() if finding.code != type(error).__name__)
-    findings = sorted_and_capped((finding_from(error), *refused_login(error), *others))
+    theirs = _foreign_findings(foreign, record)
+    findings = sorted_and_capped((finding_from(error), *refused_login(error), *others, *theirs))
     found = Inspection.of(run_id, now, snapshot, checks)
     found = replace(
         found,
         findings=findings,
-        foreign=_unchanged(record.inspection, run_id),
+        foreign=foreign,
         revoked=revoked_in(record, certificates, snapshot),
         withdrawn=withdrawn_in(certificates, snapshot, before.withdrawn),
         password_expires=found.password_expires if is_current else before.password_expires,
     )
     return bounded(found, _profiles_of(certificates))
-
-
-def _unchanged(before: Inspection | None, run_id: str) -> ForeignOrders | None:
-    """What the previous inspection found, when SCM does not show its report now; what is new stays so in its run."""
-    foreign = before.foreign if before else None
-    return replace(foreign, new=0) if before and foreign and before.run_id != run_id else foreign
 
 
 def _profiles_of(certificates: Iterable[ManagedCertificate]) -> set[int]:

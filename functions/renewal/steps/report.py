@@ -76,14 +76,14 @@ class Report:
         if facts.follow_up and report.needs_attention and notified.cover(report):
             report = replace(report, outcome=RunOutcome.REPORTED_BEFORE)
         key = self.archive.write_report(run_id, report)
-        news = self.send_alert(report, notified, key)
+        named = self.send_alert(report, notified, key)
         return {
             "run_id": run_id,
             "outcome": report.outcome,
             "is_daily": report.is_daily,
             "counts": dict(report.counts),
             "report": key,
-            "metrics": run_metrics(report, news),
+            "metrics": run_metrics(report, named),
         }
 
     def _report(

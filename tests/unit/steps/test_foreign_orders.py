@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from renewal.domain.errors import PermissionMissing
-from renewal.domain.setup.finding import LONGEST, Finding
+from renewal.domain.errors import CredentialRefused, PermissionMissing
+from renewal.domain.setup.finding import LONGEST, Finding, sorted_and_capped
 from renewal.domain.setup.foreign_orders import MOST, Acknowledgement
 from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.records import to_json
@@ -46,7 +47,7 @@ def inspect(system: System, run_id: str) -> list[Finding]:
 
 
 def new(system: System) -> int:
-    """What the metric counts."""
+    """How many orders the last inspection observed first."""
     foreign = system.inspection().foreign
     assert foreign is not None
     return foreign.new
@@ -96,6 +97,34 @@ def test_a_report_that_is_not_shown_changes_nothing(begun: System) -> None:
         begun.inspect(begun.item(run_id="refused"))
     begun.scm.answers.clear()
     assert (len(inspect(begun, "later")), new(begun)) == (2, 0)
+
+
+@pytest.mark.parametrize("section", ["profiles", "reported"])
+def test_an_order_stays_a_finding_while_scm_refuses_the_account(begun: System, section: str) -> None:
+    """The RAO suspends an account whose credential was stolen: nothing reported the thief's order any more."""
+    show(begun, STOLEN, replace(STOLEN, ssl_id=9002, serial="WORSE"))
+    inspect(begun, "today")
+    begun.scm.answers[section] = CredentialRefused("suspended") if section != "reported" else PermissionMissing("-3")
+
+    def refused(run_id: str) -> set[str]:
+        with suppress(CredentialRefused):
+            inspect(begun, run_id)
+        findings = begun.inspection().findings
+        return {finding.about for finding in findings if finding.code == "OrderNotOurs" and finding.actor == "rao"}
+
+    assert refused("tomorrow") == {"9001", "9002"}
+    begun.book.acknowledgements.append(Acknowledgement("univ", "9001", "the RAO's", NOW))
+    assert refused("later") == {"9002"}
+
+
+def test_an_order_is_a_finding_beside_a_hundred_other_errors(begun: System) -> None:
+    """What is stored of the findings is capped: a hundred certificates with another fault hid a theft."""
+    others = [Finding("DcvLapsed", "error", "rao", f"{number:04}") for number in range(1_000)]
+    show(begun, STOLEN)
+
+    kept = sorted_and_capped([*others, *inspect(begun, "today")])
+
+    assert [finding.code for finding in kept[:3]] == ["OrderNotOurs", "OrderNotOurs", "DcvLapsed"]
 
 
 def test_what_the_organisation_had_before_is_reported_once_without_an_alarm(system: System) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from renewal.domain.audit.chained_row import ChainedRow
@@ -87,6 +87,12 @@ class ForeignOrders:
     ended: tuple[str, ...] = ()
     """The `row_id` of each row that only the audit trail shows as ours, so that it is not read again for these. Empty
     while a new order would duplicate one: every inspection finds that again."""
+
+    def without(self, acknowledged: Collection[str]) -> ForeignOrders:
+        """Return them without those whose keys are *acknowledged*."""
+        noticed = tuple(key for key in self.noticed if key not in acknowledged)
+        orders = tuple(order for order in self.orders if order.key not in acknowledged)
+        return replace(self, orders=orders, noticed=noticed, count=self.count - len(self.noticed) + len(noticed))
 
     def not_ended(self, reported: Iterable[ReportedCertificate]) -> tuple[ReportedCertificate, ...]:
         """Return the rows that are not `ended`."""
