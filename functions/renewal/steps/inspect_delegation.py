@@ -196,7 +196,7 @@ class InspectDelegation:
         return unrecorded, replace(foreign, ended=() if unrecorded else ended_orders(reported, later, history))
 
     def _unchanged(self, record: DelegationRecord, run_id: str) -> ForeignOrders | None:
-        """What the previous inspection found, when SCM does not show its report now; what is new stays so in its run."""
+        """What the previous inspection found, when SCM does not show its report now; new orders stay so in one run."""
         before = record.inspection
         if before is None or before.foreign is None or not before.foreign.orders:
             return before.foreign if before else None
