@@ -107,7 +107,7 @@ class InspectDelegation:
                 record = record if reader.snapshot.late else self._controlled(record, scm)
         except NeedsAttention as error:
             snapshot = self._with_records(reader.snapshot, record, now) if reader else Snapshot()
-            foreign = self._unchanged(record, task.run_id)
+            foreign = self._unchanged(record)
             self._record(record, _interrupted(task.run_id, record, certificates, snapshot, error, foreign, now), drift)
             raise
         except ScmUnavailable:
@@ -176,33 +176,30 @@ class InspectDelegation:
         snapshot: Snapshot,
         now: datetime,
     ) -> _Orders:
-        inspection, reported = record.inspection, snapshot.reported
-        before = inspection.foreign if inspection else None
+        reported, before = snapshot.reported, record.inspection.foreign if record.inspection else None
         if Section.REPORT in snapshot.unavailable or (before and not reported):
-            return (), self._unchanged(record, task.run_id)
+            return (), self._unchanged(record)
         since = before.since if before else now
         rows = before.not_ended(reported) if before else reported
         orders, older = foreign_orders(rows, certificates, (), since, now)
         if before and not orders and not unrecorded_orders(certificates, reported, (), now):
-            return (), replace(before, orders=(), count=0, noticed=(), new=0, before=older)
+            return (), replace(before, orders=(), count=0, noticed=(), before=older)
         # The report is newer than what was read of the order book: another run may have ordered in between.
         history, later = self.book.history(task.delegation, ""), self.book.certificates(task.delegation)
         since = before.since if before else began_at(later, history, now)
         orders, older = foreign_orders(reported, later, history, since, now)
         acknowledged = {row.key for row in self.book.acknowledged(task.delegation)} if orders else set()
-        is_repeated = inspection is not None and inspection.run_id == task.run_id
-        foreign = compared(orders, acknowledged, before, since=since, is_repeated=is_repeated, ordered_before=older)
+        foreign = compared(orders, acknowledged, since=since, ordered_before=older)
         unrecorded = unrecorded_orders(later, reported, history, now)
         return unrecorded, replace(foreign, ended=() if unrecorded else ended_orders(reported, later, history))
 
-    def _unchanged(self, record: DelegationRecord, run_id: str) -> ForeignOrders | None:
-        """What the previous inspection found, when SCM does not show its report now; new orders stay so in one run."""
+    def _unchanged(self, record: DelegationRecord) -> ForeignOrders | None:
+        """What the previous inspection found, when SCM does not show its report now."""
         before = record.inspection
-        if before is None or before.foreign is None or not before.foreign.orders:
-            return before.foreign if before else None
-        acknowledged = {row.key for row in self.book.acknowledged(record.delegation.name)}
-        found = before.foreign.without(acknowledged)
-        return found if before.run_id == run_id else replace(found, new=0)
+        if before is None or before.foreign is None:
+            return None
+        rows = self.book.acknowledged(record.delegation.name) if before.foreign.orders else ()
+        return before.foreign.without({row.key for row in rows})
 
     def _controlled(self, record: DelegationRecord, scm: SetupReader) -> DelegationRecord:
         """Search again for an order that exists and that no search has found. A failure fails nothing."""
@@ -280,7 +277,7 @@ def _complete(
         *foreseen_refusals(certificates, record, found),
         *(finding_from(error, error.certificate) for error in certificates.unreadable),
         *withdrawal_findings(certificates, snapshot, withdrawn, now),
-        *_foreign_findings(foreign, record),
+        *foreign_findings(foreign, before.foreign if before else None),
         *hidden_sections(snapshot),
         *unfound_orders(record),
         *undelivered_mail(record),
@@ -315,7 +312,7 @@ def _interrupted(
     specs = [managed.spec for managed in certificates]
     checks = unreachable(error) if snapshot == Snapshot() else review(record.delegation, specs, snapshot, now)
     others = (finding for check in checks for finding in check.findings() if finding.code != type(error).__name__)
-    theirs = _foreign_findings(foreign, record)
+    theirs = foreign_findings(foreign, before.foreign)
     findings = sorted_and_capped((finding_from(error), *refused_login(error), *others, *theirs))
     found = Inspection.of(run_id, now, snapshot, checks)
     found = replace(
@@ -342,11 +339,6 @@ def _added(task: DelegationTask, certificates: Certificates, inspection: Inspect
         if is_new and not decision.held:
             name = certificate.spec.name
             yield Task(task.run_id, task.started_at, task.delegation, name, decision.causes, reason=task.reason)
-
-
-def _foreign_findings(foreign: ForeignOrders | None, record: DelegationRecord) -> Iterable[Finding]:
-    is_first = record.inspection is None or record.inspection.foreign is None
-    return foreign_findings(foreign, is_first=is_first) if foreign else ()
 
 
 def _mandate_findings(record: DelegationRecord, now: datetime) -> Iterable[Finding]:
