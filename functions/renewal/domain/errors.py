@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 Actor = Literal["operator", "rao"]
 
@@ -294,11 +294,6 @@ class Failure:
 
     error: str
     text: str
-
-    @classmethod
-    def of(cls, error: RenewalError) -> Self:
-        """Return *error* as a failure."""
-        return cls(type(error).__name__, str(error))
 
 
 def every_error() -> tuple[type[RenewalError], ...]:

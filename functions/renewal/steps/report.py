@@ -109,7 +109,7 @@ class Report:
             is_daily=facts.is_daily,
             not_verified=_not_verified(verification),
             late=verification.get("late", 0),
-            rules=tuple(RuleRow(**_failure_members(Failure.of(error))) for error in rules.unreadable),
+            rules=tuple(RuleRow(**_failure_members(_failure(error))) for error in rules.unreadable),
             replacements=tuple(each.paused_in(ill) for each in facts.replacements),
             problems=tuple(sorted(problems, key=lambda problem: problem.urgency_on(run.now.date()))),
             **members,
@@ -245,7 +245,7 @@ def _delegation_row(name: str, record: Record, certificates: Iterable[ManagedCer
         text = "removed from the order book during the run"
         return DelegationRow(delegation=name, outcome=DelegationOutcome.REMOVED, text=text)
     if isinstance(record, RecordUnreadable):
-        unreadable = _failure_members(Failure.of(record))
+        unreadable = _failure_members(_failure(record))
         return DelegationRow(delegation=name, outcome=DelegationOutcome.FAILED, **unreadable)
     failed, inspection = run.results.failure_of(name), record.inspection
     findings = inspection.findings if inspection else ()
@@ -295,10 +295,14 @@ def _not_verified(verification: Mapping[str, Any]) -> str:
 
 
 def _unreadable_row(error: RecordUnreadable) -> CertificateRow:
-    failed = _failure_members(Failure.of(error))
+    failed = _failure_members(_failure(error))
     return CertificateRow(
         delegation=error.delegation, name=error.certificate, outcome=Outcome.FAILED, severity="error", **failed
     )
+
+
+def _failure(error: RecordUnreadable) -> Failure:
+    return Failure(type(error).__name__, str(error))
 
 
 def _failure_members(failed: Failure | None) -> dict[str, Any]:

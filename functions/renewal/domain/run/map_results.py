@@ -66,7 +66,7 @@ def read_map_results(children: Iterable[Mapping[str, Any]], unreadable: Iterable
         try:
             _read_child(results, failures, delegation, child)
         except PlanUnreadable as error:
-            failures[delegation] = Failure.of(error)
+            failures[delegation] = _unreadable(error)
     results.close()
     results.missing = ": ".join([results.missing, *map(str, faults[:1])])
     return results
@@ -89,7 +89,7 @@ def _read_child(
         try:
             path = f"{delegation}/{_named(document, 'certificate')}"
         except PlanUnreadable as error:
-            failures[delegation] = Failure.of(error)
+            failures[delegation] = _unreadable(error)
             continue
         results.add(path, _certificate(path, document))
 
@@ -98,7 +98,7 @@ def _certificate(path: str, document: Mapping[str, Any]) -> CertificateResult:
     try:
         found = _read(_Certificate, document, f"the result of {path}")
     except PlanUnreadable as error:
-        return CertificateResult(ResultStatus.FAILED, failure=Failure.of(error))
+        return CertificateResult(ResultStatus.FAILED, failure=_unreadable(error))
     failed = found.error.failure() if found.error else None
     return CertificateResult(found.status, found.ssl_id or None, found.token, failed)
 
@@ -106,6 +106,10 @@ def _certificate(path: str, document: Mapping[str, Any]) -> CertificateResult:
 def failure(error: Mapping[str, Any]) -> Failure:
     """Read what a Catch caught: `{"Error", "Cause"}`. Raises PlanUnreadable."""
     return _read(_Caught, error, "an error in the results of the run").failure()
+
+
+def _unreadable(error: PlanUnreadable) -> Failure:
+    return Failure(type(error).__name__, str(error))
 
 
 def _named(document: object, member: str) -> str:
