@@ -194,7 +194,7 @@ def check_expiry() -> CheckExpiry:
 def inspect_delegation(context: LambdaContext) -> InspectDelegation:
     """The step of `inspect_delegation.py`."""
     from renewal.adapters.objects import S3Certificates
-    from renewal.adapters.rotation import ScheduledRotations
+    from renewal.adapters.secrets import ScheduledRotations
     from renewal.steps.inspect_delegation import InspectDelegation
     from renewal.steps.stores.drift import StoreComparison
 
@@ -339,8 +339,8 @@ def rotate_password(context: LambdaContext) -> RotatePassword:
     """The step of `rotate_password.py`."""
     from random import SystemRandom
 
-    from renewal.adapters.rotation import SecretsManagerVault
     from renewal.adapters.scm.accounts import PinnedScmAccounts
+    from renewal.adapters.secrets import SecretsManagerVault
     from renewal.steps.rotate_password import RotatePassword
 
     vault = SecretsManagerVault(aws.client("secretsmanager"), settings().secret_prefix)

@@ -30,9 +30,8 @@ from renewal.adapters.events import EventBridgeAnnouncer
 from renewal.adapters.keys import KmsOpener, KmsSealer
 from renewal.adapters.objects import S3Certificates
 from renewal.adapters.order_book.table import ConditionFailed, Table, updated
-from renewal.adapters.rotation import ScheduledRotations, SecretsManagerVault
 from renewal.adapters.runs import RunningExecutions, S3RunArchive
-from renewal.adapters.secrets import SecretsManagerCredentials
+from renewal.adapters.secrets import ScheduledRotations, SecretsManagerCredentials, SecretsManagerVault
 from renewal.domain.credential import Credential
 from renewal.domain.errors import RenewalError
 from renewal.domain.run.plan import PlanFacts

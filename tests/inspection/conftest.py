@@ -13,8 +13,9 @@ import httpx
 
 from renewal.adapters.egress import unknown_address
 from renewal.adapters.http import new_http_client
-from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
+from renewal.adapters.scm.accounts import ScmAccounts
 from renewal.deadline import Deadline
+from renewal.domain.credential import Credential
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import CredentialMissing, NeedsAttention
 from renewal.domain.judgement.acting_times import ActingTimes
@@ -146,16 +147,16 @@ class Mandate:
 
     # ---- Where the credential is stored ------------------------------------------------------------------
 
-    def current(self, delegation: str) -> StoredCredential:
+    def current(self, delegation: str) -> Credential:
         """The stored credential."""
         if self.stored is None:
             message = f"nothing is stored for {delegation}"
             raise CredentialMissing(message)
-        return StoredCredential("v1", self.stored)
+        return Credential("v1", self.stored)
 
     latest = current
 
-    def pending(self, delegation: str) -> StoredCredential | None:  # noqa: ARG002  # no rotation is under way
+    def pending(self, delegation: str) -> Credential | None:  # noqa: ARG002  # no rotation is under way
         """Nothing."""
         return None
 

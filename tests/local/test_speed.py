@@ -26,7 +26,8 @@ def clients(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with ExitStack() as stack:
         for change in request.param:
-            stack.enter_context(change(cast("Repairs", None)))  # none of them reads it
+            for replacement in change(cast("Repairs", None)):  # none of them reads it
+                stack.enter_context(replacement)
         stack.enter_context(mock_aws())
         session = boto3.session.Session(region_name="eu-west-1")
         table, bucket = session.client("dynamodb"), session.client("s3")

@@ -17,9 +17,8 @@ import pytest
 from moto import mock_aws
 
 from renewal.adapters.http import new_http_client
-from renewal.adapters.rotation import SecretsManagerVault
 from renewal.adapters.scm.accounts import PinnedScmAccounts, ScmAccounts
-from renewal.adapters.secrets import SecretsManagerCredentials
+from renewal.adapters.secrets import SecretsManagerCredentials, SecretsManagerVault
 from renewal.domain.delegation import Delegation
 from renewal.domain.errors import RenewalError
 from renewal.steps.rotate_password import RotatePassword

@@ -8,7 +8,7 @@ import pytest
 
 from certmandate.replacement_planning.capacity import PlanningLimits
 from renewal.domain.replacement_rule import Caps
-from stack.measure.mass_replacement.__main__ import DOCUMENT, PICTURE, placed, table
+from stack.measure.mass_replacement.__main__ import DOCUMENT, PICTURE, table
 from stack.measure.mass_replacement.conditions import Conditions
 from stack.measure.mass_replacement.curve import drawn
 from stack.measure.mass_replacement.scenarios import SCENARIOS, Scenario, load_of_2029, play
@@ -70,10 +70,3 @@ def test_the_picture_has_a_curve_for_each_drawn_scenario() -> None:
 
     assert [name for name in shown if name not in picture] == []
     assert drawn([play(SCENARIOS[0])], 24).count("<path") == 5 + 2
-
-
-def test_a_table_replaces_the_former_one() -> None:
-    """The rest of the document is written by hand."""
-    text = "a\n<!-- x -->\nold\n<!-- end of x -->\nb\n"
-
-    assert placed(text, "x", "new") == "a\n<!-- x -->\nnew\n<!-- end of x -->\nb\n"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from gate.computed import with_parts
 from stack import cost
-from stack.measure.one_renewal import STORES, WHY, Renewal, measure, written
+from stack.measure.one_renewal import STORES, WHY, Renewal, calls_table, measure
 
 MOST_SCM_REQUESTS = 4  # order, collect, mark the predecessor, and the search that proves that searches find orders
 PENDING = 3
@@ -45,7 +46,7 @@ def test_the_page_has_each_call_with_its_reason(at_once: Renewal, in_acm: Renewa
     """A call without a reason is one too many: `python -m stack.measure.one_renewal --write` (docs/cost.md)."""
     assert {*at_once.aws, *in_acm.aws} == set(WHY)
     text = cost.DOCUMENT.read_text(encoding="utf-8")
-    assert written(text, at_once, in_acm) == text
+    assert with_parts(text, {"calls": calls_table(at_once, in_acm)}) == text
 
 
 def test_a_renewal_enters_a_state_for_the_order_and_one_for_each_poll(at_once: Renewal, later: Renewal) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from gate.computed import with_parts
 from renewal.domain.audit.chained_row import ChainedRow
 from renewal.records import stored_names
-from stack.permissions import DOCUMENT, RECORDS, functions, permitted, rows, written
+from stack.permissions import DOCUMENT, RECORDS, functions, parts, permitted, rows
 from stack.policy import Statement
 from stack.resolved import Stack
 from tests.adapters.aws.test_golden_items import EARLIER, GOLDEN
@@ -68,7 +69,7 @@ def test_the_table_has_every_attribute_that_is_stored() -> None:
 def test_the_document_has_the_table_of_the_template() -> None:
     """A changed policy must change the page (`python -m stack.permissions --write`)."""
     document = DOCUMENT.read_text(encoding="utf-8")
-    assert written(document) == document
+    assert with_parts(document, parts()) == document
 
 
 def test_without_any_condition_a_function_may_write_more(stack: Stack) -> None:

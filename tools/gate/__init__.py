@@ -7,5 +7,5 @@ structure  folders, complexity, modules that no handler reaches, words that iden
 template   template.yaml: cfn-lint before and after SAM's transform, handlers, schedules
 
 Each is a program: it prints one line per finding and exits 1 when there is one. So does `planted`, which `make check`
-does not run: whether the tests detect each fault of the first version.
+does not run: whether the tests detect each fault of the first version. `computed` puts tables into documents.
 """

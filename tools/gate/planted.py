@@ -23,10 +23,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
+from gate import computed
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = {"docs/reliability.md": "ON", "docs/security.md": "S"}
 """By document, the first letters of the faults whose table it has."""
-_BEGIN, _END = "<!-- planted faults -->\n", "<!-- /planted faults -->\n"
+PART = "planted faults"
 _LONGEST_SECONDS = 1800
 
 
@@ -124,16 +126,14 @@ def played(chosen: Sequence[Fault], jobs: int) -> Iterator[tuple[Fault, str]]:
         yield from zip(chosen, pool.map(play, chosen), strict=True)
 
 
-def written(document: str, letters: str) -> str:
-    """Return the document with the table of its faults between its marks."""
-    rows = "".join(
+def table(letters: str) -> str:
+    """Return the table of the faults whose labels begin with one of *letters*, as Markdown."""
+    heading = "| | what was wrong | tests that fail when the fault is back |\n| --- | --- | --- |\n"
+    return heading + "".join(
         f"| {fault.label} | {fault.was} | {', '.join(f'`{test}`' for test in fault.tests)} |\n"
         for fault in faults()
         if fault.label[0] in letters
     )
-    head, _, rest = document.partition(_BEGIN)
-    heading = "| | what was wrong | tests that fail when the fault is back |\n| --- | --- | --- |\n"
-    return f"{head}{_BEGIN}{heading}{rows}{_END}{rest.partition(_END)[2]}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -146,8 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.write:
         for name, letters in DOCUMENTS.items():
-            text = (ROOT / name).read_text(encoding="utf-8")
-            (ROOT / name).write_text(written(text, letters), encoding="utf-8")
+            computed.write(ROOT / name, {PART: table(letters)})
         return 0
     rows = []
     for fault, survived in played(faults(options.labels), options.jobs):

@@ -5,7 +5,6 @@ Everything that costs is counted from the template or assumed in `Load`; prices 
 
 from __future__ import annotations
 
-import argparse
 import re
 import tomllib
 from collections.abc import Mapping
@@ -14,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from certmandate.replacement_planning.capacity import INSPECTION_CALLS
+from gate import computed
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.reading import NEAR, WEEK
 from stack.resolved import IN_A_VPC, Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "cost.md"
-BEGIN, END = "<!-- {name}: begin -->\n", "<!-- {name}: end -->\n"
 DELEGATIONS = (1, 10, 100, 1_000)
 LIVES = {"199 days, today": 199, "99 days, from March 2027": 99, "46 days, from March 2029": 46}
 DAYS_A_MONTH = 365 / 12
@@ -275,31 +274,10 @@ def choices() -> str:
     return "\n".join(lines) + "\n"
 
 
-def written(document: str) -> str:
-    """Return the document with the tables of today between their markers."""
-    return replaced(document, {"computed": tables(), "choices": choices()})
-
-
-def replaced(document: str, texts: Mapping[str, str]) -> str:
-    """Return the document with each of *texts* between the markers of its name."""
-    for name, text in texts.items():
-        begin, end = BEGIN.format(name=name), END.format(name=name)
-        head, _, rest = document.partition(begin)
-        _, _, tail = rest.partition(end)
-        document = f"{head}{begin}{text}{end}{tail}"
-    return document
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Print the tables, or write them into docs/cost.md."""
-    parser = argparse.ArgumentParser(prog="python -m stack.cost", description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/cost.md")
-    if parser.parse_args(arguments).write:
-        DOCUMENT.write_text(written(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
-    else:
-        print(tables())
-    return 0
+def parts() -> dict[str, str]:
+    """Return what docs/cost.md has of this program."""
+    return {"computed": tables(), "choices": choices()}
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(computed.main("stack.cost", DOCUMENT, parts))

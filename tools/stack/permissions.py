@@ -5,12 +5,12 @@ The table of docs/permissions.md; `--write` puts it there.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from certmandate.files.operator_action import OperatorAction
 from certmandate.files.operator_records import Retired
+from gate import computed
 from renewal.adapters.order_book.schema import ESTATE, ORDER_ATTRIBUTES, CoveredPaths
 from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.order import FinishedOrder, ManagedCertificate
@@ -23,7 +23,6 @@ from stack.resolved import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "permissions.md"
-_BEGIN, _END = "<!-- computed -->\n", "<!-- /computed -->\n"
 _KEYS = ("delegation", "item")
 _INDEXED = ("action", "next_action_at")
 _WRITES = {"dynamodb:UpdateItem": "writes", "dynamodb:PartiQLUpdate": "writes"}
@@ -93,23 +92,10 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def written(document: str) -> str:
-    """Return the document with the table of today between its marks."""
-    head, _, rest = document.partition(_BEGIN)
-    _, _, tail = rest.partition(_END)
-    return f"{head}{_BEGIN}{table()}{_END}{tail}"
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Print the table, or write it into docs/permissions.md."""
-    parser = argparse.ArgumentParser(prog="python -m stack.permissions", description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="put the table into docs/permissions.md")
-    if parser.parse_args(arguments).write:
-        DOCUMENT.write_text(written(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
-    else:
-        print(table())
-    return 0
+def parts() -> dict[str, str]:
+    """Return what docs/permissions.md has of this program."""
+    return {"computed": table()}
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(computed.main("stack.permissions", DOCUMENT, parts))

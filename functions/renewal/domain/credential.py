@@ -20,7 +20,7 @@ SYMBOLS = "!#%*+-.:=?@_~"
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """One stored version of a delegation's credential."""
+    """One stored version of a delegation's credential; its repr shows the version only."""
 
     version: str
     members: Mapping[str, str] = field(repr=False)

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from renewal.adapters.rotation import ScheduledRotations
-from renewal.adapters.secrets import SecretsManagerCredentials
+from renewal.adapters.secrets import ScheduledRotations, SecretsManagerCredentials
 from renewal.domain.errors import CredentialMissing, StoreRefused, StoreUnavailable
 
 from .conftest import client
@@ -41,7 +40,7 @@ def test_a_credential_is_read_once_in_an_invocation(secretsmanager: Any, credent
         first = credentials.current("univ")
         assert credentials.current("univ") is first
 
-    assert first.document == LOGIN
+    assert first.members == LOGIN
     assert len(calls) == 1
 
 
@@ -53,7 +52,7 @@ def test_a_rotated_credential_is_found_past_the_cache(secretsmanager: Any, crede
     new = credentials.latest("univ")
 
     assert new.version != old.version
-    assert new.document["password"] == "second"
+    assert new.members["password"] == "second"
     assert credentials.current("univ") == new
 
 

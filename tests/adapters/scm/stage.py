@@ -10,9 +10,10 @@ from typing import Any
 import httpx
 
 from renewal.adapters.http import new_http_client
-from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
+from renewal.adapters.scm.accounts import ScmAccounts
 from renewal.adapters.scm.client import ScmClient
 from renewal.deadline import Deadline
+from renewal.domain.credential import Credential
 from renewal.domain.errors import CredentialMissing
 from renewal.domain.order import EnrollRequest
 from tests.fakes import HandClock, ample
@@ -45,30 +46,30 @@ ORDER = EnrollRequest(
 class Vault:
     """A CredentialSource with a cache that goes stale, as the real one has."""
 
-    stored: dict[str, StoredCredential] = field(default_factory=dict)
-    cached: dict[str, StoredCredential] = field(default_factory=dict)
-    being_tried: dict[str, StoredCredential] = field(default_factory=dict)
+    stored: dict[str, Credential] = field(default_factory=dict)
+    cached: dict[str, Credential] = field(default_factory=dict)
+    being_tried: dict[str, Credential] = field(default_factory=dict)
 
     def store(self, version: str, document: Mapping[str, str], delegation: str = "univ") -> None:
         """Store another credential; caches keep the old one."""
-        self.stored[delegation] = StoredCredential(version, document)
+        self.stored[delegation] = Credential(version, document)
 
-    def current(self, delegation: str) -> StoredCredential:
+    def current(self, delegation: str) -> Credential:
         """From the cache."""
         if delegation not in self.cached:
             self.cached[delegation] = self._stored(delegation)
         return self.cached[delegation]
 
-    def latest(self, delegation: str) -> StoredCredential:
+    def latest(self, delegation: str) -> Credential:
         """Past the cache."""
         self.cached[delegation] = self._stored(delegation)
         return self.cached[delegation]
 
-    def pending(self, delegation: str) -> StoredCredential | None:
+    def pending(self, delegation: str) -> Credential | None:
         """What a rotation has stored and not proved."""
         return self.being_tried.get(delegation)
 
-    def _stored(self, delegation: str) -> StoredCredential:
+    def _stored(self, delegation: str) -> Credential:
         if delegation not in self.stored:
             msg = f"no credential of {delegation} is stored"
             raise CredentialMissing(msg)

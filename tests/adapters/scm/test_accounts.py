@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from renewal.adapters.scm.accounts import StoredCredential
+from renewal.domain.credential import Credential
 from renewal.domain.errors import AddressRefused, CredentialMissing, CredentialRefused, ScmUnavailable
 from tests.adapters.scm.stage import (
     CLIENT,
@@ -167,7 +167,7 @@ NEW = "the-one-of-the-rotation"
 def source() -> Vault:
     """The current credential, and a pending one."""
     full = vault()
-    full.being_tried["univ"] = StoredCredential("2", {**LOGIN, "password": NEW})
+    full.being_tried["univ"] = Credential("2", {**LOGIN, "password": NEW})
     return full
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from renewal.adapters.scm.accounts import StoredCredential
 from renewal.adapters.scm.credential import credential_from
+from renewal.domain.credential import Credential
 from renewal.domain.errors import RenewalError
 from tests.adapters.exceptions import everything_in
 from tests.adapters.scm.stage import (
@@ -90,8 +90,8 @@ def test_nothing_secret_is_in_a_repr():
     authority.profiles(2001)
     account = made._sessions["univ"]
 
-    credentials = (credential_from(LOGIN), credential_from(CLIENT), StoredCredential("1", {**LOGIN, **CLIENT}))
-    for thing in (made, authority, account, account._login, ORDER, *credentials):
+    credentials = (credential_from(LOGIN), credential_from(CLIENT), Credential("1", {**LOGIN, **CLIENT}))
+    for thing in (made, authority, account, account.login, ORDER, *credentials):
         assert PASSWORD not in repr(thing)
         assert CLIENT_SECRET not in repr(thing)
         assert ORDER.csr not in repr(thing)

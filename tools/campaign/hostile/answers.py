@@ -15,9 +15,10 @@ import httpx
 from campaign.fuzz import CORRUPTIONS
 from renewal.adapters.egress import EchoedAddress
 from renewal.adapters.http import new_http_client
-from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
+from renewal.adapters.scm.accounts import ScmAccounts
 from renewal.adapters.scm.client import ScmClient
 from renewal.deadline import Deadline
+from renewal.domain.credential import Credential
 from renewal.domain.errors import RenewalError
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
@@ -53,8 +54,8 @@ def _deadline() -> Deadline:
 class _Stored:
     """The credential of the simulator's example account."""
 
-    def current(self, delegation: str) -> StoredCredential:  # noqa: ARG002
-        return StoredCredential("1", _CREDENTIAL)
+    def current(self, delegation: str) -> Credential:  # noqa: ARG002
+        return Credential("1", _CREDENTIAL)
 
     latest = current
 

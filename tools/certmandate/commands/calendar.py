@@ -59,7 +59,7 @@ def calendar_command(
 
 
 def _print_ics(context: typer.Context, now: datetime) -> None:
-    from renewal.adapters.rotation import ScheduledRotations
+    from renewal.adapters.secrets import ScheduledRotations
 
     with deployed(context) as deployment:
         rotation = ScheduledRotations(deployment.client("secretsmanager"), deployment.fact("SecretPrefix"))

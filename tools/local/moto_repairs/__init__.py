@@ -37,6 +37,7 @@ def repaired(repairs: Repairs) -> Iterator[None]:
         # All of the interpreter, because some repairs replace a name wherever it was imported.
         importlib.import_module("moto.stepfunctions.parser.models")
         for repair in (*STEP_FUNCTIONS, *MAP_STATES, *_STORAGE, *FOR_SPEED):
-            stack.enter_context(repair(repairs))
+            for replacement in repair(repairs):
+                stack.enter_context(replacement)
         stack.enter_context(repairs.acm.installed())
         yield

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from local.moto_repairs.repairs import Repairs, interpreter
+from local.moto_repairs.repairs import Repairs, Replacements, interpreter
 
 
-@contextmanager
-def iterations_are_a_loop(_: Repairs) -> Iterator[None]:
+def iterations_are_a_loop(_: Repairs) -> Replacements:
     """Take a Map's items in a loop.
 
     Input: a Map of some hundreds of items.
@@ -19,8 +16,7 @@ def iterations_are_a_loop(_: Repairs) -> Iterator[None]:
     AWS: processes each item (Step Functions, "Using Map state in Inline mode").
     """
     worker = interpreter("component.state.exec.state_map.iteration.iteration_worker").IterationWorker
-    with patch.object(worker, "eval", _take_items):
-        yield
+    yield patch.object(worker, "eval", _take_items)
 
 
 def _take_items(worker: Any) -> None:
@@ -42,8 +38,7 @@ def _take_items(worker: Any) -> None:
     worker._env.close_frame(frame)
 
 
-@contextmanager
-def distributed_maps_start_executions(_: Repairs) -> Iterator[None]:
+def distributed_maps_start_executions(_: Repairs) -> Replacements:
     """Give each item of a Distributed Map its own execution, and apply its tolerance (`distributed_map`).
 
     Input: a Map with `Mode: DISTRIBUTED` and a tolerated failure threshold.
@@ -79,13 +74,10 @@ def distributed_maps_start_executions(_: Repairs) -> Iterator[None]:
         map_run = response._get_param("mapRunArn")
         return _children_of(response, map_run) if map_run else listed(response)
 
-    with (
-        patch.object(worker, "eval", distributed_map.run_items),
-        patch.object(Backend, "describe_execution", describe),
-        patch.object(Response, "describe_execution", answer),
-        patch.object(Response, "list_executions", list_executions),
-    ):
-        yield
+    yield patch.object(worker, "eval", distributed_map.run_items)
+    yield patch.object(Backend, "describe_execution", describe)
+    yield patch.object(Response, "describe_execution", answer)
+    yield patch.object(Response, "list_executions", list_executions)
 
 
 def _children_of(response: Any, map_run_arn: str) -> Any:
@@ -102,8 +94,7 @@ def _children_of(response: Any, map_run_arn: str) -> Any:
     )
 
 
-@contextmanager
-def result_writer_writes_results(_: Repairs) -> Iterator[None]:
+def result_writer_writes_results(_: Repairs) -> Replacements:
     """Write the result files of a Distributed Map.
 
     Input: a ResultWriter whose Parameters read the state's input.
@@ -127,11 +118,8 @@ def result_writer_writes_results(_: Repairs) -> Iterator[None]:
         s3 = target._get_s3_client(resource_runtime_part=runtime, state_credentials=state_credentials)
         env.stack.append(distributed_map.write_results(s3, record, parameters["Bucket"], parameters.get("Prefix", "")))
 
-    with (
-        patch.object(interpreter(base + "result_writer_decl").ResultWriter, "_eval_body", evaluate),
-        patch.object(target, "_handle_put_object", staticmethod(put_object)),
-    ):
-        yield
+    yield patch.object(interpreter(base + "result_writer_decl").ResultWriter, "_eval_body", evaluate)
+    yield patch.object(target, "_handle_put_object", staticmethod(put_object))
 
 
 MAP_STATES = (iterations_are_a_loop, distributed_maps_start_executions, result_writer_writes_results)

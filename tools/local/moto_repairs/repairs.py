@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,10 @@ from local.moto_repairs.strict_acm import StrictAcm
 
 Invoke = Callable[[Any, str], tuple[bytes, bool]]
 """Takes moto's function and an event; returns the payload, and whether the function failed."""
+
+
+Replacements = Iterator[AbstractContextManager[Any]]
+"""What a repair puts in place of moto's own; each is undone when its context ends."""
 
 
 @dataclass(frozen=True)

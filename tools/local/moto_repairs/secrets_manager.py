@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 from unittest.mock import patch
 
-from local.moto_repairs.repairs import Repairs
+from local.moto_repairs.repairs import Repairs, Replacements
 
 
-@contextmanager
-def secrets_rotate_as_on_aws(_: Repairs) -> Iterator[None]:
+def secrets_rotate_as_on_aws(_: Repairs) -> Replacements:
     """Rotate a secret as Secrets Manager does.
 
     Input: RotateSecret twice, without RotationLambdaARN; a rotation whose step fails.
@@ -26,8 +24,7 @@ def secrets_rotate_as_on_aws(_: Repairs) -> Iterator[None]:
     """
     from moto.secretsmanager.models import SecretsManagerBackend
 
-    with patch.object(SecretsManagerBackend, "rotate_secret", _rotate_secret):
-        yield
+    yield patch.object(SecretsManagerBackend, "rotate_secret", _rotate_secret)
 
 
 def _rotate_secret(

@@ -9,18 +9,16 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 from unittest.mock import patch
 
-from local.moto_repairs.repairs import Repairs, interpreter
+from local.moto_repairs.repairs import Repairs, Replacements, interpreter
 
 # ---- All services ----------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def instances_are_not_kept(_: Repairs) -> Iterator[None]:
+def instances_are_not_kept(_: Repairs) -> Replacements:
     """Keep no list of all instances ever made of moto's models, except of those that it closes at its end: files."""
     from moto.core.common_models import BaseModel
 
@@ -30,57 +28,47 @@ def instances_are_not_kept(_: Repairs) -> Iterator[None]:
             model.instances_tracked.append(instance)
         return instance
 
-    with patch.object(BaseModel, "__new__", new):
-        yield
+    yield patch.object(BaseModel, "__new__", new)
 
 
-@contextmanager
-def operations_are_listed_once(_: Repairs) -> Iterator[None]:
+def operations_are_listed_once(_: Repairs) -> Replacements:
     """List the methods of a service's class once; moto inspects all its members at each request."""
     from moto.core import responses
     from moto.core.utils import method_names_from_class
 
-    with patch.object(responses, "method_names_from_class", functools.cache(method_names_from_class)):
-        yield
+    yield patch.object(responses, "method_names_from_class", functools.cache(method_names_from_class))
 
 
-@contextmanager
-def services_are_listed_once(_: Repairs) -> Iterator[None]:
+def services_are_listed_once(_: Repairs) -> Replacements:
     """List the services that moto has once; its server lists moto's folder at each request, under a lock."""
     from moto import backends
 
     listed = tuple(backends.list_of_moto_modules())
-    with patch.object(backends, "list_of_moto_modules", lambda: listed):
-        yield
+    yield patch.object(backends, "list_of_moto_modules", lambda: listed)
 
 
-@contextmanager
-def addresses_are_composed_once(_: Repairs) -> Iterator[None]:
+def addresses_are_composed_once(_: Repairs) -> Replacements:
     """Compose a service's addresses once; moto does at each request, and reads the module with S3's again."""
     from moto.core.base_backend import BaseBackend
 
     composed: Any = BaseBackend.urls
-    with patch.object(BaseBackend, "urls", property(functools.cache(composed.fget))):
-        yield
+    yield patch.object(BaseBackend, "urls", property(functools.cache(composed.fget)))
 
 
 # ---- Step Functions --------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def paths_are_parsed_once(_: Repairs) -> Iterator[None]:
+def paths_are_parsed_once(_: Repairs) -> Replacements:
     """Keep parsed JSONPaths, which hold no state; moto builds the parser's tables again for each."""
     json_path = interpreter("utils.json_path")
 
-    with patch.object(json_path, "parse", functools.lru_cache(maxsize=512)(json_path.parse)):
-        yield
+    yield patch.object(json_path, "parse", functools.lru_cache(maxsize=512)(json_path.parse))
 
 
 # ---- DynamoDB --------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def attribute_values_are_serialized_once(_: Repairs) -> Iterator[None]:
+def attribute_values_are_serialized_once(_: Repairs) -> Replacements:
     """Serialize the one member that an attribute value has; moto searches for all ten under five spellings each."""
     from moto.core.serialize import JSONSerializer
 
@@ -92,8 +80,7 @@ def attribute_values_are_serialized_once(_: Repairs) -> Iterator[None]:
             return
         serialized[key] = _serialized(serializer, value, shape)
 
-    with patch.object(JSONSerializer, "_serialize_type_structure", structure):
-        yield
+    yield patch.object(JSONSerializer, "_serialize_type_structure", structure)
 
 
 def _is_attribute_value(shape: Any, value: Any) -> bool:
@@ -114,8 +101,7 @@ def _serialized(serializer: Any, value: Mapping[str, Any], shape: Any) -> dict[s
     return wrapper
 
 
-@contextmanager
-def items_are_copied_when_they_are_updated(_: Repairs) -> Iterator[None]:
+def items_are_copied_when_they_are_updated(_: Repairs) -> Replacements:
     """Copy an item before it is updated, and at no other time: copies of a table, and answers, can share it.
 
     moto updates an item where it is. Therefore it copies the whole table before each transaction, and each item of an
@@ -134,12 +120,9 @@ def items_are_copied_when_they_are_updated(_: Repairs) -> Iterator[None]:
             _replace(table, copied(item, {}))
         return update(backend, table_name, key, *arguments, **named)
 
-    with (
-        patch.object(Item, "__deepcopy__", lambda item, _memo: item),
-        patch.object(Table, "__deepcopy__", _table_with_the_same_items, create=True),
-        patch.object(DynamoDBBackend, "update_item", update_item),
-    ):
-        yield
+    yield patch.object(Item, "__deepcopy__", lambda item, _memo: item)
+    yield patch.object(Table, "__deepcopy__", _table_with_the_same_items, create=True)
+    yield patch.object(DynamoDBBackend, "update_item", update_item)
 
 
 def _replace(table: Any, item: Any) -> None:
@@ -160,8 +143,7 @@ def _table_with_the_same_items(table: Any, memo: dict[int, Any]) -> Any:
     return copied
 
 
-@contextmanager
-def sizes_are_counted_once(_: Repairs) -> Iterator[None]:
+def sizes_are_counted_once(_: Repairs) -> Replacements:
     """Count the size of an item once; moto counts it twice for each answer, and copies each level of it to do so.
 
     An item keeps its size, because `items_are_copied_when_they_are_updated`.
@@ -183,12 +165,11 @@ def sizes_are_counted_once(_: Repairs) -> Iterator[None]:
         size: int = kept["counted_size"]
         return size
 
-    with patch.object(DynamoType, "size", size_of_value), patch.object(Item, "size", size_of_item):
-        yield
+    yield patch.object(DynamoType, "size", size_of_value)
+    yield patch.object(Item, "size", size_of_item)
 
 
-@contextmanager
-def queries_read_one_partition(_: Repairs) -> Iterator[None]:
+def queries_read_one_partition(_: Repairs) -> Replacements:
     """Read one partition for a query of a table; moto compares the key of each of its items."""
     from moto.dynamodb.models.table import Table
 
@@ -201,8 +182,7 @@ def queries_read_one_partition(_: Repairs) -> Iterator[None]:
             return original(table, *arguments, **named)
         return original(_Partition(table, given["hash_key"]), *arguments, **named)  # type: ignore[arg-type]
 
-    with patch.object(Table, "query", query):
-        yield
+    yield patch.object(Table, "query", query)
 
 
 class _Partition:
@@ -219,8 +199,7 @@ class _Partition:
         return list(self._table.items.get(self._hash_key, {}).values())
 
 
-@contextmanager
-def values_are_copied_once(_: Repairs) -> Iterator[None]:
+def values_are_copied_once(_: Repairs) -> Replacements:
     """Copy a value once for an answer; moto copies each level of it again."""
     from moto.dynamodb.models.dynamo_type import DynamoType
 
@@ -237,24 +216,20 @@ def values_are_copied_once(_: Repairs) -> Iterator[None]:
     def _regular(inner: Any) -> Any:
         return to_regular_json(inner) if isinstance(inner, DynamoType) else copy.deepcopy(inner)
 
-    with patch.object(DynamoType, "to_regular_json", to_regular_json):
-        yield
+    yield patch.object(DynamoType, "to_regular_json", to_regular_json)
 
 
-@contextmanager
-def clauses_are_counted_once(_: Repairs) -> Iterator[None]:
+def clauses_are_counted_once(_: Repairs) -> Replacements:
     """Count the clauses of an update expression once; moto counts them again at each node of the expression."""
     from moto.dynamodb.parsing.validators import ActionCountValidator
 
-    with patch.object(ActionCountValidator, "traverse", ActionCountValidator.verify_action_counts):
-        yield
+    yield patch.object(ActionCountValidator, "traverse", ActionCountValidator.verify_action_counts)
 
 
 # ---- S3 --------------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def versions_are_listed_by_prefix(_: Repairs) -> Iterator[None]:
+def versions_are_listed_by_prefix(_: Repairs) -> Replacements:
     """List the versions of the keys with a prefix; moto copies and sorts all versions of the bucket first."""
     from moto.s3.models import S3Backend
 
@@ -264,8 +239,7 @@ def versions_are_listed_by_prefix(_: Repairs) -> Iterator[None]:
         read: Any = _Prefixed(backend.get_bucket(bucket_name), named["prefix"])
         return original(read, bucket_name, **named)
 
-    with patch.object(S3Backend, "list_object_versions", list_object_versions):
-        yield
+    yield patch.object(S3Backend, "list_object_versions", list_object_versions)
 
 
 class _Prefixed:

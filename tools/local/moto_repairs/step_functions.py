@@ -7,18 +7,16 @@ import logging
 import sys
 import time
 import types
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 from unittest.mock import patch
 
-from local.moto_repairs.repairs import Repairs, interpreter
+from local.moto_repairs.repairs import Repairs, Replacements, interpreter
 
 MOST_SECONDS_TO_BEGIN = 10.0  # of an execution; its definition has been parsed before
 
 
-@contextmanager
-def state_machines_execute(_: Repairs) -> Iterator[None]:
+def state_machines_execute(_: Repairs) -> Replacements:
     """Choose moto's interpreter and silence its log.
 
     Input: StartExecution.
@@ -28,16 +26,12 @@ def state_machines_execute(_: Repairs) -> Iterator[None]:
     from moto.core.config import default_user_config
     from moto.stepfunctions.parser.utils import TMP_THREADS
 
-    log = logging.getLogger("moto")
-    level, log.level = log.level, logging.CRITICAL  # it logs every failed task, which the history has too
-    with patch.dict(default_user_config, {"stepfunctions": {"execute_state_machine": True}}):
-        yield
-    log.level = level
     TMP_THREADS.clear()  # it keeps every thread that ever ran
+    yield patch.object(logging.getLogger("moto"), "level", logging.CRITICAL)  # the history has every failed task, too
+    yield patch.dict(default_user_config, {"stepfunctions": {"execute_state_machine": True}})
 
 
-@contextmanager
-def functions_run(repairs: Repairs) -> Iterator[None]:
+def functions_run(repairs: Repairs) -> Replacements:
     """Run functions without Docker, which moto requires.
 
     Input: Invoke, of a function that raises.
@@ -53,12 +47,10 @@ def functions_run(repairs: Repairs) -> Iterator[None]:
             response_headers["x-amz-function-error"] = "Unhandled"
         return payload
 
-    with patch.object(LambdaFunction, "invoke", invoke):
-        yield
+    yield patch.object(LambdaFunction, "invoke", invoke)
 
 
-@contextmanager
-def one_client_for_each_service(repairs: Repairs) -> Iterator[None]:
+def one_client_for_each_service(repairs: Repairs) -> Replacements:
     """Call other services as Step Functions, with the clients of this process.
 
     Input: a Task state, or a Map that reads S3.
@@ -72,28 +64,20 @@ def one_client_for_each_service(repairs: Repairs) -> Iterator[None]:
         return client(service, region)
 
     users = [module for module in list(sys.modules.values()) if getattr(module, "boto_client_for", None) is made_by]
-    with ExitStack() as stack:
-        for module in users:
-            stack.enter_context(patch.object(module, "boto_client_for", boto_client_for))
-        yield
+    for module in users:
+        yield patch.object(module, "boto_client_for", boto_client_for)
 
 
-@contextmanager
-def definitions_are_parsed_once(_: Repairs) -> Iterator[None]:
+def definitions_are_parsed_once(_: Repairs) -> Replacements:
     """Keep parsed definitions, and give each parse a scope of its own.
 
     Input: CreateStateMachine with an invalid definition, then with a valid one.
     moto: refuses both: the scopes are kept on the class; and parses again at each StartExecution, about 1 s.
     AWS: accepts the second (API reference, CreateStateMachine).
     """
-    parse = _parse_once()
-    own_scope = patch.object(
-        interpreter("parse.preprocessor").Preprocessor,
-        "__init__",
-        lambda self: setattr(self, "_query_language_per_scope", []),
-    )
-    with own_scope, patch.object(interpreter("parse.asl_parser").AmazonStateLanguageParser, "parse", parse):
-        yield
+    scopes = interpreter("parse.preprocessor").Preprocessor
+    yield patch.object(scopes, "__init__", lambda self: setattr(self, "_query_language_per_scope", []))
+    yield patch.object(interpreter("parse.asl_parser").AmazonStateLanguageParser, "parse", _parse_once())
 
 
 @functools.cache
@@ -102,8 +86,7 @@ def _parse_once() -> Callable[[str], Any]:
     return functools.lru_cache(maxsize=32)(interpreter("parse.asl_parser").AmazonStateLanguageParser.parse)
 
 
-@contextmanager
-def execution_context_is_json(_: Repairs) -> Iterator[None]:
+def execution_context_is_json(_: Repairs) -> Replacements:
     """Give the context object's StartTime as text, and always a Name.
 
     Input: a state that passes `$$.Execution.StartTime`, or an execution without a name.
@@ -123,12 +106,10 @@ def execution_context_is_json(_: Repairs) -> Iterator[None]:
         execution["Name"] = execution["Name"] or execution["Id"].rsplit(":", 1)[-1]
         return env
 
-    with patch.object(ExecutionWorker, "_get_evaluation_environment", environment):
-        yield
+    yield patch.object(ExecutionWorker, "_get_evaluation_environment", environment)
 
 
-@contextmanager
-def executions_can_be_asked_at_once(_: Repairs) -> Iterator[None]:
+def executions_can_be_asked_at_once(_: Repairs) -> Replacements:
     """Let StartExecution return when the execution exists.
 
     Input: ListMapRuns or StopExecution immediately after StartExecution.
@@ -148,12 +129,10 @@ def executions_can_be_asked_at_once(_: Repairs) -> Iterator[None]:
                 raise TimeoutError(message)
             time.sleep(0.001)
 
-    with patch.object(ExecutionWorker, "start", start):
-        yield
+    yield patch.object(ExecutionWorker, "start", start)
 
 
-@contextmanager
-def reserved_errors_are_passed_on(_: Repairs) -> Iterator[None]:
+def reserved_errors_are_passed_on(_: Repairs) -> Replacements:
     """Let a Fail state and an iteration end with an error of Step Functions' own.
 
     Input: a Fail state whose ErrorPath selects States.Timeout.
@@ -167,17 +146,11 @@ def reserved_errors_are_passed_on(_: Repairs) -> Iterator[None]:
         reserved = error_name.startswith("States.")
         return StatesErrorName.from_name(error_name) if reserved else CustomErrorName(error_name)
 
-    with (
-        patch.object(interpreter("component.state.fail.state_fail"), "CustomErrorName", error_name),
-        patch.object(
-            interpreter("component.state.exec.state_map.iteration.iteration_worker"), "CustomErrorName", error_name
-        ),
-    ):
-        yield
+    for module in ("component.state.fail.state_fail", "component.state.exec.state_map.iteration.iteration_worker"):
+        yield patch.object(interpreter(module), "CustomErrorName", error_name)
 
 
-@contextmanager
-def wildcards_do_not_match_fatal_errors(_: Repairs) -> Iterator[None]:
+def wildcards_do_not_match_fatal_errors(_: Repairs) -> Replacements:
     """Restrict what States.ALL matches.
 
     Input: Retry or Catch with States.ALL; the error is States.Runtime or States.DataLimitExceeded.
@@ -194,12 +167,10 @@ def wildcards_do_not_match_fatal_errors(_: Repairs) -> Iterator[None]:
         if error == "States.Runtime" or (error == "States.DataLimitExceeded" and error not in named):
             env.stack[-1] = False
 
-    with patch.object(declaration, "_eval_body", evaluate):
-        yield
+    yield patch.object(declaration, "_eval_body", evaluate)
 
 
-@contextmanager
-def waits_are_scaled(repairs: Repairs) -> Iterator[None]:
+def waits_are_scaled(repairs: Repairs) -> Replacements:
     """Multiply every Wait and Retry interval by the wait factor.
 
     Input: a Wait of 50 s with the factor 0.01.
@@ -213,11 +184,9 @@ def waits_are_scaled(repairs: Repairs) -> Iterator[None]:
             env.program_state_event.wait(left)
 
     clock = types.SimpleNamespace(sleep=lambda seconds: time.sleep(seconds * repairs.wait_factor))
-    waiting = patch.object(
-        interpreter("component.state.wait.wait_function.wait_function").WaitFunction, "_wait_interval", wait
-    )
-    with waiting, patch.object(interpreter("component.common.retry.retrier_decl"), "time", clock):
-        yield
+    states = interpreter("component.state.wait.wait_function.wait_function").WaitFunction
+    yield patch.object(states, "_wait_interval", wait)
+    yield patch.object(interpreter("component.common.retry.retrier_decl"), "time", clock)
 
 
 STEP_FUNCTIONS = (

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
-from local.moto_repairs.repairs import Repairs
+from local.moto_repairs.repairs import Repairs, Replacements
 
 
-@contextmanager
-def bucket_policies_have_conditions(_: Repairs) -> Iterator[None]:
+def bucket_policies_have_conditions(_: Repairs) -> Replacements:
     """Ignore a bucket policy's statements with a Condition.
 
     Input: PutObject under a policy that denies requests without TLS.
@@ -30,12 +28,10 @@ def bucket_policies_have_conditions(_: Repairs) -> Iterator[None]:
             return PermissionResult.NEUTRAL
         return IAMPolicy(json.dumps({**policy, "Statement": plain})).is_action_permitted(action, resource)
 
-    with patch.object(FakeBucket, "get_permission", permission):
-        yield
+    yield patch.object(FakeBucket, "get_permission", permission)
 
 
-@contextmanager
-def storage_takes_turns(_: Repairs) -> Iterator[None]:
+def storage_takes_turns(_: Repairs) -> Replacements:
     """Handle one DynamoDB call, and one S3 call, at a time.
 
     Input: TransactWriteItems and PutItem from several threads.
@@ -45,16 +41,13 @@ def storage_takes_turns(_: Repairs) -> Iterator[None]:
     from moto.dynamodb.responses import DynamoHandler
     from moto.s3.responses import S3Response
 
-    with ExitStack() as stack:
-        for handler, names in ((DynamoHandler, ["call_action"]), (S3Response, ["bucket_response", "key_response"])):
-            turn = threading.RLock()
-            for name in names:
-                stack.enter_context(patch.object(handler, name, _in_turn(getattr(handler, name), turn)))
-        yield
+    for handler, names in ((DynamoHandler, ["call_action"]), (S3Response, ["bucket_response", "key_response"])):
+        turn = threading.RLock()
+        for name in names:
+            yield patch.object(handler, name, _in_turn(getattr(handler, name), turn))
 
 
-@contextmanager
-def keys_are_found_by_arn(_: Repairs) -> Iterator[None]:
+def keys_are_found_by_arn(_: Repairs) -> Replacements:
     """Take a key's ARN for the key.
 
     Input: EnableKey, DisableKey, ScheduleKeyDeletion or CancelKeyDeletion with the ARN of a key.
@@ -66,10 +59,8 @@ def keys_are_found_by_arn(_: Repairs) -> Iterator[None]:
     def by_arn(method: Callable[..., Any]) -> Callable[..., Any]:
         return lambda backend, key_id, *more: method(backend, backend.any_id_to_key_id(key_id), *more)
 
-    with ExitStack() as stack:
-        for name in ("enable_key", "disable_key", "schedule_key_deletion", "cancel_key_deletion"):
-            stack.enter_context(patch.object(KmsBackend, name, by_arn(getattr(KmsBackend, name))))
-        yield
+    for name in ("enable_key", "disable_key", "schedule_key_deletion", "cancel_key_deletion"):
+        yield patch.object(KmsBackend, name, by_arn(getattr(KmsBackend, name)))
 
 
 def _in_turn(method: Callable[..., Any], turn: threading.RLock) -> Callable[..., Any]:

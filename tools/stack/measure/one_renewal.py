@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gate import computed
 from local.estate import load_estate
 from local.run import Finished, LocalSystem
 from local.summary import ENROLL
@@ -147,11 +148,6 @@ def calls_table(in_s3: Renewal, in_acm: Renewal) -> str:
     return "\n".join((*rows, f"| **all of them** | {' | '.join(f'**{number}**' for number in together)} | |")) + "\n"
 
 
-def written(document: str, in_s3: Renewal, in_acm: Renewal) -> str:
-    """Return docs/cost.md with `calls_table` between its markers."""
-    return cost.replaced(document, {"calls": calls_table(in_s3, in_acm)})
-
-
 def _write(folder: Path, store: str, polls: int) -> None:
     (folder / "delegations").mkdir()
     (folder / "delegations" / "univ.yaml").write_text(_DELEGATION.format(store=store), encoding="utf-8")
@@ -184,8 +180,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m stack.measure.one_renewal", description=summary)
     parser.add_argument("--write", action="store_true", help="put the table of the calls into docs/cost.md")
     if parser.parse_args(arguments).write:
-        in_s3, in_acm = map(measure, STORES)
-        cost.DOCUMENT.write_text(written(cost.DOCUMENT.read_text(encoding="utf-8"), in_s3, in_acm), encoding="utf-8")
+        computed.write(cost.DOCUMENT, {"calls": calls_table(*map(measure, STORES))})
         return 0
     for store, pending in (*((store, 0) for store in STORES), (STORES[0], 3)):
         _print(store, pending, measure(store, pending))

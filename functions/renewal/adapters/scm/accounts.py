@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from typing import Protocol
 
 import httpx
@@ -23,26 +22,16 @@ from renewal.ports.rotation import PinnedAccounts
 from renewal.ports.scm import Accounts
 
 
-@dataclass(frozen=True, slots=True)
-class StoredCredential:
-    """What is stored for a delegation's account; its repr shows the version only."""
-
-    version: str
-    """Changes when another credential is stored."""
-    document: Mapping[str, str] = field(repr=False)
-    """The members that `renewal.adapters.scm.credential` names."""
-
-
 class CredentialSource(Protocol):
     """Where the credentials are stored."""
 
-    def current(self, delegation: str) -> StoredCredential:
+    def current(self, delegation: str) -> Credential:
         """Return the delegation's credential, as it was first read. Raises CredentialMissing."""
 
-    def latest(self, delegation: str) -> StoredCredential:
+    def latest(self, delegation: str) -> Credential:
         """Return what is stored now; `current` returns the same from then on."""
 
-    def pending(self, delegation: str) -> StoredCredential | None:
+    def pending(self, delegation: str) -> Credential | None:
         """Return what a rotation has stored and not proved yet; None when there is nothing."""
 
 
@@ -94,7 +83,6 @@ class ScmAccounts(Accounts):
         if session is None:
             session = Session(
                 self._http,
-                delegation,
                 stored.version,
                 self._login(stored),
                 lambda refused: self._newer(delegation, refused),
@@ -113,8 +101,8 @@ class ScmAccounts(Accounts):
             stored = self._source.pending(delegation) or stored
         return stored.version, self._login(stored)
 
-    def _login(self, stored: StoredCredential) -> Login:
-        credential = credential_from(stored.document)
+    def _login(self, stored: Credential) -> Login:
+        credential = credential_from(stored.members)
         if isinstance(credential, ClientCredentialsCredential):
             return ClientCredentials(
                 credential,

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from gate import computed
 from stack.measure.mass_replacement.curve import drawn
 from stack.measure.mass_replacement.scenarios import SCENARIOS, RenewalLoad, Result, load_of_2029, play
 
@@ -58,13 +59,6 @@ def load_table(load: RenewalLoad) -> str:
     return "\n".join(["| figure | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
 
 
-def placed(text: str, name: str, content: str) -> str:
-    """Return *text* with *content* between the comments of *name*."""
-    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-    head, rest = text.split(begin)
-    return f"{head}{begin}{content}\n{end}{rest.split(end)[1]}"
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Play everything; print it, or write it."""
     summary = (__doc__ or "").splitlines()[0]
@@ -76,8 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not options.write:
         print(replacements, load, sep="\n\n")
         return
-    text = placed(DOCUMENT.read_text(encoding="utf-8"), "replacements", replacements)
-    DOCUMENT.write_text(placed(text, "load", load), encoding="utf-8")
+    computed.write(DOCUMENT, {"replacements": f"{replacements}\n", "load": f"{load}\n"})
     chosen = [result for result in results if result.scenario.is_drawn]
     PICTURE.write_text(drawn(chosen[:_DRAWN], _HOURS), encoding="utf-8")
 

@@ -26,10 +26,11 @@ from cryptography import x509
 
 from renewal.adapters.egress import unknown_address
 from renewal.adapters.http import new_http_client
-from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
+from renewal.adapters.scm.accounts import ScmAccounts
 from renewal.deadline import Deadline
 from renewal.domain.certificate.chain import TrustedRoots
 from renewal.domain.certificate.facts import Certificate
+from renewal.domain.credential import Credential
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.run.payload import DelegationTask, Progress, Task
@@ -50,9 +51,9 @@ _INVOCATION = timedelta(minutes=5)
 class Credentials:
     """One login for every delegation; a rotation is not pending."""
 
-    def current(self, delegation: str) -> StoredCredential:  # noqa: ARG002
+    def current(self, delegation: str) -> Credential:  # noqa: ARG002
         """Return the login."""
-        return StoredCredential("1", {"login": LOGIN, "password": PASSWORD, "customer_uri": CUSTOMER})
+        return Credential("1", {"login": LOGIN, "password": PASSWORD, "customer_uri": CUSTOMER})
 
     latest = current
 
