@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from renewal.deadline import Deadline
-from renewal.domain.delegation import ACM, S3
 from renewal.domain.due import Cause
 from renewal.domain.errors import (
     NEEDS_ATTENTION,
@@ -28,7 +27,6 @@ from renewal.domain.errors import (
     ScmUnavailable,
     TooManyDue,
     error_named,
-    error_of,
 )
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import EnrollRequest, FinishedOrder, ManagedCertificate, Order, OrderStatus, StoredCertificate
@@ -47,6 +45,7 @@ from renewal.ports.order_book import OrderReader, Transitions
 from renewal.ports.scm import Accounts, CertificateAuthority
 from renewal.ports.stores import AcmStore
 from renewal.steps.scm.login import ScmLogin
+from renewal.steps.stores.refusals import require_store
 
 _DECIDE = (
     "Search SCM for {name} with this token in the comments. If the order is not there: `certmandate renew {path} "
@@ -56,8 +55,6 @@ _DECIDE = (
 Rules = tuple[ReplacementRule, ...]
 LEAST_ORDER_SECONDS = 35.0
 """Before an intent is written: 24 s that writing it may take, and twice the 3 to 6 s in which SCM answers an order."""
-ACM_SECONDS = 22.0
-"""In which a call of ACM ends that is not answered (`adapters.aws`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +142,7 @@ class Enroll:
             require_recorded(certificate, inspection.unrecorded)
             self._require_none_lost(certificate)
         term_days = require_orderable(certificate, record, inspection, self.clock())
-        self._require_store(certificate)
+        require_store(certificate, self.acm, self.deadline.before(LEAST_ORDER_SECONDS))
         order = self._intend(certificate, record, task, term_days, rules)
         self._require_time()  # after the key was made and sealed, which may take half a minute
         # Refused when another run has opened an order, or has even stored its certificate, since ours was read.
@@ -158,21 +155,6 @@ class Enroll:
         if lost_order(certificate, rows, now):
             # Another run may have stored it since the record was read: then `open` refuses the old revision.
             require_none_lost(self.book.certificate(*certificate.spec.record_key), rows, now)
-
-    def _require_store(self, certificate: ManagedCertificate) -> None:
-        """Raise the refusals of all stores: one that takes the certificate does not wait for the others.
-
-        S3 takes each. A region that was not asked, because others took the time, may take it.
-        """
-        if S3 in certificate.spec.stores:
-            return
-        refusals: dict[str, RenewalError] = {}
-        for region in certificate.spec.acm_regions:
-            is_short = self.deadline.seconds() < LEAST_ORDER_SECONDS + ACM_SECONDS
-            if (refusals and is_short) or not (refusal := self.acm.refusal(certificate, region)):
-                return
-            refusals[f"{ACM}{region}"] = refusal
-        raise error_of(refusals)
 
     def _require_time(self) -> None:
         """An intent whose POST is not sent in time must be searched for as if its answer had been lost."""
