@@ -16,7 +16,7 @@ from local.functions.fork_server import LambdaContext
 
 
 @dataclass(frozen=True, slots=True)
-class Took:
+class InvocationCost:
     """What one invocation took."""
 
     seconds: float
@@ -29,14 +29,14 @@ class Took:
     """Highest resident set."""
 
 
-def in_own_process(module: str, *arguments: str, environment: Mapping[str, str], given: str = "") -> Took:
+def in_own_process(module: str, *arguments: str, environment: Mapping[str, str], given: str = "") -> InvocationCost:
     """Run `python -m MODULE --invoke …`, which calls `invoke` last. Raises RuntimeError with its output."""
     command = [sys.executable, "-m", module, "--invoke", *arguments]
     done = subprocess.run(command, env=environment, input=given, capture_output=True, text=True, check=False)
     if done.returncode:
         msg = f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}"
         raise RuntimeError(msg)
-    return Took(**json.loads(done.stdout.splitlines()[-1]))
+    return InvocationCost(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def invoke(function: str, event: Mapping[str, Any]) -> None:
@@ -47,7 +47,7 @@ def invoke(function: str, event: Mapping[str, Any]) -> None:
     began, before = time.monotonic(), time.process_time()
     handler(event, context)
     seconds, cpu = time.monotonic() - began, time.process_time()
-    print("\n" + json.dumps(asdict(Took(seconds, cpu - before, cpu, _highest_memory()))))
+    print("\n" + json.dumps(asdict(InvocationCost(seconds, cpu - before, cpu, _highest_memory()))))
 
 
 def _highest_memory() -> float:

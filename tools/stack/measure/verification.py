@@ -36,7 +36,7 @@ from scm_simulator.ca.authority import CertificateAuthority, LeafPlan
 from stack.measure.daily_run.__main__ import environment
 from stack.measure.daily_run.answers import Service
 from stack.measure.daily_run.large_estate import RUN, LargeEstate, Size
-from stack.measure.invocation import Took, in_own_process, invoke
+from stack.measure.invocation import InvocationCost, in_own_process, invoke
 
 _EACH = 10  # certificates of one delegation
 
@@ -80,7 +80,7 @@ class Verification:
     endpoints: int
     served: int
     """Endpoints that were recorded as served."""
-    took: Took
+    took: InvocationCost
 
 
 def measure(endpoints: int) -> Verification:

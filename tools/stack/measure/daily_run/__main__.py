@@ -17,7 +17,7 @@ from typing import Any
 from renewal.settings import OFF, Settings
 from stack.measure.daily_run.answers import AUDIT, BUCKET, ORDERS, serving
 from stack.measure.daily_run.large_estate import RUN, LargeEstate, Size
-from stack.measure.invocation import Took, in_own_process, invoke
+from stack.measure.invocation import InvocationCost, in_own_process, invoke
 
 EVENTS: Mapping[str, Mapping[str, Any]] = {
     "check_expiry": {"run_id": RUN, "request": {}, "state_machine": "arn"},
@@ -51,7 +51,7 @@ class Measured:
 
     function: str
     size: Size
-    took: Took
+    took: InvocationCost
     calls: int
     """Requests to AWS."""
     renewed: int = 0
