@@ -17,6 +17,7 @@ member that the next run writes again (`metadata=REWRITTEN`) counts as missing w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
@@ -41,6 +42,14 @@ class Unreadable(ValueError):
 def timestamp(time: datetime) -> str:
     """Return *time* as `2026-11-23T08:00:00.000000Z`; always as long, so that text sorts as time does."""
     return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def parsed(text: str | bytes) -> Any:
+    """Return a JSON value; None for `null`, and for what is no JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return None
 
 
 # ---- Writing -----------------------------------------------------------------------------------------------------

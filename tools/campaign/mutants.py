@@ -83,9 +83,9 @@ class PointerFirst(S3Certificates):
     def put(self, pair: Pair) -> str:
         """Write in the wrong order."""
         leaf, folder = pair.chain.leaf, _folder(pair.spec.delegation, pair.spec.name)
-        pointer = self._replace(f"{folder}/current.json", _pointer_to(leaf, folder), self._current(folder))
+        pointer = self._bucket.write(f"{folder}/current.json", _pointer_to(leaf, folder))
         for name, content in _files(pair).items():
-            self._write(f"{folder}/{leaf.serial}/{name}", content)
+            self._bucket.write(f"{folder}/{leaf.serial}/{name}", content)
         return pointer
 
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from renewal.adapters.aws import error_code, translated
+from renewal import records
+from renewal.adapters.aws import translated
+from renewal.adapters.bucket import Bucket
 from renewal.domain.errors import ChainBroken, OrderConflict, StoreRefused
 from renewal.ports.stores import Pair
 
@@ -31,7 +31,6 @@ MOST_BYTES = 1_000_000
 
 _KEY = "privkey.pem"
 _VERSIONS = ("Versions", "DeleteMarkers")
-_LOST_RACE = frozenset({"PreconditionFailed", "NoSuchKey"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class S3Certificates:
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
-        self._bucket = bucket
+        self._bucket = Bucket(client, bucket)
 
     def put(self, pair: Pair) -> str:
         """Return the pointer's ETag.
@@ -76,8 +75,9 @@ class S3Certificates:
             msg = f"{folder}/current.json points to serial {before.serial}, which is newer than {leaf.serial}"
             raise OrderConflict(msg)
         for name, content in _files(pair).items():
-            self._write(f"{folder}/{leaf.serial}/{name}", content)
-        pointer = self._replace(f"{folder}/current.json", _pointer_to(leaf, folder), before)
+            self._bucket.write(f"{folder}/{leaf.serial}/{name}", content, "application/x-pem-file")
+        unchanged = {"IfMatch": before.etag} if before else {"IfNoneMatch": "*"}
+        pointer = self._bucket.write(f"{folder}/current.json", _pointer_to(leaf, folder), **unchanged)
         # Another write may have come first: an earlier one of ours whose answer was lost, or one of another run.
         pointer = pointer or self._current_etag(leaf.serial, folder)
         if not pointer:
@@ -109,63 +109,36 @@ class S3Certificates:
 
     def stored_serial(self, delegation: str, certificate: str) -> str:
         folder = _folder(delegation, certificate)
-        found = self._read(f"{folder}/current.json")
+        found = self._bucket.read(f"{folder}/current.json", MOST_BYTES)
         if found is None:
             return ""
         pointer = _pointer_from(*found)
         if pointer is None:
             return "a malformed current.json"
         leads_to_own = pointer.path == f"{folder}/{pointer.serial}/"
-        leaf = self._read(f"{pointer.path}cert.pem") if leads_to_own else None
-        serial = _serial_in(leaf[0]) if leaf else ""
+        leaf = self._bucket.read(f"{pointer.path}cert.pem", MOST_BYTES) if leads_to_own else None
+        serial = _serial_in(leaf.body) if leaf else ""
         return serial if serial == pointer.serial else f"a current.json that leads to {serial or 'no certificate'}"
 
     def _current(self, folder: str) -> _Pointer | None:
-        found = self._read(f"{folder}/current.json")
+        found = self._bucket.read(f"{folder}/current.json", MOST_BYTES)
         if found is None:
             return None
         pointer = _pointer_from(*found)
         if pointer is None:
-            msg = (
-                f"{folder}/current.json in {self._bucket} is not what certmandate writes; restore its previous version"
-            )
+            where = f"{folder}/current.json in {self._bucket.name}"
+            msg = f"{where} is not what certmandate writes; restore its previous version"
             raise StoreRefused(msg)
         return pointer
 
     # ---- Calls -----------------------------------------------------------------------------------------
 
-    @translated("s3:GetObject")
-    def _read(self, key: str) -> tuple[bytes, str] | None:
-        try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=key)
-        except ClientError as error:
-            if error_code(error) == "NoSuchKey":
-                return None
-            raise
-        return answer["Body"].read(MOST_BYTES), answer["ETag"]  # a longer object is cut, and is then not valid JSON
-
-    @translated("s3:PutObject")
-    def _write(self, key: str, content: bytes) -> None:
-        self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType="application/x-pem-file")
-
-    @translated("s3:PutObject")
-    def _replace(self, key: str, content: bytes, before: _Pointer | None) -> str:
-        """Write the pointer and return its ETag; empty when it has changed since it was read."""
-        condition: Any = {"IfMatch": before.etag} if before else {"IfNoneMatch": "*"}
-        try:
-            answer = self._client.put_object(
-                Bucket=self._bucket, Key=key, Body=content, ContentType="application/json", **condition
-            )
-        except ClientError as error:
-            if error_code(error) in _LOST_RACE:
-                return ""
-            raise
-        return answer["ETag"]
-
     @translated("s3:ListBucketVersions")
     def _versions(self, prefix: str) -> list[_Version]:
         """Every version below *prefix*, and every delete marker."""
-        pages: Any = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
+        pages: Any = self._client.get_paginator("list_object_versions").paginate(
+            Bucket=self._bucket.name, Prefix=prefix
+        )
         found = (version for page in pages for kind in _VERSIONS for version in page.get(kind, []))
         return [
             _Version(
@@ -180,7 +153,7 @@ class S3Certificates:
 
     @translated("s3:DeleteObjectVersion")
     def _delete(self, version: _Version) -> None:
-        self._client.delete_object(Bucket=self._bucket, Key=version.key, VersionId=version.id)
+        self._client.delete_object(Bucket=self._bucket.name, Key=version.key, VersionId=version.id)
 
 
 def _folder(delegation: str, certificate: str) -> str:
@@ -218,13 +191,13 @@ def _serial_in(pem: bytes) -> str:
 
 
 def _pointer_from(content: bytes, etag: str) -> _Pointer | None:
+    document = records.parsed(content)
     try:
-        document = json.loads(content)
         not_before = datetime.fromisoformat(document["not_before"])
         if not_before.tzinfo is None:
             return None
         return _Pointer(str(document["serial"]), not_before, str(document["path"]), etag)
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         return None
 
 

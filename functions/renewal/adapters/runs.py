@@ -18,10 +18,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from botocore.exceptions import ClientError
-
 from renewal import records
-from renewal.adapters.aws import error_code, translated
+from renewal.adapters.aws import translated
+from renewal.adapters.bucket import Bucket
 from renewal.domain.errors import PlanUnreadable
 from renewal.domain.run.plan import PlanFacts
 
@@ -44,35 +43,38 @@ class S3RunArchive:
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
-        self._bucket = bucket
+        self._bucket = Bucket(client, bucket)
 
     def write_plan(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
-        return self._bucket, self._write(run_id, "plan", items)
+        return self._write(_key(run_id, "plan"), items)
 
     def write_collection(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
-        return self._bucket, self._write(run_id, "collection", items)
+        return self._write(_key(run_id, "collection"), items)
 
     def write_facts(self, run_id: str, facts: PlanFacts) -> None:
-        self._write(run_id, "facts", records.to_json(facts))
+        self._write(_key(run_id, "facts"), records.to_json(facts))
 
     def read_notified(self) -> object:
-        return _parsed(self._read(NOTIFIED) or b"")
+        found = self._bucket.read(NOTIFIED, MOST_BYTES)
+        return records.parsed(found.body) if found else None
 
     def write_notified(self, notified: NotifiedProblems) -> None:
-        self._put(NOTIFIED, records.to_json(notified))
+        self._write(NOTIFIED, records.to_json(notified))
 
     def write_report(self, run_id: str, report: RunReport) -> str:
-        return self._write(run_id, "report", report.document(), once=True)
+        # A report that is there stays: it is of an earlier attempt whose answer was lost.
+        _, key = self._write(_key(run_id, "report"), report.document(), IfNoneMatch="*")
+        return key
 
     def write_recording(self, run_id: str, delegation: str, recording: Mapping[str, Any]) -> None:
-        self._write(run_id, f"recording-{delegation}", recording)
+        self._write(_key(run_id, f"recording-{delegation}"), recording)
 
     def read_facts(self, run_id: str) -> PlanFacts:
         key = _key(run_id, "facts")
         try:
             return records.read(PlanFacts, self._document(key))
         except records.Unreadable as error:
-            msg = f"{key} in {self._bucket} cannot be read: {error}"
+            msg = f"{key} in {self._bucket.name} cannot be read: {error}"
             raise PlanUnreadable(msg) from error
 
     def read_results(self, run_id: str) -> tuple[list[Mapping[str, Any]], list[PlanUnreadable]]:
@@ -97,17 +99,22 @@ class S3RunArchive:
         return found
 
     def _document(self, key: str) -> Any:
-        content = self._read(key)
-        if content is None:
-            msg = f"{key} is not in {self._bucket}"
+        found = self._bucket.read(key, MOST_BYTES)
+        if found is None:
+            msg = f"{key} is not in {self._bucket.name}"
             raise PlanUnreadable(msg)
-        text = _text(content)
-        del content  # results of thousands of delegations are in the memory once, not twice, while they are parsed
-        document = _parsed(text)
+        text = _text(found.body)
+        del found  # results of thousands of delegations are in the memory once, not twice, while they are parsed
+        document = records.parsed(text)
         if document is None:
-            msg = f"{key} in {self._bucket} is not JSON"
+            msg = f"{key} in {self._bucket.name} is not JSON"
             raise PlanUnreadable(msg)
         return document
+
+    def _write(self, key: str, document: object, **condition: str) -> tuple[str, str]:
+        """Return the bucket and *key*."""
+        self._bucket.write(key, json.dumps(document).encode(), **condition)
+        return self._bucket.name, key
 
     def _keys(self, prefix: str) -> list[str]:
         """Every key below *prefix*, in the order in which the objects were written."""
@@ -123,39 +130,10 @@ class S3RunArchive:
     @translated("s3:ListBucket")
     def _list(self, prefix: str, start: Mapping[str, str]) -> tuple[list[tuple[datetime, str]], dict[str, str] | None]:
         """Return one page of times and keys, and where the next one starts."""
-        answer: Any = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **start)  # type: ignore[arg-type]
+        answer: Any = self._client.list_objects_v2(Bucket=self._bucket.name, Prefix=prefix, **start)  # type: ignore[arg-type]
         page = [(item["LastModified"], str(item["Key"])) for item in answer.get("Contents", [])]
         is_last = not answer.get("IsTruncated")
         return page, None if is_last else {"ContinuationToken": answer["NextContinuationToken"]}
-
-    @translated("s3:GetObject")
-    def _read(self, key: str) -> bytes | None:
-        try:
-            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read(MOST_BYTES)
-        except ClientError as error:
-            if error_code(error) == "NoSuchKey":
-                return None
-            raise
-
-    def _write(self, run_id: str, name: str, document: object, *, once: bool = False) -> str:
-        return self._put(_key(run_id, name), document, once=once)
-
-    @translated("s3:PutObject")
-    def _put(self, key: str, document: object, *, once: bool = False) -> str:
-        """*once*: an object that is there stays; it is of an earlier attempt whose answer was lost."""
-        condition = {"IfNoneMatch": "*"} if once else {}
-        try:
-            self._client.put_object(
-                Bucket=self._bucket,
-                Key=key,
-                Body=json.dumps(document).encode(),
-                ContentType="application/json",
-                **condition,  # type: ignore[arg-type]  # a mapping of any names
-            )
-        except ClientError as error:
-            if error_code(error) != "PreconditionFailed":
-                raise
-        return key
 
 
 def _key(run_id: str, name: str) -> str:
@@ -167,13 +145,6 @@ def _text(content: bytes) -> str:
         return content.decode()
     except UnicodeDecodeError:
         return ""  # no JSON
-
-
-def _parsed(content: bytes | str) -> Any:
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _result_files(key: str, manifest: Any) -> list[str]:

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, date
 from typing import TYPE_CHECKING
 
+from renewal import records
 from renewal.adapters.aws import translated
 from renewal.domain.credential import Credential
 from renewal.domain.errors import CredentialMissing, RenewalError
@@ -163,10 +164,7 @@ def _fetched(client: SecretsManagerClient, secret: str, stage: str) -> tuple[str
 
 def _credential(secret: str, version: str, text: str) -> Credential:
     """Read a JSON object of texts. Raises CredentialMissing for any other *text*, which no error quotes."""
-    try:
-        document = json.loads(text)
-    except (ValueError, TypeError, RecursionError):
-        document = None
+    document = records.parsed(text)
     if not isinstance(document, dict) or not all(isinstance(value, str) for value in document.values()):
         msg = (
             f"secret '{secret}' must be a JSON object whose members are texts; store it again with "

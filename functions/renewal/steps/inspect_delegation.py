@@ -10,6 +10,7 @@ from typing import Any
 
 from renewal import records
 from renewal.deadline import Deadline
+from renewal.domain.delegation import CertificateSpec
 from renewal.domain.due import Cause
 from renewal.domain.errors import CredentialRefused, MandateEnded, NeedsAttention, RenewalError, ScmUnavailable
 from renewal.domain.forecast import forecast
@@ -49,9 +50,33 @@ from renewal.steps.scm.login import ScmLogin
 from renewal.steps.scm.snapshot import LONGEST_SECONDS, PersistentRecords, SnapshotReader
 from renewal.steps.stores.drift import STORE_CODES, StoreComparison
 
-Certificates = Listing[ManagedCertificate]
 _Orders = tuple[tuple[ReportedOrder, ...], ForeignOrders | None]
 """Those of SCM's report that the order book does not have: those that a new order would duplicate, and all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the order book had of the delegation when its inspection began, and when that was."""
+
+    record: DelegationRecord
+    certificates: Listing[ManagedCertificate]
+    now: datetime
+
+    @property
+    def last(self) -> Inspection | None:
+        return self.record.inspection
+
+    @property
+    def foreign(self) -> ForeignOrders | None:
+        return self.last.foreign if self.last else None
+
+    @property
+    def specs(self) -> list[CertificateSpec]:
+        return [managed.spec for managed in self.certificates]
+
+    @property
+    def profile_ids(self) -> set[int]:
+        return {spec.profile_id for spec in self.specs}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,116 +108,102 @@ class InspectDelegation:
         (CredentialRefused, CredentialExpired, MandateEnded, AddressRefused, PermissionMissing, …) after it was
         recorded, with what SCM showed before.
         """
-        record = self.book.delegation(task.delegation)
-        certificates = self.book.certificates(task.delegation)
-        names = frozenset(record.delegation.delegated_names).union(*(managed.spec.names for managed in certificates))
-        now, reader, kept = self.clock(), None, None
-        before = record.inspection.findings if record.inspection else ()
-        drift = self.stores.findings(certificates, before)
+        record, certificates = self.book.delegation(task.delegation), self.book.certificates(task.delegation)
+        known, reader, kept = _Known(record, certificates, self.clock()), None, None
+        names = frozenset(record.delegation.delegated_names).union(*(spec.names for spec in known.specs))
+        drift = self.stores.findings(certificates, known.last.findings if known.last else ())
         try:
-            _require_mandate(record, task, now)
+            _require_mandate(known, task)
             with (
                 self.recording(task.run_id, task.delegation) if task.record else nullcontext(),
                 ScmLogin(self.transitions, self.accounts).setup_reader(
                     record, task.run_id, follow_up=task.follow_up
                 ) as scm,
             ):
-                reader = SnapshotReader(scm, record.delegation.department_id, names, now, self.deadline)
+                reader = SnapshotReader(scm, record.delegation.department_id, names, known.now, self.deadline)
                 reader.read_password()
-                last = self._last(task, record, certificates, now)
-                if last and reader.read_report() and self._holds(last, reader, record, certificates):
+                last = self._last(task, known)
+                if last and reader.read_report() and self._holds(last, reader, known):
                     kept = last
                 else:
                     reader.read()
-                record = record if reader.snapshot.late else self._controlled(record, scm)
+                if not reader.snapshot.late:
+                    known = replace(known, record=self._controlled(record, scm))
         except NeedsAttention as error:
-            snapshot = self._with_records(reader.snapshot, record, now) if reader else Snapshot()
-            self._record(record, _interrupted(task.run_id, record, certificates, snapshot, error, now), drift)
+            snapshot = self._with_records(reader.snapshot, known) if reader else Snapshot()
+            interrupted = _interrupted(task.run_id, known, snapshot, error, self._unchanged(known))
+            self._record(record, interrupted, drift)
             raise
         except ScmUnavailable:
             # A broken egress path causes the same error. What SCM showed before is kept; the rest is of this run.
-            self._record(record, record.inspection or Inspection("", now), drift, task.run_id)
+            self._record(record, known.last or Inspection("", known.now), drift, task.run_id)
             raise
-        snapshot = reader.snapshot if kept else self._with_records(reader.snapshot, record, now)
+        snapshot = reader.snapshot if kept else self._with_records(reader.snapshot, known)
         # An OAuth2 client has no password that could be replaced.
         rotation = self.next_rotation(task.delegation) if snapshot.password else None
-        orders = self._compared(task, record, certificates, snapshot, now)
-        checked = self._checked(task, record, certificates, snapshot, now, kept)
-        complete = _complete(checked, record, certificates, snapshot, orders, rotation)
-        return self._payload(task, certificates, record, self._record(record, complete, drift))
+        orders = self._compared(task, known, snapshot)
+        checked = self._checked(task, known, snapshot, kept)
+        complete = self._record(record, _complete(checked, known, snapshot, orders, rotation), drift)
+        return self._payload(task, known, complete)
 
-    def _last(
-        self, task: DelegationTask, record: DelegationRecord, certificates: Certificates, now: datetime
-    ) -> Inspection | None:
+    def _last(self, task: DelegationTask, known: _Known) -> Inspection | None:
         """Return the last inspection if what it has read may be kept."""
-        key = self._reading_key(record, certificates)
-        is_full = task.full or task.certificates or not is_kept(record, certificates, now, self.times, key)
-        return None if is_full else record.inspection
+        if task.full or task.certificates:
+            return None
+        key = self._reading_key(known)
+        return known.last if is_kept(known.record, known.certificates, known.now, self.times, key) else None
 
-    def _holds(
-        self, last: Inspection, reader: SnapshotReader, record: DelegationRecord, certificates: Certificates
-    ) -> bool:
+    def _holds(self, last: Inspection, reader: SnapshotReader, known: _Known) -> bool:
         """Return whether *last* agrees with what was read today; the snapshot then has what was kept, too."""
-        kept = self._with_records(with_kept(reader.snapshot, last), record, reader.now)
-        has_changed = validation_ends(kept.delegated, reader.now) != validation_ends(last.delegated, reader.now)
+        kept = self._with_records(with_kept(reader.snapshot, last), known)
+        has_changed = validation_ends(kept.delegated, known.now) != validation_ends(last.delegated, known.now)
         # What a DNS record or SCM withdraws may be renewed in this run, for which everything is read.
-        if has_changed or withdrawn_in(certificates, reader.snapshot, {}):
+        if has_changed or withdrawn_in(known.certificates, reader.snapshot, {}):
             return False
         reader.snapshot = kept
         return True
 
-    def _reading_key(self, record: DelegationRecord, certificates: Certificates) -> str:
-        version = self.accounts.credential_version(record.delegation.name)
-        return reading_key(record.delegation, (managed.spec for managed in certificates), version)
+    def _reading_key(self, known: _Known) -> str:
+        version = self.accounts.credential_version(known.record.delegation.name)
+        return reading_key(known.record.delegation, known.specs, version)
 
-    def _checked(
-        self,
-        task: DelegationTask,
-        record: DelegationRecord,
-        certificates: Certificates,
-        snapshot: Snapshot,
-        now: datetime,
-        kept: Inspection | None,
-    ) -> Inspection:
+    def _checked(self, task: DelegationTask, known: _Known, snapshot: Snapshot, kept: Inspection | None) -> Inspection:
         """Check the setup steps. *kept*: what has all but the daily sections of *snapshot*; None if they are of now."""
-        judged = (record.delegation, [managed.spec for managed in certificates], snapshot, now)
+        judged = (known.record.delegation, known.specs, snapshot, known.now)
         checks = review_again(kept.remarks, *judged) if kept else review(*judged)
-        is_incomplete = bool(snapshot.unanswered) or is_hidden_since(record.inspection, snapshot.unavailable)
-        full_at = kept.full_at if kept else None if is_incomplete else now
-        found = Inspection.of(task.run_id, now, snapshot, checks)
-        return replace(found, full_at=full_at, read_for=self._reading_key(record, certificates))
+        is_incomplete = bool(snapshot.unanswered) or is_hidden_since(known.last, snapshot.unavailable)
+        full_at = kept.full_at if kept else None if is_incomplete else known.now
+        found = Inspection.of(task.run_id, known.now, snapshot, checks)
+        return replace(found, full_at=full_at, read_for=self._reading_key(known))
 
-    def _with_records(self, snapshot: Snapshot, record: DelegationRecord, now: datetime) -> Snapshot:
-        before = record.inspection.delegated if record.inspection else ()
+    def _with_records(self, snapshot: Snapshot, known: _Known) -> Snapshot:
+        before = known.last.delegated if known.last else ()
         deadline = self.deadline.at_most(LONGEST_SECONDS)
-        return PersistentRecords(self.txt_records, deadline, before).added_to(snapshot, now)
+        return PersistentRecords(self.txt_records, deadline, before).added_to(snapshot, known.now)
 
-    def _compared(
-        self,
-        task: DelegationTask,
-        record: DelegationRecord,
-        certificates: Certificates,
-        snapshot: Snapshot,
-        now: datetime,
-    ) -> _Orders:
-        inspection, reported = record.inspection, snapshot.reported
-        before = inspection.foreign if inspection else None
+    def _compared(self, task: DelegationTask, known: _Known, snapshot: Snapshot) -> _Orders:
+        now, before, reported = known.now, known.foreign, snapshot.reported
         if Section.REPORT in snapshot.unavailable or (before and not reported):
-            return (), _unchanged(inspection, task.run_id)
+            return (), self._unchanged(known)
         since = before.since if before else now
         rows = before.not_ended(reported) if before else reported
-        orders, older = foreign_orders(rows, certificates, (), since, now)
-        if before and not orders and not unrecorded_orders(certificates, reported, (), now):
-            return (), replace(before, orders=(), count=0, noticed=(), new=0, before=older)
+        orders, older = foreign_orders(rows, known.certificates, (), since, now)
+        if before and not orders and not unrecorded_orders(known.certificates, reported, (), now):
+            return (), replace(before, orders=(), count=0, noticed=(), before=older)
         # The report is newer than what was read of the order book: another run may have ordered in between.
         history, later = self.book.history(task.delegation, ""), self.book.certificates(task.delegation)
         since = before.since if before else began_at(later, history, now)
         orders, older = foreign_orders(reported, later, history, since, now)
         acknowledged = {row.key for row in self.book.acknowledged(task.delegation)} if orders else set()
-        is_repeated = inspection is not None and inspection.run_id == task.run_id
-        foreign = compared(orders, acknowledged, before, since=since, is_repeated=is_repeated, ordered_before=older)
+        foreign = compared(orders, acknowledged, since=since, ordered_before=older)
         unrecorded = unrecorded_orders(later, reported, history, now)
         return unrecorded, replace(foreign, ended=() if unrecorded else ended_orders(reported, later, history))
+
+    def _unchanged(self, known: _Known) -> ForeignOrders | None:
+        """What the last inspection found, when SCM does not show its report now."""
+        if known.foreign is None or not known.foreign.orders:
+            return known.foreign
+        return known.foreign.without({row.key for row in self.book.acknowledged(known.record.delegation.name)})
 
     def _controlled(self, record: DelegationRecord, scm: SetupReader) -> DelegationRecord:
         """Search again for an order that exists and that no search has found. A failure fails nothing."""
@@ -209,16 +220,14 @@ class InspectDelegation:
             return record
         return replace(record, search_proof=proof.after(control, result))
 
-    def _payload(
-        self, task: DelegationTask, certificates: Certificates, record: DelegationRecord, inspection: Inspection
-    ) -> dict[str, Any]:
+    def _payload(self, task: DelegationTask, known: _Known, inspection: Inspection) -> dict[str, Any]:
         # A revoked certificate fails its users now: it goes before those that merely grow old.
-        tasks = [*_added(task, certificates, inspection), *task.certificates]
+        tasks = [*_added(task, known.certificates, inspection), *task.certificates]
         # A replacement rule may have raised the plan above the cap of the stack; enroll verifies that it has.
         most = min(self.orders_per_delegation, len(task.certificates) + task.capacity)
         taken = tasks[: max(most, len(task.certificates))]
-        inspected, names = replace(record, inspection=inspection), {each.certificate for each in taken}
-        summary = DelegationSummary.of(inspected, certificates, names, inspection.at, self.times)
+        inspected, names = replace(known.record, inspection=inspection), {each.certificate for each in taken}
+        summary = DelegationSummary.of(inspected, known.certificates, names, inspection.at, self.times)
         return {
             "run_id": task.run_id,
             "delegation": task.delegation,
@@ -251,83 +260,64 @@ class InspectDelegation:
 
 
 def _complete(
-    found: Inspection,
-    record: DelegationRecord,
-    certificates: Certificates,
-    snapshot: Snapshot,
-    orders: _Orders,
-    rotation: date | None,
+    found: Inspection, known: _Known, snapshot: Snapshot, orders: _Orders, rotation: date | None
 ) -> Inspection:
     """Add to *found*, which has the checks, what the certificates and the orders show, and all findings."""
-    now, before, (unrecorded, foreign) = found.at, record.inspection, orders
-    withdrawn = withdrawn_in(certificates, snapshot, before.withdrawn if before else {})
+    record, certificates, now, (unrecorded, foreign) = known.record, known.certificates, known.now, orders
+    withdrawn = withdrawn_in(certificates, snapshot, known.last.withdrawn if known.last else {})
     adoptable = adoptable_certificates(certificates, snapshot.reported, now)
     found = replace(found, withdrawn=withdrawn, revoked=revoked_in(record, certificates, snapshot))
     found = replace(found, unrecorded=unrecorded, adoptable=adoptable, foreign=foreign)
     findings = [
         *(finding for check in found.remarks for finding in check.findings()),
-        *_mandate_findings(record, now),
+        *_mandate_findings(known),
         *foreseen_refusals(certificates, record, found),
         *(finding_from(error, error.certificate) for error in certificates.unreadable),
         *withdrawal_findings(certificates, snapshot, withdrawn, now),
-        *_foreign_findings(foreign, record),
+        *foreign_findings(foreign, known.foreign),
         *hidden_sections(snapshot),
         *unfound_orders(record),
         *undelivered_mail(record),
         *forecast(record.delegation, certificates, snapshot, now, rotation),
     ]
-    return bounded(replace(found, findings=sorted_and_capped(findings)), _profiles_of(certificates))
+    return bounded(replace(found, findings=sorted_and_capped(findings)), known.profile_ids)
 
 
-def _require_mandate(record: DelegationRecord, task: DelegationTask, now: datetime) -> None:
+def _require_mandate(known: _Known, task: DelegationTask) -> None:
     """Raise MandateEnded when there is nothing to log in for: an order that was placed before is still collected."""
     resumed = {certificate for certificate in task.certificates if Cause.ORDER_OPEN in certificate.causes}
     if not resumed - set(task.issued):
-        record.delegation.require_mandate(now)
+        known.record.delegation.require_mandate(known.now)
 
 
 def _interrupted(
-    run_id: str,
-    record: DelegationRecord,
-    certificates: Certificates,
-    snapshot: Snapshot,
-    error: NeedsAttention,
-    now: datetime,
+    run_id: str, known: _Known, snapshot: Snapshot, error: NeedsAttention, foreign: ForeignOrders | None
 ) -> Inspection:
     """What is known when *error* ended the inspection: the error, and the checks of what SCM showed before.
 
-    What was known of the password and of withdrawn certificates is kept: the one explains a refused login, and the
-    others stay withdrawn.
+    What was known of the password, of withdrawn certificates and of *foreign* orders is kept: the first explains a
+    refused login, and the others stay so: the RAO suspends an account whose credential was stolen.
     """
-    before = record.inspection or Inspection("", now)
+    record, certificates, now = known.record, known.certificates, known.now
+    before = known.last or Inspection("", now)
     is_current = snapshot.password or isinstance(error, MandateEnded)  # after its end nobody logs in any more
-    specs = [managed.spec for managed in certificates]
-    checks = unreachable(error) if snapshot == Snapshot() else review(record.delegation, specs, snapshot, now)
+    is_empty = snapshot == Snapshot()
+    checks = unreachable(error) if is_empty else review(record.delegation, known.specs, snapshot, now)
     others = (finding for check in checks for finding in check.findings() if finding.code != type(error).__name__)
-    findings = sorted_and_capped((finding_from(error), *refused_login(error), *others))
+    theirs = foreign_findings(foreign, known.foreign)
     found = Inspection.of(run_id, now, snapshot, checks)
     found = replace(
         found,
-        findings=findings,
-        foreign=_unchanged(record.inspection, run_id),
+        findings=sorted_and_capped((finding_from(error), *refused_login(error), *others, *theirs)),
+        foreign=foreign,
         revoked=revoked_in(record, certificates, snapshot),
         withdrawn=withdrawn_in(certificates, snapshot, before.withdrawn),
         password_expires=found.password_expires if is_current else before.password_expires,
     )
-    return bounded(found, _profiles_of(certificates))
+    return bounded(found, known.profile_ids)
 
 
-def _unchanged(before: Inspection | None, run_id: str) -> ForeignOrders | None:
-    """What the previous inspection found, when SCM does not show its report now; what is new stays so in its run."""
-    foreign = before.foreign if before else None
-    return replace(foreign, new=0) if before and foreign and before.run_id != run_id else foreign
-
-
-def _profiles_of(certificates: Iterable[ManagedCertificate]) -> set[int]:
-    return {managed.spec.profile_id for managed in certificates}
-
-
-def _added(task: DelegationTask, certificates: Certificates, inspection: Inspection) -> Iterable[Task]:
+def _added(task: DelegationTask, certificates: Iterable[ManagedCertificate], inspection: Inspection) -> Iterable[Task]:
     """What only SCM records: certificates revoked there or about to lose a validation, unless the plan has them."""
     planned = {planned.certificate for planned in task.certificates}
     for certificate in certificates if task.whole else ():
@@ -338,13 +328,8 @@ def _added(task: DelegationTask, certificates: Certificates, inspection: Inspect
             yield Task(task.run_id, task.started_at, task.delegation, name, decision.causes, reason=task.reason)
 
 
-def _foreign_findings(foreign: ForeignOrders | None, record: DelegationRecord) -> Iterable[Finding]:
-    is_first = record.inspection is None or record.inspection.foreign is None
-    return foreign_findings(foreign, is_first=is_first) if foreign else ()
-
-
-def _mandate_findings(record: DelegationRecord, now: datetime) -> Iterable[Finding]:
+def _mandate_findings(known: _Known) -> Iterable[Finding]:
     try:
-        record.delegation.require_mandate(now)
+        known.record.delegation.require_mandate(known.now)
     except MandateEnded as error:
         yield finding_from(error)

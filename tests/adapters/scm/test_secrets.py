@@ -91,7 +91,7 @@ def test_nothing_secret_is_in_a_repr():
     account = made._sessions["univ"]
 
     credentials = (credential_from(LOGIN), credential_from(CLIENT), Credential("1", {**LOGIN, **CLIENT}))
-    for thing in (made, authority, account, account._login, ORDER, *credentials):
+    for thing in (made, authority, account, account.login, ORDER, *credentials):
         assert PASSWORD not in repr(thing)
         assert CLIENT_SECRET not in repr(thing)
         assert ORDER.csr not in repr(thing)

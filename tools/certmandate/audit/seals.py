@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 from certmandate.audit.trail import SealedRows
 from certmandate.exit import Refused
@@ -13,16 +12,9 @@ from renewal.adapters.order_book.seals import S3Seals
 from renewal.adapters.runs import MOST_BYTES
 from renewal.domain.audit.seal import Seal
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3.client import S3Client
-
 
 class SealedTrails(S3Seals):
     """The bucket of seals, as operators read it."""
-
-    def __init__(self, client: S3Client, bucket: str) -> None:
-        super().__init__(client, bucket)
-        self._client, self._bucket = client, bucket
 
     def every(self, delegation: str) -> tuple[SealedRows, ...]:
         """Return every seal of the delegation, those that a delete marker hides included. Raises Refused."""
@@ -39,10 +31,11 @@ class SealedTrails(S3Seals):
             document = json.loads(content)
             return SealedRows(records.read(Seal, document), tuple(document["rows"]))
         except (ValueError, TypeError, LookupError, RecursionError):
-            msg = f"{key} in {self._bucket} is not what seal_audit writes; see docs/runbook.md, section AuditNotSealed"
+            where = f"{key} in {self._bucket.name}"
+            msg = f"{where} is not what seal_audit writes; see docs/runbook.md, section AuditNotSealed"
             raise Refused(msg) from None
 
     @translated("s3:GetObjectVersion")
     def _content(self, key: str, version: str) -> bytes:
-        answer = self._client.get_object(Bucket=self._bucket, Key=key, VersionId=version)
+        answer = self._client.get_object(Bucket=self._bucket.name, Key=key, VersionId=version)
         return answer["Body"].read(MOST_BYTES)  # a longer object is cut, and is then not valid JSON

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from renewal import records
-from renewal.adapters.aws import error_code, translated
+from renewal.adapters.bucket import Bucket
 from renewal.domain.endpoint.observation import HostReport
 
 if TYPE_CHECKING:
@@ -22,27 +19,17 @@ class S3HostReports:
     """The reports in one bucket. Implements `renewal.ports.endpoints.HostReports`."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
-        self._client = client
-        self._bucket = bucket
+        self._bucket = Bucket(client, bucket)
 
     def report(self, delegation: str, host: str) -> HostReport | None:
-        content = self._read(f"served/{delegation}/{host}.json")
-        if len(content) > MOST_BYTES:
+        found = self._bucket.read(f"served/{delegation}/{host}.json", MOST_BYTES + 1)
+        if found is None or not found.body:
+            return None
+        if len(found.body) > MOST_BYTES:
             msg = f"it has more than {MOST_BYTES} bytes"
             raise records.Unreadable(msg)
-        try:
-            document = json.loads(content) if content else None
-        except (ValueError, RecursionError):
+        document = records.parsed(found.body)
+        if document is None:
             msg = "it is not JSON"
-            raise records.Unreadable(msg) from None
-        return None if document is None else records.read(HostReport, document)
-
-    @translated("s3:GetObject")
-    def _read(self, key: str) -> bytes:
-        try:
-            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
-        except ClientError as error:
-            if error_code(error) == "NoSuchKey":
-                return b""
-            raise
-        return body.read(MOST_BYTES + 1)
+            raise records.Unreadable(msg)
+        return records.read(HostReport, document)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from renewal import records
-from renewal.adapters.order_book.reader import DynamoDbOrderReader, unknown
+from renewal.adapters.order_book.reader import unknown
 from renewal.adapters.order_book.schema import certificate_key, delegation_key, delegation_record, notices_of
 from renewal.adapters.order_book.table import ConditionFailed, Item, Key, OrderTables, Request, updated
 from renewal.domain.delegation import CertificatePath
@@ -16,6 +17,8 @@ from renewal.domain.notices.notice import Notices, NoticesChange
 from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
 from renewal.domain.setup.inspection import CredentialRefusal, DelegationRecord, Inspection
 
+Changed = TypeVar("Changed", SearchProof, Notices)
+
 _TRIES = 5  # of a change that follows from what was read
 
 
@@ -24,7 +27,6 @@ class DynamoDbDelegationTransitions:
 
     def __init__(self, tables: OrderTables) -> None:
         self._table = tables.orders
-        self._reader = DynamoDbOrderReader(tables)
 
     def record_service(self, path: CertificatePath, record: ServiceRecord) -> None:
         change, values = "SET #service = :value", {"value": records.to_item(record)}
@@ -40,41 +42,34 @@ class DynamoDbDelegationTransitions:
     def record_search(
         self, delegation: str, control: SearchControl, result: SearchResult, *, read: DelegationRecord | None = None
     ) -> None:
-        for _ in range(_TRIES):
-            proof, before = _proof_in(read) if read else self._stored_proof(delegation)
-            read, after = None, records.to_item((proof or SearchProof()).after(control, result))
-            try:
+        if read:
+            before = records.to_item(read.search_proof) if read.search_proof else None
+            after = (read.search_proof or SearchProof()).after(control, result)
+            with suppress(ConditionFailed):
                 self._table.update(_replaced(delegation_key(delegation), "search_proof", before, after))
-            except ConditionFailed:
-                continue
-            return
-        msg = f"the proof of the search for orders of {delegation} keeps changing"
-        raise OrderConflict(msg)
-
-    def _stored_proof(self, delegation: str) -> tuple[SearchProof | None, Item | None]:
-        """The proof, and how it is stored: a newer version's, or one that cannot be read, is replaced, too."""
-        key = delegation_key(delegation)
-        item = self._table.read([key]).get(key)
-        if item is None:
-            raise unknown(delegation)
-        return delegation_record(item).search_proof, item.get("search_proof")
+                return
+        self._changed(delegation, "search_proof", _proof_of, lambda proof: proof.after(control, result))
 
     def change_notices(self, delegation: str, change: NoticesChange) -> Notices:
+        return self._changed(delegation, "notices", notices_of, change)
+
+    def _changed(
+        self, delegation: str, attribute: str, read: Callable[[Item], Changed], change: Callable[[Changed], Changed]
+    ) -> Changed:
+        """Replace an attribute by what follows from it; read it again when it has changed in between."""
         key = delegation_key(delegation)
         for _ in range(_TRIES):
             item = self._table.read([key]).get(key)
             if item is None:
                 raise unknown(delegation)
-            before = notices_of(item)
+            before = read(item)
             after = change(before)
             if after == before:
-                return before
-            try:
-                self._table.update(_replaced(key, "notices", item.get("notices"), records.to_item(after)))
-            except ConditionFailed:
-                continue
-            return after
-        msg = f"the record of the notices of {delegation} keeps changing"
+                return after
+            with suppress(ConditionFailed):
+                self._table.update(_replaced(key, attribute, item.get(attribute), after))
+                return after
+        msg = f"'{attribute}' of {delegation} keeps changing"
         raise OrderConflict(msg)
 
     def _record(self, delegation: str, attribute: str, record: Inspection | CredentialRefusal) -> None:
@@ -85,13 +80,13 @@ class DynamoDbDelegationTransitions:
             raise unknown(delegation) from None
 
 
-def _replaced(key: Key, attribute: str, before: Any, after: Any) -> Request:
+def _proof_of(item: Item) -> SearchProof:
+    """One of a newer version, or that cannot be read, counts as none: it is replaced."""
+    return delegation_record(item).search_proof or SearchProof()
+
+
+def _replaced(key: Key, attribute: str, before: Any, after: SearchProof | Notices) -> Request:
     """Replace an attribute of an existing item that is still *before*, as DynamoDB has it; None = not there."""
     is_same = f"attribute_not_exists(#{attribute})" if before is None else f"#{attribute} = :before"
-    values = {"value": after} | ({} if before is None else {"before": before})
+    values = {"value": records.to_item(after)} | ({} if before is None else {"before": before})
     return updated(key, f"SET #{attribute} = :value", values, condition=f"attribute_exists(#item) AND {is_same}")
-
-
-def _proof_in(record: DelegationRecord) -> tuple[SearchProof | None, Item | None]:
-    proof = record.search_proof
-    return proof, None if proof is None else records.to_item(proof)

@@ -12,10 +12,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from renewal import records
-from renewal.adapters.aws import error_code, translated
+from renewal.adapters.aws import translated
+from renewal.adapters.bucket import Bucket
 from renewal.domain.audit.hash_chain import ChainHead, json_default
 from renewal.domain.audit.seal import Seal
 
@@ -30,13 +29,13 @@ class S3Seals:
     """One bucket; `renewal.ports.audit.Seals`."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
+        self._bucket = Bucket(client, bucket)
         self._client = client
-        self._bucket = bucket
 
     @translated("s3:ListBucketVersions")
     def delegations(self) -> Iterator[str]:
         pages: Any = self._client.get_paginator("list_object_versions").paginate(
-            Bucket=self._bucket, Prefix=_FOLDER, Delimiter="/"
+            Bucket=self._bucket.name, Prefix=_FOLDER, Delimiter="/"
         )
         folders = [str(each["Prefix"]) for page in pages for each in page.get("CommonPrefixes", [])]
         return (folder.removeprefix(_FOLDER).removesuffix("/") for folder in folders)
@@ -49,27 +48,17 @@ class S3Seals:
     def versions(self, delegation: str) -> list[tuple[str, str]]:
         """Return key and version of every object of the delegation, in order of the keys."""
         pages: Any = self._client.get_paginator("list_object_versions").paginate(
-            Bucket=self._bucket, Prefix=_folder(delegation)
+            Bucket=self._bucket.name, Prefix=_folder(delegation)
         )
         return [(str(each["Key"]), str(each["VersionId"])) for page in pages for each in page.get("Versions", [])]
 
-    @translated("s3:PutObject")
     def put(self, seal: Seal, rows: Iterable[Mapping[str, Any]]) -> None:
         head = seal.statement.head
         document = records.to_json(seal) | {"rows": list(rows)}
-        try:
-            self._client.put_object(
-                Bucket=self._bucket,
-                Key=f"{_folder(seal.statement.delegation)}{head.sequence:012d}-{head.hash}.json",
-                Body=json.dumps(document, default=json_default).encode(),
-                ContentType="application/json",
-                # Object Lock requires a checksum (AWS: AmazonS3/latest/API/API_PutObject.html).
-                ChecksumAlgorithm="SHA256",
-                IfNoneMatch="*",
-            )
-        except ClientError as error:
-            if error_code(error) != "PreconditionFailed":
-                raise
+        key = f"{_folder(seal.statement.delegation)}{head.sequence:012d}-{head.hash}.json"
+        # Object Lock requires a checksum (AWS: AmazonS3/latest/API/API_PutObject.html).
+        body = json.dumps(document, default=json_default).encode()
+        self._bucket.write(key, body, ChecksumAlgorithm="SHA256", IfNoneMatch="*")
 
 
 def _folder(delegation: str) -> str:

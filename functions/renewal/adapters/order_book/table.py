@@ -277,16 +277,8 @@ def assigned(key: Key, attributes: Mapping[str, Any], *, condition: str, values:
 
 def deleted(key: Key, *, condition: str = "") -> Request:
     """Delete an item; without a condition, also one that does not exist."""
-    return {"Delete": _conditional(key, condition, None) if condition else {"Key": _wire(_key(key))}}
-
-
-def _conditional(key: Key, condition: str, values: Mapping[str, Any] | None) -> Request:
-    request: Request = {
-        "Key": _wire(_key(key)),
-        "ConditionExpression": condition,
-        "ExpressionAttributeNames": _names(condition),
-    }
-    return request | ({"ExpressionAttributeValues": _values(values)} if values else {})
+    conditional = {"ConditionExpression": condition, "ExpressionAttributeNames": _names(condition)}
+    return {"Delete": {"Key": _wire(_key(key))} | (conditional if condition else {})}
 
 
 def _key(key: Key) -> dict[str, str]:

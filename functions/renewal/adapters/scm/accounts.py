@@ -83,7 +83,6 @@ class ScmAccounts(Accounts):
         if session is None:
             session = Session(
                 self._http,
-                delegation,
                 stored.version,
                 self._login(stored),
                 lambda refused: self._newer(delegation, refused),

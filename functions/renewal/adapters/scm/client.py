@@ -64,7 +64,7 @@ class ScmClient(CertificateAuthority, SetupReader):
 
     def find(self, order: SearchedOrder) -> SearchResult:
         """Search the department's orders for these names, then its SSL report."""
-        search = Search(order, self._session.secrets())
+        search = Search(order, self._session.login.secrets())
         for request in search:
             try:
                 search.add(self._session.send(request))
@@ -101,13 +101,13 @@ class ScmClient(CertificateAuthority, SetupReader):
 
     def password_state(self) -> PasswordState | None:
         """Read the state (§9); an OAuth2 client has no password, so nothing is requested."""
-        if not self._session.has_password:
+        if not self._session.login.has_password:
             return None
         return responses.password_state_from(PASSWORD_STATE, self._session.send(PASSWORD_STATE))
 
     def account(self) -> Account | None:
         """Find the account's number by its login, then read the record (§9); an OAuth2 client has no login."""
-        login = self._session.login_name
+        login = self._session.login.name
         if not login:
             return None
         accounts = Pages(Request(Operation.ACCOUNT, "GET", "/admin/v1", {"login": login}), number)
@@ -169,7 +169,7 @@ class ScmClient(CertificateAuthority, SetupReader):
     def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
         """Read the department's SSL report (§10.1)."""
         request = report_of(department_id)
-        return responses.reported_from(request, self._session.send(request), self._session.secrets())
+        return responses.reported_from(request, self._session.send(request), self._session.login.secrets())
 
 
 def _domain(row: Row) -> str:

@@ -5,13 +5,13 @@ Absent, null and empty are the same. Numbers may be text.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import httpx
 
+from renewal import records
 from renewal.adapters.redaction import page_text, redacted
 from renewal.adapters.scm.dates import date_from, time_from
 from renewal.adapters.scm.error_mapping import ErrorResponse, error_within, unusable
@@ -44,17 +44,9 @@ _PEM_END = "-----END CERTIFICATE-----"
 # ---- JSON values -------------------------------------------------------------------------------------------------
 
 
-def document(response: httpx.Response) -> object:
-    """Return the JSON value of the body; None when there is none, or only half of one."""
-    try:
-        return json.loads(response.content)
-    except (ValueError, RecursionError):
-        return None
-
-
 def members(response: httpx.Response) -> Row:
     """Return the JSON object of the body; {} when it is anything else."""
-    value = document(response)
+    value = records.parsed(response.content)
     return value if isinstance(value, dict) else {}
 
 
@@ -106,7 +98,7 @@ def object_from(request: Request, response: httpx.Response, needed: str) -> Row:
 
 def rows_from(request: Request, response: httpx.Response) -> list[Row]:
     """Return the list of JSON objects. Raises ScmUnavailable when it is anything else."""
-    rows = document(response)
+    rows = records.parsed(response.content)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise unusable(request, "list")
     return rows

@@ -25,7 +25,6 @@ class Session:
     def __init__(
         self,
         http: httpx.Client,
-        delegation: str,
         version: str,
         login: Login,
         newer: Callable[[Collection[str]], tuple[str, Login]],
@@ -33,36 +32,16 @@ class Session:
         deadline: Deadline,
     ) -> None:
         self._http = http
-        self._delegation = delegation
-        self._version = version
-        self._login = login
+        self.version = version
+        self.login = login
         self._newer = newer
         self._refused = refused
         self._deadline = deadline
         self._was_answered = False
 
-    @property
-    def version(self) -> str:
-        """The version of the credential in use."""
-        return self._version
-
-    @property
-    def has_password(self) -> bool:
-        """Whether the account has a password that can expire."""
-        return self._login.has_password
-
-    @property
-    def login_name(self) -> str:
-        """The account's login; empty where only the client's id is known."""
-        return self._login.name
-
-    def secrets(self) -> tuple[str, ...]:
-        """Return what no error text may quote."""
-        return self._login.secrets()
-
     def use(self, version: str, login: Login) -> None:
         """Log in like that from now on."""
-        self._version, self._login = version, login
+        self.version, self.login = version, login
 
     def send(self, request: Request) -> httpx.Response:
         """Return SCM's 2xx response.
@@ -70,28 +49,20 @@ class Session:
         Raises what any other response, or none, amounts to. After a refused login it tries once more if another
         credential has been stored meanwhile: SCM checks the login before anything else (§2.4).
         """
-        if self._version not in self._refused:
+        is_newer = False
+        while True:
+            if self.version in self._refused:
+                self._take_newer()
+                is_newer = True
             try:
-                return self._answered(
-                    exchange(self._http, self._login, request, self._deadline, was_answered=self._was_answered)
-                )
+                response = exchange(self._http, self.login, request, self._deadline, was_answered=self._was_answered)
             except CredentialRefused as refusal:
-                self._remember(refusal)
-        self._take_newer()
-        try:
-            return self._answered(
-                exchange(self._http, self._login, request, self._deadline, was_answered=self._was_answered)
-            )
-        except CredentialRefused as refusal:
-            self._remember(refusal)
-            raise
-
-    def _answered(self, response: httpx.Response) -> httpx.Response:
-        self._was_answered = True
-        return response
-
-    def _remember(self, refusal: CredentialRefused) -> None:
-        self._refused[self._version] = str(refusal)
+                self._refused[self.version] = str(refusal)
+                if is_newer:
+                    raise
+                continue
+            self._was_answered = True
+            return response
 
     def _take_newer(self) -> None:
         version, login = self._newer(self._refused)

@@ -25,10 +25,7 @@ class _Caught:
 
     def failure(self) -> Failure:
         """Return it with the sentence alone."""
-        try:
-            document = json.loads(self.cause)
-        except (ValueError, RecursionError):
-            document = {}
+        document = records.parsed(self.cause)
         text = document.get("errorMessage", "") if isinstance(document, Mapping) else ""
         return Failure(self.error, shortened(str(text or self.cause)))
 
