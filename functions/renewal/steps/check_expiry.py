@@ -63,7 +63,9 @@ class CheckExpiry:
         taken, deferred = select((each for each in due if not each.decision.held), self.limits, run_id)
         of_delegation = _by_delegation(taken)
         delegations = _inspected(request, delegations, due, of_delegation)
-        capacities = allot(self._left(taken), delegations, run_id)
+        # What a rule's raised caps permit takes nothing from what the inspections may add.
+        left = self.limits.orders_per_run - sum(candidate.caps is None for candidate in taken)
+        capacities = allot(left, delegations, run_id)
         items = (
             _item(name, run_id, now, request, of_delegation.get(name, ()), capacities[name]) for name in delegations
         )
@@ -73,7 +75,9 @@ class CheckExpiry:
         progress = _progress(request, tallies, ends_at=now if is_whole and not request.dry_run else None)
         facts = _facts(request, now, delegations, due, deferred, tuple(progress.values()))
         self.archive.write_facts(run_id, facts)
-        self._end(progress, now)
+        for rule, found in progress.items():  # last, because after it no other run shows their progress
+            if found.ended_at:
+                self.rule_ends.end_replacement(rule, now)
         return {
             "run_id": run_id,
             "dry_run": request.dry_run,
@@ -109,16 +113,6 @@ class CheckExpiry:
                 for tally in tallies:
                     tally.add(certificate)
         return due, is_whole
-
-    def _end(self, progress: Mapping[ReplacementRule, ReplacementProgress], now: datetime) -> None:
-        """Record which rules have ended. Last, because after it no other run shows their progress."""
-        for rule, found in progress.items():
-            if found.ended_at:
-                self.rule_ends.end_replacement(rule, now)
-
-    def _left(self, taken: Iterable[DueCertificate]) -> int:
-        """How many orders the inspections may add; what a rule's raised caps permit takes nothing from it."""
-        return self.limits.orders_per_run - sum(1 for candidate in taken if candidate.caps is None)
 
     def _delegations(self, request: RunRequest) -> list[str]:
         """The delegations that the run was asked for; none when it inspects only those of what it takes."""

@@ -192,18 +192,6 @@ def test_an_order_reads_the_replacement_rules_once() -> None:
     assert system.book.orders[PATH].reason == "incident"
 
 
-def test_a_replacement_rules_reason_is_kept_in_the_order(system: System) -> None:
-    """The audit trail must name the incident months later."""
-    system.book.adopt(PATH, served_by(IDP, age=20), NOW)
-    system.book.rules = [ReplacementRule(NOW - timedelta(days=1), "", "CA incident 42")]
-
-    system.enroll(system.task(causes=("replacement",)))
-
-    order = system.book.certificate(*PATH).order
-    assert order is not None
-    assert order.reason == "CA incident 42"
-
-
 def overtaken(system: System, port: str, other: Callable[[], object]) -> dict[str, Any]:
     """The port of enroll in front of whose call the *other* run does its work."""
     ports: dict[str, tuple[object, str]] = {
@@ -794,27 +782,6 @@ def test_a_key_that_took_long_is_not_ordered_for(system: System) -> None:
 # ---- Not due any more ------------------------------------------------------------------------------------------------
 
 
-def test_what_another_run_has_renewed_is_handed_on_as_stored(system: System) -> None:
-    """The plan is minutes or hours old."""
-    task = system.task()
-    served = system.renew()
-
-    progress = system.enroll(task)
-
-    assert (progress.status, progress.token, progress.ssl_id) == ("stored", served.token, served.ssl_id)
-    assert len(system.scm.orders) == 1
-    assert system.collect(progress) == progress
-
-
-def test_force_asks_for_one_new_certificate_not_for_two(system: System) -> None:
-    """A forced task that is tried again after another run has done it."""
-    task = system.asked_task()
-    system.clock.advance(seconds=5)
-    system.renew()
-
-    assert system.enroll(task).status == "stored"
-
-
 def test_force_replaces_what_is_older_than_the_run(system: System) -> None:
     """Whatever its age."""
     system.renew()
@@ -887,7 +854,8 @@ def test_a_follow_up_planned_before_the_record_was_written_is_stored(system: Sys
 
     progress = system.enroll(system.asked_task(causes=("order-open",)))
 
-    assert (progress.status, progress.token) == ("stored", served.token)
+    assert (progress.status, progress.token, progress.ssl_id) == ("stored", served.token, served.ssl_id)
+    assert system.collect(progress) == progress
     assert len(system.scm.orders) == 1
 
 
