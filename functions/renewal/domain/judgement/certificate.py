@@ -33,13 +33,12 @@ from renewal.domain.service.state import service_state
 from renewal.domain.setup.finding import Finding, Severity
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.scm_menu import screen_of
+from renewal.domain.setup.withdrawal import WITHDRAWN
 
 CLOSED = "ClosedByOperator"
 """The error that is stored with an order which the operator closed: it needs no attention any more."""
 OVERDUE = "RenewalOverdue"
 """Code: it is due, nothing is known to stop it, and less life is left than acting takes."""
-WITHDRAWN = {Cause.REVOKED: "ServedRevoked", Cause.REPLACED_IN_SCM: "ServedReplaced"}
-"""Codes: SCM reports the stored certificate as revoked, or as replaced in its portal."""
 _BY_CALENDAR = {Cause.AGE, Cause.DCV_LAPSING}
 
 
