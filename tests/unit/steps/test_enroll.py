@@ -195,7 +195,6 @@ def test_an_order_reads_the_replacement_rules_once() -> None:
 def overtaken(system: System, port: str, other: Callable[[], object]) -> dict[str, Any]:
     """The port of enroll in front of whose call the *other* run does its work."""
     ports: dict[str, tuple[object, str]] = {
-        "acm": (system.acm, "foresee"),
         "sealer": (system.seal, "seal"),
         "book": (system.book, "open"),
         "scm": (system.scm, "reported"),
@@ -647,7 +646,7 @@ def test_an_unconfirmed_order_is_not_posted_again_after_the_mandate(system: Syst
     assert system.book.rows[-1].error == "MandateEnded"
 
 
-@pytest.mark.parametrize("port", ["scm", "acm", "sealer", "book"])
+@pytest.mark.parametrize("port", ["scm", "sealer", "book"])
 def test_two_runs_at_once_order_once(system: System, port: str) -> None:
     """The other run orders while this one is about to: the book lets one of them open an order."""
     with pytest.raises(OrderConflict):
@@ -658,7 +657,7 @@ def test_two_runs_at_once_order_once(system: System, port: str) -> None:
     assert len(system.scm.orders) == 1
 
 
-@pytest.mark.parametrize("port", ["scm", "acm", "sealer", "book"])
+@pytest.mark.parametrize("port", ["scm", "sealer", "book"])
 def test_a_run_overtaken_by_another_one_does_not_order_again(system: System, port: str) -> None:
     """The other run ordered, collected and stored while this one made its key: no order is open, and none is due."""
     task = system.task()

@@ -133,11 +133,9 @@ def _require_unowned(
     for region, arn in found.arns.items():
         if fault := arn_fault(arn, spec.path, owners, deployment.account):
             raise Refused(fault)
-        stores, arns = (f"acm:{region}",), {region: arn}
-        refusals = Acm(lambda region: deployment.client("acm", region)).foresee(
-            ManagedCertificate(replace(spec, stores=stores, arns=arns))
-        )
-        if isinstance(error := refusals.get(stores[0]), StoreNotOurs):
+        acm = Acm(lambda region: deployment.client("acm", region))
+        error = acm.refusal(ManagedCertificate(replace(spec, arns={region: arn})), region)
+        if isinstance(error, StoreNotOurs):
             raise Refused(str(error))
 
 
