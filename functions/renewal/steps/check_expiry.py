@@ -17,7 +17,6 @@ from renewal.domain.limits import (
     Limits,
     allot,
     by_delegation,
-    plausible_estate,
     require_plausible,
     select,
 )
@@ -67,7 +66,7 @@ class CheckExpiry:
         tallies = self._tallies(request, now)
         due, is_whole = self._due(request, tallies, now)
         if not request.is_deliberate:
-            require_plausible(due, self.book.count(plausible_estate(due, self.limits)), self.limits)
+            require_plausible(due, self.book.count, self.limits)
         taken, deferred = select((each for each in due if not each.decision.held), self.limits, run_id)
         of_delegation = by_delegation(taken)
         delegations = _inspected(request, delegations, due, of_delegation)
