@@ -36,6 +36,7 @@ from renewal.domain.run.outcome import RunResults
 from renewal.domain.run.turns import in_turn
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.unforeseen import unforeseen
 from renewal.mail.asks import asks_of
 from renewal.mail.findings_mail import Otherwise, findings_mail, without_repetitions
 from renewal.mail.language import Language, mail_language
@@ -94,6 +95,8 @@ class Notify:
                         errors[name] = MailRefused(notice.text)
             except RenewalError as error:
                 errors[name] = error
+            except Exception as error:  # noqa: BLE001 - a bug costs the delegation that leads to it
+                errors[name] = unforeseen(error, name)
         for first in errors.values():
             raise type(first)("; ".join(f"{name}: {each}" for name, each in errors.items()))
         return dict(sent)
