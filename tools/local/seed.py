@@ -33,7 +33,7 @@ from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import Cause
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair, PrivateKey, key_type_of
-from renewal.domain.order import Order, OrderStatus, StoredCertificate, token_in
+from renewal.domain.order import COMMENT_PREFIX, Order, OrderStatus, StoredCertificate
 from renewal.domain.order_search import SearchedOrder, SearchResult
 from renewal.domain.run.payload import Progress
 from renewal.domain.setup.inspection import Inspection
@@ -132,7 +132,7 @@ class Seed:
     def _order(self, past: ScmOrder, cause: Cause) -> Order:
         delegation, certificate = CertificatePath.parse(past.label)
         key = _key_of(past)
-        token = token_in(past.comments) or ""
+        token = past.comments.removeprefix(COMMENT_PREFIX).partition(" ")[0]
         sealer = KmsSealer(self.aws.client("kms"), self.aws.outputs["OrderKeyArn"])
         return Order(
             delegation=delegation,

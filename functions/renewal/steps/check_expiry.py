@@ -12,7 +12,15 @@ from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import EVERY_RUN, decide
 from renewal.domain.errors import RecordUnreadable, RunInProgress, UnknownDelegation
 from renewal.domain.judgement.replacement_progress import ReplacementProgress, ReplacementTally
-from renewal.domain.limits import DueCertificate, Limits, allot, plausible_estate, require_plausible, select
+from renewal.domain.limits import (
+    DueCertificate,
+    Limits,
+    allot,
+    by_delegation,
+    plausible_estate,
+    require_plausible,
+    select,
+)
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.payload import DelegationTask, Task
@@ -61,7 +69,7 @@ class CheckExpiry:
         if not request.is_deliberate:
             require_plausible(due, self.book.count(plausible_estate(due, self.limits)), self.limits)
         taken, deferred = select((each for each in due if not each.decision.held), self.limits, run_id)
-        of_delegation = _by_delegation(taken)
+        of_delegation = by_delegation(taken)
         delegations = _inspected(request, delegations, due, of_delegation)
         # What a rule's raised caps permit takes nothing from what the inspections may add.
         left = self.limits.orders_per_run - sum(candidate.caps is None for candidate in taken)
@@ -203,13 +211,6 @@ def _is_asked(request: RunRequest, candidate: DueCertificate) -> bool:
     if not request.open_orders_only or candidate.resumes:
         return True
     return request.is_follow_up and candidate.has_deadline and not candidate.failures
-
-
-def _by_delegation(taken: Iterable[DueCertificate]) -> Mapping[str, Sequence[DueCertificate]]:
-    found: dict[str, list[DueCertificate]] = {}
-    for candidate in taken:
-        found.setdefault(candidate.delegation, []).append(candidate)
-    return found
 
 
 def _inspected(
