@@ -34,9 +34,9 @@ from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.map_results import read_map_results
 from renewal.domain.run.outcome import RunResults
 from renewal.domain.run.turns import in_turn
+from renewal.domain.run.unforeseen import unforeseen
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.domain.unforeseen import unforeseen
 from renewal.mail.asks import asks_of
 from renewal.mail.findings_mail import Otherwise, findings_mail, without_repetitions
 from renewal.mail.language import Language, mail_language

@@ -35,10 +35,10 @@ from renewal.domain.run.report import (
     RunReport,
     common_cause,
 )
+from renewal.domain.run.unforeseen import unforeseen
 from renewal.domain.service.state import current_service, service_findings
 from renewal.domain.setup.finding import Finding, Severity, sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
-from renewal.domain.unforeseen import unforeseen
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import Listing, OrderReader
 from renewal.ports.runs import RunArchive

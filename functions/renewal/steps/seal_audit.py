@@ -9,7 +9,7 @@ from renewal.domain.audit.hash_chain import ChainHead, beginning, number_of
 from renewal.domain.audit.seal import Seal, SealStatement
 from renewal.domain.errors import AuditTrailTampered, RenewalError, StoreUnavailable, error_of
 from renewal.domain.run.turns import in_turn
-from renewal.domain.unforeseen import unforeseen
+from renewal.domain.run.unforeseen import unforeseen
 from renewal.ports.audit import AuditTrails, SealAnnouncer, Seals, Signer
 from renewal.ports.environment import Clock
 

@@ -14,6 +14,7 @@ from renewal.domain.endpoint.observation import EndpointState, Observation
 from renewal.domain.errors import RenewalError, StoreRefused, shortened
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.run.request import RunRequest
+from renewal.domain.run.unforeseen import unforeseen
 from renewal.domain.service.comparison import Compared, Contact, Expected, compare, compare_reported
 from renewal.domain.service.state import (
     awaits_verification,
@@ -23,7 +24,6 @@ from renewal.domain.service.state import (
     service_after,
     to_announce,
 )
-from renewal.domain.unforeseen import unforeseen
 from renewal.ports.endpoints import EndpointProber, HostReports, ServiceAnnouncer, ServiceRecorder
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import OrderIndex
