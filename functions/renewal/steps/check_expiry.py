@@ -10,9 +10,9 @@ from typing import Any
 
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import EVERY_RUN, decide
-from renewal.domain.errors import RecordUnreadable, RunInProgress, UnknownDelegation
+from renewal.domain.errors import RecordUnreadable, RunInProgress, TooManyDue, UnknownDelegation
 from renewal.domain.judgement.replacement_progress import ReplacementProgress, ReplacementTally
-from renewal.domain.limits import DueCertificate, Limits, allot, plausible_estate, require_plausible, select
+from renewal.domain.limits import DueCertificate, Limits, allot, plausible_estate, reached, select, too_many_due
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.payload import DelegationTask, Task
@@ -49,7 +49,8 @@ class CheckExpiry:
         "plan": {"bucket", "key"}, "results": prefix, "polls": 0}`. Runs work one after another: while an older one is
         in progress, a scheduled follow-up is skipped (without plan and results), and any other run raises
         RunInProgress.
-        Raises InvalidRequest, UnknownDelegation or TooManyDue before anything is written.
+        When too many are due by age (TooManyDue), none of these is planned: the report has the error for each of them.
+        Raises InvalidRequest or UnknownDelegation before anything is written.
         """
         request = RunRequest.parse(document)
         if older := self.runs.older(state_machine, run_id):
@@ -58,9 +59,9 @@ class CheckExpiry:
         delegations = self._delegations(request)
         tallies = self._tallies(request, now)
         due, is_whole = self._due(request, tallies, now)
-        if not request.is_deliberate:
-            require_plausible(due, self.book.count(plausible_estate(due, self.limits)), self.limits)
-        taken, deferred = select((each for each in due if not each.decision.held), self.limits, run_id)
+        doubt = None if request.is_deliberate else self._doubt(due)
+        wanted = (each for each in due if not (each.decision.held or (doubt and each.is_by_age_alone)))
+        taken, deferred = select(wanted, self.limits, run_id)
         of_delegation = _by_delegation(taken)
         delegations = _inspected(request, delegations, due, of_delegation)
         capacities = allot(self._left(taken), delegations, run_id)
@@ -71,7 +72,9 @@ class CheckExpiry:
         bucket, key = self.archive.write_plan(run_id, plan)
         # A rule may cover what cannot be read.
         progress = _progress(request, tallies, ends_at=now if is_whole and not request.dry_run else None)
-        facts = _facts(request, now, delegations, due, deferred, tuple(progress.values()))
+        over = reached(taken, deferred, self.limits)
+        planned = {each.path: _planned(each, over, is_refused=bool(doubt) and each.is_by_age_alone) for each in due}
+        facts = _facts(request, now, delegations, planned, str(doubt or ""), tuple(progress.values()))
         self.archive.write_facts(run_id, facts)
         self._end(progress, now)
         return {
@@ -109,6 +112,10 @@ class CheckExpiry:
                 for tally in tallies:
                     tally.add(certificate)
         return due, is_whole
+
+    def _doubt(self, due: Collection[DueCertificate]) -> TooManyDue | None:
+        """Why what is due by age alone is not ordered, None when it is plausible."""
+        return too_many_due(due, self.book.count(plausible_estate(due, self.limits)), self.limits)
 
     def _end(self, progress: Mapping[ReplacementRule, ReplacementProgress], now: datetime) -> None:
         """Record which rules have ended. Last, because after it no other run shows their progress."""
@@ -258,11 +265,10 @@ def _facts(
     request: RunRequest,
     now: datetime,
     delegations: list[str],
-    due: list[DueCertificate],
-    deferred: list[DueCertificate],
+    planned: Mapping[str, PlannedCertificate],
+    doubt: str,
     progress: tuple[ReplacementProgress, ...],
 ) -> PlanFacts:
-    paths = {candidate.path for candidate in deferred}
     return PlanFacts(
         started_at=now,
         reason=request.reason,
@@ -272,13 +278,18 @@ def _facts(
         follow_up=request.is_follow_up,
         named=(*request.delegations, *request.certificates),
         delegations=tuple(delegations),
-        due={candidate.path: _planned(candidate, paths) for candidate in due},
+        due=planned,
+        doubt=doubt,
         replacements=progress,
     )
 
 
-def _planned(due: DueCertificate, deferred: set[str]) -> PlannedCertificate:
+def _planned(due: DueCertificate, over: Mapping[str, str], *, is_refused: bool) -> PlannedCertificate:
+    """Return what is planned; *over*: the limits that were reached, by path."""
     if due.decision.held:
-        return PlannedCertificate(due.decision.causes, PlanState.HELD)
-    is_deferred = due.path in deferred
-    return PlannedCertificate(due.decision.causes, PlanState.DEFERRED if is_deferred else PlanState.PLANNED)
+        state = PlanState.HELD
+    elif is_refused:
+        state = PlanState.REFUSED
+    else:
+        state = PlanState.DEFERRED if due.path in over else PlanState.PLANNED
+    return PlannedCertificate(due.decision.causes, state, over.get(due.path, ""))
