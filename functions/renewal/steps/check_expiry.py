@@ -64,7 +64,9 @@ class CheckExpiry:
         taken, deferred = select(wanted, self.limits, run_id)
         of_delegation = _by_delegation(taken)
         delegations = _inspected(request, delegations, due, of_delegation)
-        capacities = allot(self._left(taken), delegations, run_id)
+        # What a rule's raised caps permit takes nothing from what the inspections may add.
+        left = self.limits.orders_per_run - sum(candidate.caps is None for candidate in taken)
+        capacities = allot(left, delegations, run_id)
         items = (
             _item(name, run_id, now, request, of_delegation.get(name, ()), capacities[name]) for name in delegations
         )
@@ -76,7 +78,9 @@ class CheckExpiry:
         planned = {each.path: _planned(each, over, is_refused=bool(doubt) and each.is_by_age_alone) for each in due}
         facts = _facts(request, now, delegations, planned, str(doubt or ""), tuple(progress.values()))
         self.archive.write_facts(run_id, facts)
-        self._end(progress, now)
+        for rule, found in progress.items():  # last, because after it no other run shows their progress
+            if found.ended_at:
+                self.rule_ends.end_replacement(rule, now)
         return {
             "run_id": run_id,
             "dry_run": request.dry_run,
@@ -116,16 +120,6 @@ class CheckExpiry:
     def _doubt(self, due: Collection[DueCertificate]) -> TooManyDue | None:
         """Why what is due by age alone is not ordered, None when it is plausible."""
         return too_many_due(due, self.book.count(plausible_estate(due, self.limits)), self.limits)
-
-    def _end(self, progress: Mapping[ReplacementRule, ReplacementProgress], now: datetime) -> None:
-        """Record which rules have ended. Last, because after it no other run shows their progress."""
-        for rule, found in progress.items():
-            if found.ended_at:
-                self.rule_ends.end_replacement(rule, now)
-
-    def _left(self, taken: Iterable[DueCertificate]) -> int:
-        """How many orders the inspections may add; what a rule's raised caps permit takes nothing from it."""
-        return self.limits.orders_per_run - sum(1 for candidate in taken if candidate.caps is None)
 
     def _delegations(self, request: RunRequest) -> list[str]:
         """The delegations that the run was asked for; none when it inspects only those of what it takes."""

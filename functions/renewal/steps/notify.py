@@ -36,8 +36,8 @@ from renewal.domain.run.outcome import RunResults
 from renewal.domain.run.turns import in_turn
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.mail.asks import asks_of, listed
-from renewal.mail.findings_mail import Otherwise, findings_mail
+from renewal.mail.asks import asks_of
+from renewal.mail.findings_mail import Otherwise, findings_mail, without_repetitions
 from renewal.mail.language import Language, mail_language
 from renewal.mail.mail import Mail, in_all_languages
 from renewal.mail.rao_report import rao_report
@@ -216,7 +216,7 @@ class _Facts:
 
     def listed(self, problems: Iterable[Problem], history: Iterable[FinishedOrder]) -> Mapping[Finding, Otherwise]:
         """Return what a mail lists of *problems*. *history*: the delegation's audit rows, oldest first."""
-        return listed(asks_of(problems, self.certificates, history))
+        return without_repetitions(asks_of(problems, self.certificates, history))
 
     def existed_in(self, month: Month, history: Iterable[FinishedOrder]) -> bool:
         """Return whether anything was stored, refused or served before the end of *month*."""

@@ -83,14 +83,14 @@ class Report:
         if facts.follow_up and report.needs_attention and notified.cover(report):
             report = replace(report, outcome=RunOutcome.REPORTED_BEFORE)
         key = self.archive.write_report(run_id, report)
-        news = self.send_alert(report, notified, key)
+        named = self.send_alert(report, notified, key)
         return {
             "run_id": run_id,
             "outcome": report.outcome,
             "is_daily": report.is_daily,
             "counts": dict(report.counts),
             "report": key,
-            "metrics": run_metrics(report, news),
+            "metrics": run_metrics(report, named),
         }
 
     def _report(
@@ -259,7 +259,7 @@ def _delegation_row(name: str, record: Record, certificates: Iterable[ManagedCer
         return DelegationRow(delegation=name, outcome=DelegationOutcome.FAILED, **unreadable)
     failed, inspection = run.results.failure_of(name), record.inspection
     findings = inspection.findings if inspection else ()
-    inspected, at_endpoints = run.inspection_of(record), service_findings(certificates, run.now)
+    at_endpoints = service_findings(certificates, run.now)
     return DelegationRow(
         delegation=name,
         organisation=record.delegation.organisation,
@@ -272,7 +272,6 @@ def _delegation_row(name: str, record: Record, certificates: Iterable[ManagedCer
         password_expires=inspection.password_expires if inspection else None,
         address=record.delegation.address,
         seen_address=inspection.seen_address if inspection and inspection.address_run == run.run_id else "",
-        orders_not_ours=inspected.foreign.new if inspected and inspected.foreign else 0,
         **_failure_members(failed),
     )
 

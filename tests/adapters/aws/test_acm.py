@@ -94,17 +94,6 @@ def test_a_renewal_goes_into_the_same_arn_without_tags(acm: Acm, eu: Any):
     assert "Tags" not in calls[0]
 
 
-def test_the_leaf_and_its_issuers_are_apart(acm: Acm, eu: Any):
-    """ACM refuses two certificates in one field, and a leaf in the chain."""
-    pair = a_pair(ACM_SPEC)
-
-    with counted(eu, "ImportCertificate") as calls:
-        acm.put(pair, REGION, None)
-
-    assert calls[0]["Certificate"] == pair.chain.leaf.pem().encode()
-    assert calls[0]["CertificateChain"] == pair.chain.issuers_pem().encode()
-
-
 def test_each_region_has_its_own_arn(acm: Acm):
     """CloudFront reads us-east-1 only, whatever region the load balancers are in."""
     pair = a_pair(ACM_SPEC)
@@ -407,15 +396,6 @@ def test_a_root_that_issued_the_leaf_is_its_chain(acm: Acm):
     assert serials() == [chain.leaf.serial]
 
 
-def test_what_acm_refuses_is_quoted(acm: Acm):
-    """A chain that does not certify the leaf: the sentence is AWS's."""
-    pair = a_pair(ACM_SPEC)
-    wrong = replace(pair, key=KeyPair.generate(KeyType.P_256))
-
-    with pytest.raises(AcmRefused, match="ValidationException"):
-        acm.put(wrong, REGION, None)
-
-
 def test_the_yearly_quota_has_a_name_of_its_own(acm: Acm, acm_rules: StrictAcm):
     """More patience does not help; a quota request does."""
     acm_rules.imports_per_year = 0
@@ -431,6 +411,7 @@ def test_the_yearly_quota_has_a_name_of_its_own(acm: Acm, acm_rules: StrictAcm):
         ("ImportCertificate", "ConflictException", StoreUnavailable),
         ("ImportCertificate", "AccessDeniedException", StoreRefused),
         ("ImportCertificate", "InvalidParameterException", AcmRefused),
+        ("ImportCertificate", "ValidationException", AcmRefused),
         ("ImportCertificate", "ResourceNotFoundException", AcmCertificateMissing),
         ("DescribeCertificate", "ThrottlingException", StoreUnavailable),
         ("DescribeCertificate", "InvalidArnException", AcmCertificateMissing),

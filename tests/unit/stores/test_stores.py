@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -93,13 +94,16 @@ def test_the_order_ends_when_the_last_store_has_it(system: System) -> None:
     before = dict(system.acm.imports)
     with pytest.raises(AcmQuotaReached):
         system.collect(progress, acm=failing(system, eu_west_3=AcmQuotaReached("full")))
+    assert system.book.orders[PATH].trouble == "AcmQuotaReached", "`status` shows it"
     objects = interrupted(system.objects, "put", before=killed)
+    system.clock.advance(hours=2)
 
     system.collect(progress, objects=objects)
 
     served = system.served()
     assert not system.book.orders
     assert (served.stores, served.serial) == (EVERYWHERE.stores, system.objects.current[PATH])
+    assert served.stored_at - (served.issued_at or NOW) == timedelta(hours=2)
     assert {count - before[arn] for arn, count in system.acm.imports.items()} == {1}
     assert system.book.rows[-1].stores == EVERYWHERE.stores
 
@@ -162,14 +166,6 @@ def test_s3_keeps_no_region_waiting(system: System) -> None:
 
     assert len({pair.chain.leaf.serial for pair in system.acm.held.values()}) == 1
     assert system.objects.current[PATH] not in {pair.chain.leaf.serial for pair in system.acm.held.values()}
-
-
-def test_a_refused_store_is_trouble_that_status_shows(system: System) -> None:
-    """Without it the order would be listed as pending at the CA."""
-    with pytest.raises(AcmQuotaReached):
-        system.collect(ordered(system), acm=failing(system, eu_west_3=AcmQuotaReached("full")))
-
-    assert system.book.orders[PATH].trouble == "AcmQuotaReached"
 
 
 @pytest.mark.parametrize(("port", "method"), [("objects", "erase_replaced_keys"), ("announcer", "renewed")])

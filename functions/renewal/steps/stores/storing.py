@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import ACM, S3
-from renewal.domain.due import is_due_by_age
+from renewal.domain.due import due_by_age_at
 from renewal.domain.errors import NeedsAttention, OrderConflict, RenewalError, StoreUnavailable, error_of
 from renewal.domain.order import ManagedCertificate, Order, StoredCertificate
 from renewal.domain.stored_certificate import stored_certificate
@@ -104,7 +104,7 @@ class Stores:
         get the next one.
         """
         error = error_of(failures, stored.stores)
-        if stored.stores and is_due_by_age(stored, certificate):
+        if stored.stores and stored.stored_at >= due_by_age_at(certificate.spec, stored):
             self.transitions.finish(order, stored, certificate.served, str(error), read=certificate)
             raise error
         if "event" not in failures and set(stored.stores) != set(order.stores):
