@@ -22,10 +22,10 @@ from renewal.domain.errors import (
     MandateEnded,
     NeedsAttention,
     OrderConflict,
+    OrderLimitReached,
     OrderUnconfirmed,
     RenewalError,
     ScmUnavailable,
-    OrderLimitReached,
     error_named,
     error_of,
 )
@@ -118,7 +118,7 @@ class Enroll:
         return None if served is None or still_due.causes else _stored(task, served)
 
     def _require_capacity(self, task: Task, rules: Rules) -> None:
-        """Raise OrderLimitReached when this run has begun as many orders as it may: whoever forges a plan has no more."""
+        """Raise OrderLimitReached when this run has begun as many orders as it may, also by a forged plan."""
         begun = self.book.begun(task.delegation, task.run_id)
         if len(begun) < self.orders_per_delegation:
             return

@@ -23,6 +23,7 @@ from renewal.domain.errors import (
     NameNotDelegated,
     OrderConflict,
     OrderDeclined,
+    OrderLimitReached,
     OrderPending,
     OrderUnconfirmed,
     PermissionMissing,
@@ -31,7 +32,6 @@ from renewal.domain.errors import (
     ScmUnavailable,
     StoreUnavailable,
     TermRefused,
-    OrderLimitReached,
 )
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair, public_key_bytes, requested_key
