@@ -7,7 +7,7 @@ import-certificate-prerequisites.html.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from renewal.adapters.acm_rules import (
@@ -22,7 +22,6 @@ from renewal.adapters.acm_rules import (
 from renewal.adapters.aws import translated
 from renewal.domain.certificate.key_usages import KEY_USAGES
 from renewal.domain.certificate.serial import normalised_serial
-from renewal.domain.delegation import ACM
 from renewal.domain.errors import (
     AcmCertificateMissing,
     AcmQuotaReached,
@@ -82,11 +81,7 @@ class Acm:
         except AcmCertificateMissing:
             return ""
 
-    def foresee(self, certificate: ManagedCertificate) -> Mapping[str, RenewalError]:
-        found = ((region, self._foreseen(certificate, region)) for region in certificate.spec.acm_regions)
-        return {f"{ACM}{region}": error for region, error in found if error}
-
-    def _foreseen(self, certificate: ManagedCertificate, region: str) -> RenewalError | None:
+    def refusal(self, certificate: ManagedCertificate, region: str) -> RenewalError | None:
         spec, served = certificate.spec, certificate.served
         arn = certificate.arn_in(region, spec.key_type)
         try:

@@ -116,6 +116,14 @@ def reached(taken: Iterable[DueCertificate], deferred: Iterable[DueCertificate],
     return {each.path: own if counts[each.delegation] >= limits.orders_per_delegation else whole for each in deferred}
 
 
+def by_delegation(candidates: Iterable[DueCertificate]) -> dict[str, list[DueCertificate]]:
+    """Return *candidates* by their delegation, in their order."""
+    found: dict[str, list[DueCertificate]] = {}
+    for candidate in candidates:
+        found.setdefault(candidate.delegation, []).append(candidate)
+    return found
+
+
 def _chosen(urgent: Sequence[DueCertificate], limits: Limits) -> list[DueCertificate]:
     """Return what its own caps permit, the lowest caps first."""
     taken = _capped([candidate for candidate in urgent if candidate.caps is None], limits, ())
@@ -139,13 +147,10 @@ def _capped(
     urgent: Sequence[DueCertificate], limits: Limits, taken: Collection[DueCertificate]
 ) -> list[DueCertificate]:
     """Return the first of *urgent* within *limits*, of which *taken* have used a part."""
-    of_delegation: dict[str, list[DueCertificate]] = {}
-    for candidate in urgent:
-        of_delegation.setdefault(candidate.delegation, []).append(candidate)
     used = Counter(candidate.delegation for candidate in taken)
     chosen = {
         candidate.path
-        for name, candidates in of_delegation.items()
+        for name, candidates in by_delegation(urgent).items()
         for candidate in _share(candidates, limits.orders_per_delegation - used[name])
     }
     permitted = [candidate for candidate in urgent if candidate.path in chosen]

@@ -12,7 +12,16 @@ from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import EVERY_RUN, decide
 from renewal.domain.errors import RecordUnreadable, RunInProgress, TooManyDue, UnknownDelegation
 from renewal.domain.judgement.replacement_progress import ReplacementProgress, ReplacementTally
-from renewal.domain.limits import DueCertificate, Limits, allot, plausible_estate, reached, select, too_many_due
+from renewal.domain.limits import (
+    DueCertificate,
+    Limits,
+    allot,
+    by_delegation,
+    plausible_estate,
+    reached,
+    select,
+    too_many_due,
+)
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.payload import DelegationTask, Task
@@ -62,7 +71,7 @@ class CheckExpiry:
         doubt = None if request.is_deliberate else self._doubt(due)
         wanted = (each for each in due if not (each.decision.held or (doubt and each.is_by_age_alone)))
         taken, deferred = select(wanted, self.limits, run_id)
-        of_delegation = _by_delegation(taken)
+        of_delegation = by_delegation(taken)
         delegations = _inspected(request, delegations, due, of_delegation)
         # What a rule's raised caps permit takes nothing from what the inspections may add.
         left = self.limits.orders_per_run - sum(candidate.caps is None for candidate in taken)
@@ -201,13 +210,6 @@ def _is_asked(request: RunRequest, candidate: DueCertificate) -> bool:
     if not request.open_orders_only or candidate.resumes:
         return True
     return request.is_follow_up and candidate.has_deadline and not candidate.failures
-
-
-def _by_delegation(taken: Iterable[DueCertificate]) -> Mapping[str, Sequence[DueCertificate]]:
-    found: dict[str, list[DueCertificate]] = {}
-    for candidate in taken:
-        found.setdefault(candidate.delegation, []).append(candidate)
-    return found
 
 
 def _inspected(

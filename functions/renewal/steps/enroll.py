@@ -27,7 +27,6 @@ from renewal.domain.errors import (
     RenewalError,
     ScmUnavailable,
     error_named,
-    error_of,
 )
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import EnrollRequest, FinishedOrder, ManagedCertificate, Order, OrderStatus, StoredCertificate
@@ -46,6 +45,7 @@ from renewal.ports.order_book import OrderReader, Transitions
 from renewal.ports.scm import Accounts, CertificateAuthority
 from renewal.ports.stores import AcmStore
 from renewal.steps.scm.login import ScmLogin
+from renewal.steps.stores.refusals import require_store
 
 _DECIDE = (
     "Search SCM for {name} with this token in the comments. If the order is not there: `certmandate renew {path} "
@@ -142,9 +142,7 @@ class Enroll:
             require_recorded(certificate, inspection.unrecorded)
             self._require_none_lost(certificate)
         term_days = require_orderable(certificate, record, inspection, self.clock())
-        refusals = self.acm.foresee(certificate)
-        if set(refusals) == set(certificate.spec.stores):  # a store that takes the certificate does not wait for others
-            raise error_of(refusals)
+        require_store(certificate, self.acm, self.deadline.before(LEAST_ORDER_SECONDS))
         order = self._intend(certificate, record, task, term_days, rules)
         self._require_time()  # after the key was made and sealed, which may take half a minute
         # Refused when another run has opened an order, or has even stored its certificate, since ours was read.

@@ -99,44 +99,6 @@ class Judgement:
         """Sort key: what needs attention first, then by state, then the nearest expiry."""
         return not self.needs_attention, self.state, self.days_left is None, self.days_left or 0, self.path
 
-    def next_step(self) -> str:
-        """Return what happens next, as text."""
-        order = self.certificate.order
-        if order is not None:
-            return self._order_step(order)
-        if self.decision.held and self.certificate.hold_until:
-            return f"held until {self.certificate.hold_until:%Y-%m-%d} after {held_failure(self.certificate).error}"
-        if self.mandate_ends:
-            return f"nothing: its next order would be after the mandate's last day, {self.mandate_ends}"
-        verb = "orders" if self.certificate.served is None else "renews"
-        if self.decision.causes and self.obstacle:
-            return f"no run {verb} it until this is resolved: {self.obstacle.code}"
-        if self.decision.causes:
-            what = "tries again" if self.failed else f"{verb} it"
-            return f"the next run {what} ({', '.join(self.decision.causes)}){self._after_failure()}"
-        if self.renew_at is None:
-            return ""
-        condition = f", if this is resolved by then: {self.obstacle.code}" if self.obstacle else ""
-        return f"renewed from {self.renew_at:%Y-%m-%d}{self._why_then()}{condition}{self._after_failure()}"
-
-    def _order_step(self, order: Order) -> str:
-        number = f", SSL ID {order.ssl_id}" if order.ssl_id else ""
-        number += f", stored in {', '.join(order.held_in)} only" if order.held_in else ""
-        if order.trouble:
-            return f"open order ({order.trouble}{number}): every run tries it again; nothing else is ordered"
-        since = f"since {order.opened_at:%Y-%m-%d}"
-        waits = f"; {self.waits_for}" if self.waits_for else ""
-        failure = self._after_failure() or (f", once this is resolved: {self.obstacle.code}" if self.obstacle else "")
-        return f"open order ({order.status.value}{number}, {since}): collected, not ordered again{waits}{failure}"
-
-    def _after_failure(self) -> str:
-        return f"; the last attempt failed: {self.failed.code}" if self.failed else ""
-
-    def _why_then(self) -> str:
-        by_age = self.decision.renew_at
-        is_forward = by_age is not None and self.renew_at is not None and self.renew_at < by_age
-        return ", before a domain validation expires" if is_forward else ""
-
 
 def judge(
     certificate: ManagedCertificate,
