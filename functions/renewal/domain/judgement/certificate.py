@@ -18,7 +18,7 @@ from renewal.domain.errors import (
     RecordUnreadable,
     error_named,
 )
-from renewal.domain.forecast import renewal_due_at
+from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.command import command_for
@@ -33,14 +33,12 @@ from renewal.domain.service.state import service_state
 from renewal.domain.setup.finding import Finding, Severity
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.scm_menu import screen_of
-from renewal.domain.setup.snapshot import dcv_of
+from renewal.domain.setup.withdrawal import WITHDRAWN
 
 CLOSED = "ClosedByOperator"
 """The error that is stored with an order which the operator closed: it needs no attention any more."""
 OVERDUE = "RenewalOverdue"
 """Code: it is due, nothing is known to stop it, and less life is left than acting takes."""
-WITHDRAWN = {Cause.REVOKED: "ServedRevoked", Cause.REPLACED_IN_SCM: "ServedReplaced"}
-"""Codes: SCM reports the stored certificate as revoked, or as replaced in its portal."""
 _BY_CALENDAR = {Cause.AGE, Cause.DCV_LAPSING}
 
 
@@ -117,10 +115,9 @@ def judge(
     inspection = record.inspection if record else None
     rules = tuple(replacements)
     decision = decide_with(certificate, inspection, now, replacements=rules)
-    validated_until = dcv_of(inspection.delegated, certificate.spec.names, now) if inspection else None
-    renew_at = renewal_due_at(certificate, validated_until, now)
+    next_renewal = NextRenewal.of(certificate, record, now)
+    renew_at, mandate_ends = next_renewal.at, next_renewal.mandate_ends
     ordered_on = (now if decision.causes or renew_at is None else renew_at).date()
-    mandate_ends = record.delegation.mandate_ends if record else None
     ends = mandate_ends if mandate_ends and mandate_ends < ordered_on else None
     served, order = certificate.served, certificate.order
     without_order = replace(certificate, order=None)
