@@ -76,16 +76,14 @@ class CheckExpiry:
         # What a rule's raised caps permit takes nothing from what the inspections may add.
         left = self.limits.orders_per_run - sum(candidate.caps is None for candidate in taken)
         capacities = allot(left, delegations, run_id)
-        items = (
+        plan = [
             _item(name, run_id, now, request, of_delegation.get(name, ()), capacities[name]) for name in delegations
-        )
-        plan: list[Mapping[str, Any]] = [item.payload() for item in items]
+        ]
         bucket, key = self.archive.write_plan(run_id, plan)
         # A rule may cover what cannot be read.
         progress = _progress(request, tallies, ends_at=now if is_whole and not request.dry_run else None)
-        over = reached(taken, deferred, self.limits)
-        planned = {each.path: _planned(each, over, is_refused=bool(doubt) and each.is_by_age_alone) for each in due}
-        facts = _facts(request, now, delegations, planned, str(doubt or ""), tuple(progress.values()))
+        planned = _planned(due, reached(taken, deferred, self.limits), doubt)
+        facts = _facts(request, now, delegations, planned, doubt, progress)
         self.archive.write_facts(run_id, facts)
         for rule, found in progress.items():  # last, because after it no other run shows their progress
             if found.ended_at:
@@ -238,7 +236,7 @@ def _paths(request: RunRequest) -> list[CertificatePath]:
 
 def _item(
     name: str, run_id: str, now: datetime, request: RunRequest, taken: Iterable[DueCertificate], capacity: int
-) -> DelegationTask:
+) -> Mapping[str, Any]:
     shared: dict[str, Any] = {"follow_up": request.is_follow_up, "reason": request.reason}
     mine = [(due, Task(run_id, now, name, due.name, due.decision.causes, **shared)) for due in taken]
     return DelegationTask(
@@ -254,7 +252,7 @@ def _item(
         reason=request.reason,
         certificates=tuple(task for _, task in mine),
         issued=() if request.dry_run else tuple(task for due, task in mine if due.is_issued),
-    )
+    ).payload()
 
 
 def _facts(
@@ -262,8 +260,8 @@ def _facts(
     now: datetime,
     delegations: list[str],
     planned: Mapping[str, PlannedCertificate],
-    doubt: str,
-    progress: tuple[ReplacementProgress, ...],
+    doubt: TooManyDue | None,
+    progress: Mapping[ReplacementRule, ReplacementProgress],
 ) -> PlanFacts:
     return PlanFacts(
         started_at=now,
@@ -275,17 +273,24 @@ def _facts(
         named=(*request.delegations, *request.certificates),
         delegations=tuple(delegations),
         due=planned,
-        doubt=doubt,
-        replacements=progress,
+        doubt=str(doubt or ""),
+        replacements=tuple(progress.values()),
     )
 
 
-def _planned(due: DueCertificate, over: Mapping[str, str], *, is_refused: bool) -> PlannedCertificate:
-    """Return what is planned; *over*: the limits that were reached, by path."""
+def _planned(
+    due: Iterable[DueCertificate], over: Mapping[str, str], doubt: TooManyDue | None
+) -> dict[str, PlannedCertificate]:
+    """Return what is planned, by path; *over*: the limits that were reached."""
+    return {
+        each.path: PlannedCertificate(each.decision.causes, _state(each, over, doubt), over.get(each.path, ""))
+        for each in due
+    }
+
+
+def _state(due: DueCertificate, over: Collection[str], doubt: TooManyDue | None) -> PlanState:
     if due.decision.held:
-        state = PlanState.HELD
-    elif is_refused:
-        state = PlanState.REFUSED
-    else:
-        state = PlanState.DEFERRED if due.path in over else PlanState.PLANNED
-    return PlannedCertificate(due.decision.causes, state, over.get(due.path, ""))
+        return PlanState.HELD
+    if doubt and due.is_by_age_alone:
+        return PlanState.REFUSED
+    return PlanState.DEFERRED if due.path in over else PlanState.PLANNED
