@@ -110,7 +110,7 @@ def test_the_page_is_for_the_operator(code: str, awaits: str, misuse: str) -> No
     ],
 )
 @pytest.mark.parametrize("status", ["APPLIED", "REQUESTED"])
-def test_only_an_order_that_awaits_approval_is_said_to(code: str, what: str, status: str) -> None:
+def test_only_an_order_that_awaits_approval_is_described_so(code: str, what: str, status: str) -> None:
     """The page wrote of an order that the CA was working on that it waits for approval in SCM."""
     order = an_order(certificate="pending", status=OrderStatus.ORDERED, ssl_id=77, scm_status=status)
     estate = samples.estate([DelegationRecord(DELEGATION)], [samples.certificate("pending", age=198, order=order)])
