@@ -63,28 +63,22 @@ def next_renewal(certificate: ManagedCertificate, dcv_expires: date | None, now:
     return max(min(point, forward or point), now)
 
 
-def renewal_due_at(certificate: ManagedCertificate, dcv_expires: date | None, now: datetime) -> datetime | None:
-    """Return the same, but for a certificate that is due since when it is; None while nothing is stored."""
-    served = certificate.served
-    if served is None:
-        return None
-    return min(due_by_age_at(certificate.spec, served), next_renewal(certificate, dcv_expires, now))
-
-
 @dataclass(frozen=True, slots=True)
 class NextRenewal:
     """The next renewal of a certificate, as a run will decide it on that day."""
 
     at: datetime | None
-    """None while nothing is stored."""
+    """Of one that is due: since when it is; None while nothing is stored."""
     mandate_ends: date | None
 
     @classmethod
     def of(cls, certificate: ManagedCertificate, record: DelegationRecord | None, now: datetime) -> Self:
         """The next renewal, given the last inspection; *record*: None when it cannot be read."""
-        inspection = record.inspection if record else None
+        inspection, served = record.inspection if record else None, certificate.served
         expires = dcv_of(inspection.delegated, certificate.spec.names, now) if inspection else None
-        return cls(renewal_due_at(certificate, expires, now), record.delegation.mandate_ends if record else None)
+        day = next_renewal(certificate, expires, now)
+        at = min(due_by_age_at(certificate.spec, served), day) if served else None
+        return cls(at, record.delegation.mandate_ends if record else None)
 
     @property
     def is_after_the_mandate(self) -> bool:

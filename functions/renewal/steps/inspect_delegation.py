@@ -20,15 +20,7 @@ from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with, foreseen_refusals
 from renewal.domain.run.payload import DelegationTask, Task
-from renewal.domain.setup.checks import (
-    hidden_sections,
-    refused_login,
-    review,
-    review_again,
-    unfound_orders,
-    unreachable,
-)
-from renewal.domain.setup.egress import ADDRESS_CHANGED, address_findings
+from renewal.domain.setup.checks import refused_login, review, review_again, unreachable
 from renewal.domain.setup.finding import Finding, finding_from, sorted_and_capped
 from renewal.domain.setup.foreign_orders import (
     ForeignOrders,
@@ -39,8 +31,14 @@ from renewal.domain.setup.foreign_orders import (
     foreign_orders,
 )
 from renewal.domain.setup.inspection import DelegationRecord, Inspection, bounded, reading_key, with_kept
+from renewal.domain.setup.other_findings import (
+    ADDRESS_CHANGED,
+    address_findings,
+    hidden_sections,
+    undelivered_mail,
+    unfound_orders,
+)
 from renewal.domain.setup.snapshot import Section, Snapshot
-from renewal.domain.setup.undelivered_mail import undelivered_mail
 from renewal.domain.setup.unrecorded import ReportedOrder, adoptable_certificates, unrecorded_orders
 from renewal.domain.setup.withdrawal import revoked_in, withdrawal_findings, withdrawn_in
 from renewal.ports.environment import Clock, EgressAddress, NextRotation, TxtRecords

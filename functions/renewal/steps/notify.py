@@ -102,7 +102,7 @@ class Notify:
         """Yield the delegations whose RAO may have to be notified."""
         results = self._results(run_id)
         worked_on = {path.partition("/")[0] for path in results.certificates}  # whatever stands in the results
-        for name in in_turn(self.book.delegations(), self.clock()):
+        for name in in_turn(self.book.delegations(), self.clock().toordinal()):
             if name in worked_on or results.summary_of(name).concerns_rao:
                 yield name
 

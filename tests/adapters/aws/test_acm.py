@@ -215,9 +215,9 @@ def test_the_stored_serial_is_that_under_the_arn(acm: Acm):
 
 def assert_refused(acm: Acm, certificate: ManagedCertificate, error: type[Exception], text: str = "") -> None:
     """The one region is refused before the order, with *error* and its *text*."""
-    (refusal,) = acm.foresee(certificate).items()
-    assert (refusal[0], type(refusal[1])) == (f"acm:{REGION}", error)
-    assert re.search(text, str(refusal[1]))
+    refusal = acm.refusal(certificate, REGION)
+    assert type(refusal) is error
+    assert re.search(text, str(refusal))
 
 
 def test_a_key_of_another_type_is_foreseen_before_an_order_is_spent(acm: Acm):
@@ -290,7 +290,7 @@ def test_an_adopted_arn_is_renewed(acm: Acm, eu: Any):
     renamed = replace(ACM_SPEC, names=("new.univ.example",), arns={REGION: adopted})
 
     acm.put(a_pair(replace(ACM_SPEC, names=("www.univ.example", *ACM_SPEC.names))), REGION, shared)
-    assert acm.foresee(ManagedCertificate(renamed, a_served(serial=serial))) == {}
+    assert acm.refusal(ManagedCertificate(renamed, a_served(serial=serial)), REGION) is None
     acm.put(replace(a_pair(renamed), replaces=serial), REGION, adopted)
 
 
@@ -315,22 +315,23 @@ def test_one_refused_region_is_no_refusal_of_the_other(acm: Acm):
     spec = replace(SPEC, stores=("acm:eu-west-3", "acm:us-east-1"), arns={REGION: NO_SUCH_ARN})
 
     assert_refused(acm, ManagedCertificate(spec), AcmCertificateMissing)
+    assert acm.refusal(ManagedCertificate(spec), "us-east-1") is None
 
 
 @pytest.mark.parametrize(
     "certificate",
     [
         ManagedCertificate(ACM_SPEC, a_served(arns={REGION: NO_SUCH_ARN}, key_type=KeyType.RSA_2048)),
-        ManagedCertificate(SPEC, a_served()),
+        ManagedCertificate(ACM_SPEC),
     ],
-    ids=["a changed key type asks for a new ARN", "a certificate for S3"],
+    ids=["a changed key type asks for a new ARN", "a first import"],
 )
 def test_a_certificate_without_an_arn_to_keep_has_nothing_to_foresee(
     acm: Acm, eu: Any, certificate: ManagedCertificate
 ):
     """Enroll asks for every certificate; ACM's rate is for those that need it."""
     with counted(eu, "DescribeCertificate") as calls:
-        assert acm.foresee(certificate) == {}
+        assert acm.refusal(certificate, REGION) is None
 
     assert calls == []
 
