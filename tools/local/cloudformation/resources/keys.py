@@ -1,4 +1,4 @@
-"""KMS keys and Secrets Manager secrets."""
+"""KMS keys."""
 
 from __future__ import annotations
 
@@ -19,15 +19,4 @@ def key(properties: Properties, stack: Stack) -> Made:
     return Made(made["KeyId"], {"Arn": made["Arn"], "KeyId": made["KeyId"]})
 
 
-def secret(properties: Properties, stack: Stack) -> Made:
-    """Make a secret with the value that the template gives."""
-    request = properties.some("Description", "SecretString", "KmsKeyId")
-    name = properties.take("Name", stack.physical(properties.logical_id))
-    arn = stack.client("secretsmanager").create_secret(Name=name, Tags=tags(properties), **request)["ARN"]
-    return Made(arn, {"Id": arn})
-
-
-MAKERS: dict[str, Maker] = {
-    "AWS::KMS::Key": key,
-    "AWS::SecretsManager::Secret": secret,
-}
+MAKERS: dict[str, Maker] = {"AWS::KMS::Key": key}
