@@ -36,8 +36,8 @@ from renewal.domain.run.outcome import RunResults
 from renewal.domain.run.turns import in_turn
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.mail.asks import asks_of, listed
-from renewal.mail.findings_mail import Otherwise, findings_mail
+from renewal.mail.asks import asks_of
+from renewal.mail.findings_mail import Otherwise, findings_mail, without_repetitions
 from renewal.mail.language import Language, mail_language
 from renewal.mail.mail import Mail, in_all_languages
 from renewal.mail.rao_report import rao_report
@@ -102,7 +102,7 @@ class Notify:
         """Yield the delegations whose RAO may have to be notified."""
         results = self._results(run_id)
         worked_on = {path.partition("/")[0] for path in results.certificates}  # whatever stands in the results
-        for name in in_turn(self.book.delegations(), self.clock()):
+        for name in in_turn(self.book.delegations(), self.clock().toordinal()):
             if name in worked_on or results.summary_of(name).concerns_rao:
                 yield name
 
@@ -216,7 +216,7 @@ class _Facts:
 
     def listed(self, problems: Iterable[Problem], history: Iterable[FinishedOrder]) -> Mapping[Finding, Otherwise]:
         """Return what a mail lists of *problems*. *history*: the delegation's audit rows, oldest first."""
-        return listed(asks_of(problems, self.certificates, history))
+        return without_repetitions(asks_of(problems, self.certificates, history))
 
     def existed_in(self, month: Month, history: Iterable[FinishedOrder]) -> bool:
         """Return whether anything was stored, refused or served before the end of *month*."""

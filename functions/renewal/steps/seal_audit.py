@@ -36,7 +36,7 @@ class SealAudit:
         sealed: list[str] = []
         failures: dict[str, RenewalError] = {}
         every = sorted({*self.trails.delegations(), *self.seals.delegations()})
-        for delegation in in_turn(every, self.clock()):
+        for delegation in in_turn(every, self.clock().toordinal()):
             try:
                 self._require_time()
                 if self._seal(delegation):

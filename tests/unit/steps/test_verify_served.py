@@ -323,31 +323,6 @@ def test_a_first_certificate_is_verified_while_a_store_refuses_it(verification: 
     assert verification.system.announcer.announced == [("univ/idp", "served")]
 
 
-def test_an_adopted_certificate_is_old_once_a_store_has_another(verification: Verification) -> None:
-    """It is in no audit row."""
-    spec, key = replace(SPEC, stores=("acm:eu-west-3",)), KeyPair.generate(KeyType.P_256)
-    leaf = hierarchy().ec.issue(key.private_key.public_key(), SPEC.names, not_before=NOW - timedelta(days=1), days=199)
-    verification.manage(spec)
-    verification.system.book.orders[PATH] = an_order(
-        status=OrderStatus.ISSUED, csr=key.signing_request(SPEC.names), chain=pem(leaf), arns={"eu-west-3": "arn"}
-    )
-    verification.prober.presented[WEB] = verification.current
-
-    verification.run()
-
-    assert verification.states == [EndpointState.OLD]
-
-
-def test_a_record_without_a_public_key_is_compared_by_serial(verification: Verification) -> None:
-    """Certificates that earlier versions stored are served until their renewal."""
-    verification.manage(key_fingerprint="")
-    verification.prober.presented[WEB] = verification.current
-
-    verification.run()
-
-    assert verification.states == [EndpointState.SERVED]
-
-
 def test_each_run_finds_a_certificate_with_endpoints(verification: Verification) -> None:
     """The index is asked, so that a run costs what it verifies; without `served_at` it is not contacted."""
     verification.manage()
@@ -436,22 +411,6 @@ def test_what_is_not_recorded_in_time_is_late(verification: Verification) -> Non
     summary = verification.run()
 
     assert (summary["verified"], summary["late"], summary["metrics"]["CertificatesNotVerified"]) == (0, 1, 1)
-
-
-def test_what_is_late_for_days_is_not_served(verification: Verification) -> None:
-    """The record of the last contact must not claim anything for ever."""
-    verification.manage()
-    verification.prober.presented = {WEB: verification.current}
-    verification.run()
-    del verification.prober.presented[WEB]
-
-    states = []
-    for _ in range(3):
-        verification.system.clock.advance(days=1)
-        verification.run()
-        states.append(service_state(verification.certificate, verification.system.clock()))
-
-    assert states == [ServiceState.SERVED, ServiceState.SERVED, ServiceState.NOT_VERIFIED]
 
 
 @pytest.mark.parametrize(("minutes", "state"), [(4, EndpointState.SERVED), (6, EndpointState.UNREPORTED)])

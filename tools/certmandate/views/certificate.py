@@ -13,7 +13,7 @@ from certmandate.files.operator_action import OperatorAction
 from certmandate.judged_estate import JudgedEstate
 from certmandate.views import json_records, printing
 from certmandate.views.notices import notice_documents, notice_lines
-from certmandate.views.problems import problem_lines
+from certmandate.views.problems import next_step, problem_lines
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import Observation
 from renewal.domain.judgement.certificate import CLOSED, Judgement
@@ -54,7 +54,7 @@ def page(record: DelegationRecord, state: Judgement, judged: JudgedEstate, histo
         ("custom fields", ", ".join(f"{name}: {value}" for name, value in spec.custom_fields.items())),
         ("external requester", spec.external_requester),
         ("applied by", certificate.applied_by),
-        ("next", state.next_step()),
+        ("next", next_step(state)),
         ("requested", certificate.asked and f"{certificate.asked} ({certificate.asked_by or 'operator not recorded'})"),
         ("last error", "" if certificate.last_error in listed else _last_error(certificate)),
         ("inspected", _inspected(record)),

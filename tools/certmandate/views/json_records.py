@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from certmandate.files.operator_action import OperatorAction
+from certmandate.views.problems import next_step
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import Observation
 from renewal.domain.judgement.certificate import Judgement
@@ -42,7 +43,7 @@ def certificate_document(state: Judgement) -> Document:
         "failed_at": certificate.failed_at,
         "asked": certificate.asked,
         "service": service_document(state),
-        "next": state.next_step(),
+        "next": next_step(state),
         "order": order_document(certificate.order) if certificate.order else None,
     }
 

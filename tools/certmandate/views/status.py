@@ -13,7 +13,7 @@ from rich.text import Text
 from certmandate.judged_estate import JudgedEstate
 from certmandate.views import printing
 from certmandate.views.json_records import certificate_document, problem_document
-from certmandate.views.problems import by_cause, problem_lines
+from certmandate.views.problems import by_cause, next_step, problem_lines
 from certmandate.views.replacement.plan import rule_document
 from certmandate.views.replacement.progress import lines as replacement_lines
 from renewal.domain.certificate.serial import printed_serial
@@ -81,7 +81,7 @@ def _row(state: Judgement) -> printing.Row:
         printing.state_text(state.state.label, state.severity),
         printing.day(served.not_after) if served else "never stored",
         "" if state.days_left is None else str(state.days_left),
-        state.next_step(),
+        next_step(state),
     )
 
 

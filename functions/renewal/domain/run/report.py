@@ -102,8 +102,6 @@ class DelegationRow:
     """The address that the delegation's file names."""
     seen_address: str = ""
     """The address from which this run reached the internet; empty when not known."""
-    orders_not_ours: int = 0
-    """How many orders at SCM that the order book does not have this run observed first."""
 
     @property
     def has_content(self) -> bool:
