@@ -115,13 +115,13 @@ class CheckExpiry:
         for found in self._candidates(request, now, [tally.listed for tally in tallies]):
             is_whole = is_whole and not found.unreadable
             for certificate in found:
-                covering = tuple(tally.rule for tally in tallies if tally.rule.covers(certificate))
-                decision = decide(certificate, now, replacements=covering)
-                candidate = DueCertificate.of(certificate, decision, covering)
-                if decision.causes and _is_asked(request, candidate):
+                try:
+                    candidate = _candidate(certificate, tallies, now)
+                except Exception:  # noqa: BLE001 - a bug costs the certificate: the report, which decides again, names it
+                    is_whole = False
+                    continue
+                if candidate.decision.causes and _is_asked(request, candidate):
                     due.append(candidate)
-                for tally in tallies:
-                    tally.add(certificate)
         return due, is_whole
 
     def _doubt(self, due: Collection[DueCertificate]) -> TooManyDue | None:
@@ -198,6 +198,15 @@ def _progress(
 
 def _works_on(request: RunRequest, rule: ReplacementRule) -> bool:
     return not request.open_orders_only or (request.is_follow_up and rule.deadline is not None)
+
+
+def _candidate(certificate: ManagedCertificate, tallies: Iterable[ReplacementTally], now: datetime) -> DueCertificate:
+    """Decide about the certificate, and count it in *tallies*."""
+    covering = tuple(tally.rule for tally in tallies if tally.rule.covers(certificate))
+    candidate = DueCertificate.of(certificate, decide(certificate, now, replacements=covering), covering)
+    for tally in tallies:
+        tally.add(certificate)
+    return candidate
 
 
 def _is_asked(request: RunRequest, candidate: DueCertificate) -> bool:
