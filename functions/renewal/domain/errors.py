@@ -60,7 +60,14 @@ class RunInProgress(Retryable):
 
 
 class ScmUnavailable(Retryable):
-    """No usable answer from SCM, or one that SCM documents as temporary."""
+    """No usable answer from SCM, or one that SCM documents as temporary.
+
+    is_too_large: the answer has more bytes than are read, so the request is without success until SCM has less.
+    """
+
+    def __init__(self, text: str, *, is_too_large: bool = False) -> None:
+        super().__init__(text)
+        self.is_too_large = is_too_large
 
 
 class AnswerLost(ScmUnavailable):

@@ -94,15 +94,20 @@ class SnapshotReader:
             raise
         except NeedsAttention:
             pass  # the login is accepted, or the profiles will be refused too: this is about the section alone
-        except ScmUnavailable:
-            late = frozenset() if self.deadline.seconds() else frozenset({section})
+        except ScmUnavailable as outage:
             before = self.snapshot
-            self.snapshot = replace(before, unanswered=before.unanswered | {section}, late=before.late | late)
+            self.snapshot = replace(
+                before,
+                unanswered=before.unanswered | {section},
+                late=before.late if self.deadline.seconds() else before.late | {section},
+                too_large=before.too_large | {section} if outage.is_too_large else before.too_large,
+            )
 
     def _take(self, section: Section, answer: object) -> None:
         before, known = self.snapshot, {section}
-        changes: dict[str, Any] = {section.member: answer, "unavailable": before.unavailable - known}
-        self.snapshot = replace(before, **changes, unanswered=before.unanswered - known, late=before.late - known)
+        sections = ("unavailable", "unanswered", "late", "too_large")
+        changes: dict[str, Any] = {name: getattr(before, name) - known for name in sections}
+        self.snapshot = replace(before, **changes | {section.member: answer})
 
     def _organisations(self) -> list[int]:
         """The organisation first; a department's officer may see its validations only through the department."""
