@@ -11,8 +11,7 @@ from certmandate.deployment import Deployment, to_change
 from certmandate.exit import Refused
 from certmandate.options import CertificateArgument, JsonOption, YesOption, confirm, split
 from certmandate.views import printing
-from renewal.domain.judgement.certificate import CLOSED
-from renewal.domain.order import ManagedCertificate, Order, OrderStatus
+from renewal.domain.order import CLOSED, ManagedCertificate, Order, OrderStatus
 
 
 def close_order_command(
