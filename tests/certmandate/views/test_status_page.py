@@ -187,7 +187,7 @@ def test_no_renewal_is_promised_after_a_failed_attempt(age: float | None, cause:
 
     page = section(status_page(samples.estate([record], [failed]), (), {}, "en"), "en")
 
-    assert f"the next run tries again: {cause}" in page
+    assert f"the next daily run tries again: {cause}" in page
 
 
 def test_an_empty_estate_needs_no_attention() -> None:
