@@ -17,7 +17,6 @@ from renewal.domain.limits import (
     Limits,
     allot,
     by_delegation,
-    plausible_estate,
     reached,
     select,
     too_many_due,
@@ -68,7 +67,7 @@ class CheckExpiry:
         delegations = self._delegations(request)
         tallies = self._tallies(request, now)
         due, is_whole = self._due(request, tallies, now)
-        doubt = None if request.is_deliberate else self._doubt(due)
+        doubt = None if request.is_deliberate else too_many_due(due, self.book.count, self.limits)
         wanted = (each for each in due if not (each.decision.held or (doubt and each.is_by_age_alone)))
         taken, deferred = select(wanted, self.limits, run_id)
         of_delegation = by_delegation(taken)
@@ -115,18 +114,14 @@ class CheckExpiry:
         for found in self._candidates(request, now, [tally.listed for tally in tallies]):
             is_whole = is_whole and not found.unreadable
             for certificate in found:
-                covering = tuple(tally.rule for tally in tallies if tally.rule.covers(certificate))
-                decision = decide(certificate, now, replacements=covering)
-                candidate = DueCertificate.of(certificate, decision, covering)
-                if decision.causes and _is_asked(request, candidate):
+                try:
+                    candidate = _candidate(certificate, tallies, now)
+                except Exception:  # noqa: BLE001 - a bug costs the certificate: the report, which decides again, names it
+                    is_whole = False
+                    continue
+                if candidate.decision.causes and _is_asked(request, candidate):
                     due.append(candidate)
-                for tally in tallies:
-                    tally.add(certificate)
         return due, is_whole
-
-    def _doubt(self, due: Collection[DueCertificate]) -> TooManyDue | None:
-        """Why what is due by age alone is not ordered, None when it is plausible."""
-        return too_many_due(due, self.book.count(plausible_estate(due, self.limits)), self.limits)
 
     def _delegations(self, request: RunRequest) -> list[str]:
         """The delegations that the run was asked for; none when it inspects only those of what it takes."""
@@ -198,6 +193,15 @@ def _progress(
 
 def _works_on(request: RunRequest, rule: ReplacementRule) -> bool:
     return not request.open_orders_only or (request.is_follow_up and rule.deadline is not None)
+
+
+def _candidate(certificate: ManagedCertificate, tallies: Iterable[ReplacementTally], now: datetime) -> DueCertificate:
+    """Decide about the certificate, and count it in *tallies*."""
+    covering = tuple(tally.rule for tally in tallies if tally.rule.covers(certificate))
+    candidate = DueCertificate.of(certificate, decide(certificate, now, replacements=covering), covering)
+    for tally in tallies:
+        tally.add(certificate)
+    return candidate
 
 
 def _is_asked(request: RunRequest, candidate: DueCertificate) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.endpoint.observation import ServiceState
-from renewal.domain.errors import Failure, RecordUnreadable, ScmUnavailable, UnknownDelegation
+from renewal.domain.errors import Failure, RecordUnreadable, RenewalError, ScmUnavailable, UnknownDelegation
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
@@ -42,11 +42,12 @@ from renewal.domain.run.report import (
     RunReport,
     common_cause,
 )
+from renewal.domain.run.unforeseen import unforeseen
 from renewal.domain.service.state import current_service, service_findings
 from renewal.domain.setup.finding import Finding, Severity, sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.ports.environment import Clock
-from renewal.ports.order_book import OrderReader
+from renewal.ports.order_book import Listing, OrderReader
 from renewal.ports.runs import RunArchive
 from renewal.steps.reporting.alert_sender import AlertSender
 from renewal.steps.reporting.metrics import run_metrics
@@ -123,7 +124,15 @@ class Report:
         )
 
     def _part(self, read: DelegationRead, run: _Run) -> _Part:
-        """The part of the report about one delegation."""
+        """The part of the report about one delegation; a bug costs the delegation that leads to it."""
+        try:
+            return self._part_of(read, run)
+        except RenewalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - see above
+            return self._part_of(DelegationRead(read.delegation, unforeseen(error, read.delegation), Listing()), run)
+
+    def _part_of(self, read: DelegationRead, run: _Run) -> _Part:
         if read.record is None:
             return _Part(read.delegation, read.summary.first_expiry, read.summary.password_expires)
         known = read.record if isinstance(read.record, DelegationRecord) else None
