@@ -752,19 +752,17 @@ class FakeAcm:
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     """By ARN; those of first imports."""
 
-    def foresee(self, certificate: ManagedCertificate) -> dict[str, RenewalError]:
-        refusals: dict[str, RenewalError] = {}
-        for region in certificate.spec.acm_regions:
-            spec, served = certificate.spec, certificate.served
-            arn = certificate.arn_in(region, spec.key_type)
-            try:
-                if arn is not None:
-                    held = self._describe(arn)
-                    require_ours(held, self.tags.get(arn, {}), spec, served.serial if served else "")
-                    require_same_key_type(held, spec.key_type)
-            except RenewalError as error:
-                refusals[f"acm:{region}"] = error
-        return refusals
+    def refusal(self, certificate: ManagedCertificate, region: str) -> RenewalError | None:
+        spec, served = certificate.spec, certificate.served
+        arn = certificate.arn_in(region, spec.key_type)
+        try:
+            if arn is not None:
+                held = self._describe(arn)
+                require_ours(held, self.tags.get(arn, {}), spec, served.serial if served else "")
+                require_same_key_type(held, spec.key_type)
+        except RenewalError as error:
+            return error
+        return None
 
     def stored_serial(self, region: str, arn: str) -> str:
         return self.held[arn].chain.leaf.serial if f":{region}:" in arn and arn in self.held else ""

@@ -242,6 +242,7 @@ def collect(context: LambdaContext) -> Collect:
         S3Certificates(aws.client("s3"), settings().store_bucket),
         EventBridgeAnnouncer(aws.client("events"), settings().event_bus),
         utc_now,
+        _deadline(context, 0),
     )
     return Collect(_book(), _transitions("collect"), _accounts(_deadline(context)), stores, _roots(), utc_now)
 

@@ -63,19 +63,6 @@ def test_a_root_first_chain_reaches_acm_in_order(harness: Harness) -> None:
     assert violations(gather(harness), [*ALWAYS, *AT_REST]) == []
 
 
-def test_another_key_type_for_a_named_arn_costs_no_order(harness: Harness) -> None:
-    """ACM would never take the key under that ARN, so nothing is ordered."""
-    begin(harness)
-    harness.run()
-    (held,) = gather(harness).acm
-    apply(harness, key_type=KeyType.P_384, arns={"eu-west-3": held.arn})
-
-    run = harness.daily_run()
-
-    assert (run.status, run.certificate_errors) == ("FAILED", ["AcmWouldRefuse"])
-    assert orders_of(gather(harness)) == 1
-
-
 def test_another_key_type_without_a_named_arn_makes_a_new_arn(harness: Harness) -> None:
     """The old ARN remains where it is in use; the report lists what to associate."""
     begin(harness)
@@ -87,17 +74,6 @@ def test_another_key_type_without_a_named_arn_makes_a_new_arn(harness: Harness) 
     assert run.status == "SUCCEEDED"
     assert len(gather(harness).acm) == 2
     assert violations(gather(harness), [*ALWAYS, *AT_REST]) == []
-
-
-def test_an_arn_that_does_not_exist_costs_no_order(harness: Harness) -> None:
-    """A typing error in a delegation file must not cost a certificate."""
-    begin(harness)
-    apply(harness, arns={"eu-west-3": "arn:aws:acm:eu-west-3:123456789012:certificate/0000"})
-
-    run = harness.run()
-
-    assert (run.status, run.certificate_errors) == ("FAILED", ["AcmCertificateMissing"])
-    assert orders_of(gather(harness)) == 0
 
 
 def test_an_arn_of_another_owner_costs_no_order(harness: Harness) -> None:
@@ -176,20 +152,6 @@ def test_one_region_that_refuses_leaves_the_other_stores_renewed(harness: Harnes
     assert run.report.certificates[0].text.startswith("stored in acm:eu-west-3, s3; acm:us-east-1: StoreUnavailable")
     assert ([imported.region for imported in evidence.acm], len(list(evidence.pointers()))) == (["eu-west-3"], 1)
     harness.daily_run()
-    assert orders_of(gather(harness)) == 1
-    assert violations(gather(harness), [*ALWAYS, *AT_REST]) == []
-
-
-def test_a_throttle_that_outlasts_the_run_is_reported(harness: Harness) -> None:
-    """The next run imports the certificate that this run ordered."""
-    harness.aws.acm.imports_per_second = 0
-    begin(harness)
-
-    run = harness.run()
-    harness.aws.acm.imports_per_second = None
-    harness.daily_run()
-
-    assert (run.status, run.certificate_errors) == ("FAILED", ["StoreUnavailable"])
     assert orders_of(gather(harness)) == 1
     assert violations(gather(harness), [*ALWAYS, *AT_REST]) == []
 

@@ -53,21 +53,6 @@ def test_a_stored_certificate_is_installed_in_certbots_layout(host: Host):
     assert stat.S_IMODE(host.live.stat().st_mode) == 0o755
 
 
-def test_every_file_is_flushed_to_the_disk_before_the_switch(host: Host, monkeypatch: pytest.MonkeyPatch):
-    """After a loss of power, a link must not show files of length zero."""
-    flushed: list[str] = []
-    monkeypatch.setattr(
-        "os.fsync", lambda descriptor: flushed.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
-    )
-    host.publish()
-
-    host.update()
-
-    first = flushed.index(str(host.folder / "www"))
-    assert {Path(name).name for name in flushed[:first]} >= {*FILES, ".state.json.certmandate"}
-    assert str(host.live.resolve()) in flushed[:first], "the names in the folder, too"
-
-
 def test_nothing_happens_when_the_installed_certificate_is_current(host: Host):
     """The timer runs several times a day: no key travels, and no server is reloaded without a reason."""
     host.declare(f"reload = {host.logging('reload')}")

@@ -109,8 +109,8 @@ def without_thresholds(found: Any, _thresholds: Any) -> Any:
     return tuple(problem for problem in found.problems if problem.needs_attention)
 
 
-def unmarked(found: Any, news: int) -> Any:
-    return run_metrics(replace(found, is_daily=False), news)
+def unmarked(found: Any, named: Any) -> Any:
+    return run_metrics(replace(found, is_daily=False), named)
 
 
 def noisy() -> Any:

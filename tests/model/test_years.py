@@ -45,8 +45,8 @@ def test_months_without_a_disturbance_violate_nothing(harness: Harness) -> None:
         (orderable, "phase_at", lambda _: phase_at(datetime(2026, 12, 1, tzinfo=UTC)), "valid for more than 100 days"),
         (
             due,
-            "is_brought_forward",
-            lambda _, __, now: (3, 16) <= (now.month, now.day) < (4, 5),
+            "brought_forward_to",
+            lambda _, __, now: now if (3, 16) <= (now.month, now.day) < (4, 5) else None,
             "nothing was due ended",
         ),
         (due, "last_resort", lambda begins, _: begins + timedelta(days=9), "before half of a lifetime"),

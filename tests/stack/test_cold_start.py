@@ -12,7 +12,15 @@ from stack.measure.cold_start import BUILT, environment, functions
 from stack.rehearsal.bundles import ROOT
 
 ASKS_SCM = {"inspect_delegation", "enroll", "collect", "rotate_password"}
-WITHOUT_CERTIFICATES = {"check_expiry", "plan_collection", "report", "inspect_delegation", "rotate_password"}
+WITHOUT_CERTIFICATES = {
+    "check_expiry",
+    "inspect_delegation",
+    "notify",
+    "plan_collection",
+    "report",
+    "rotate_password",
+    "seal_audit",
+}
 JUDGES = {
     "report",
     "inspect_delegation",

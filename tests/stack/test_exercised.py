@@ -53,6 +53,7 @@ CERTIFICATES = """\
   - {name: refused, names: [refused.univ.example]}
   - {name: twin, names: [twin.univ.example]}
   - {name: declined, names: [declined.univ.example]}
+  - {name: acm, names: [acm.univ.example], stores: ["acm:eu-north-1"]}
 """
 """Each region imports one certificate: ACM refuses a second within a second, and the retry would list what ACM has."""
 AT_SCM = """\
@@ -63,6 +64,7 @@ behaviours:
   - {name: declined.univ.example, outcome: declined}
 certificates:
   - {label: univ/both, department: 7, names: [both.univ.example], profile: 1, term_days: 199, issued_days_ago: 180}
+  - {label: univ/acm, department: 7, names: [acm.univ.example], profile: 1, term_days: 199, issued_days_ago: 180}
   - {label: univ/declined, department: 7, names: [declined.univ.example], profile: 1, term_days: 199, status: Applied}
   - {label: univ/twin, department: 7, names: [twin.univ.example], profile: 1, term_days: 199, issued_days_ago: 9}
   - {department: 7, names: [twin.univ.example], profile: 1, term_days: 199, issued_days_ago: 2}

@@ -65,6 +65,7 @@ def expected(stack: Stack) -> dict[str, Watch]:
         "RunFailed": counted(
             "AWS/States", *((name, machine) for name in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"))
         ),
+        "OrderNotOurs": ours("NewOrdersNotOurs", "Sum", FIVE_MINUTES, AT_LEAST, 1),
         "AuditNotSealed": counted("AWS/Lambda", ("Errors", sealer), ("Throttles", sealer)),
         "SealMissing": Watch("AWS/Lambda", (("Invocations", sealer),), "Sum", DAY, BELOW, 1),
         "HourlyRunMissing": Watch("AWS/Lambda", (("Invocations", planner),), "Sum", HOUR, BELOW, 1, periods=3),

@@ -17,8 +17,8 @@ from local.cloudformation.parameters import ACCOUNT, REGION
 from renewal.domain.alerts.crossings import NEAR_EXPIRY, PASSWORD_EXPIRING
 from renewal.domain.errors import Pending, Retryable, every_error
 from renewal.domain.run.report import RunOutcome, RunReport
-from renewal.domain.setup.egress import ADDRESS_CHANGED
 from renewal.domain.setup.finding import ORDER_NOT_OURS
+from renewal.domain.setup.other_findings import ADDRESS_CHANGED
 from renewal.steps import verify_served
 from renewal.steps.reporting.metrics import run_metrics
 from renewal.steps.stores.drift import STORE_DRIFTED

@@ -163,7 +163,7 @@ class System:
         book = instead.get("book", self.book)
         sealer, acm = instead.get("sealer", self.seal), instead.get("acm", self.acm)
         token = lambda: f"token{next(self._tokens)}"  # noqa: E731  # as short as it is dull
-        quiet, deadline = QUIET, ample(self.clock)
+        quiet, deadline = QUIET, instead.get("deadline", ample(self.clock))
         most = instead.get("most_orders", 30)
         return Enroll(book, book, self._accounts(instead), sealer, acm, self.clock, token, quiet, deadline, most)
 
@@ -172,7 +172,8 @@ class System:
         book = instead.get("book", self.book)
         opener, acm = instead.get("opener", self.seal), instead.get("acm", self.acm)
         objects, announcer = instead.get("objects", self.objects), instead.get("announcer", self.announcer)
-        stores = Stores(book, opener, acm, objects, announcer, self.clock)
+        deadline = instead.get("deadline", ample(self.clock))
+        stores = Stores(book, opener, acm, objects, announcer, self.clock, deadline)
         roots = instead.get("roots", trusted_roots())
         return Collect(book, book, self._accounts(instead), stores, roots, self.clock)
 

@@ -46,19 +46,6 @@ def test_a_run_for_one_certificate_leaves_the_others_alone(start: Start) -> None
     assert system.orders_posted() == 1
 
 
-def test_a_request_renews_what_is_not_due(start: Start) -> None:
-    """A key that leaked does not wait for its age."""
-    system = start("idp")
-    before = system.run().row("univ/idp").new_serial
-
-    system.ask("univ", "idp")
-    forced = system.run({"certificates": ["univ/idp"], "reason": "the key leaked"})
-
-    assert forced.row("univ/idp").outcome == "renewed"
-    assert forced.row("univ/idp").old_serial == before != forced.row("univ/idp").new_serial
-    assert forced.row("univ/idp").reason == "asked"
-
-
 def test_a_renewal_issued_at_once_makes_four_requests_about_orders(start: Start) -> None:
     """SCM limits rates; the list controls that a lost order would be found."""
     system = start("idp")

@@ -31,7 +31,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "status": ("status", "Show every certificate, most urgent first."),
         "show": ("status", "Show one certificate and its orders."),
         "renew": ("renew", "Renew certificates now."),
-        "replace": ("replacement.replace", "Replace many certificates by a deadline."),
+        "replace": ("replace", "Replace many certificates by a deadline."),
         "revoke": ("revoke", "Replace a certificate and print what the RAO must revoke."),
         "close-order": ("close_order", "Close an open order that you have checked in SCM."),
         "calendar": ("calendar", "Show the workload until 2030."),

@@ -65,9 +65,7 @@ class OrderBookEditor:
         after = replace(certificate, asked="", asked_by="", order_again=None)
 
         def withdraw() -> Request:
-            if self._reader.certificate(*spec.record_key).revision != certificate.revision:
-                msg = f"{spec.path}: the record has changed meanwhile; nothing was withdrawn, try again"
-                raise OrderConflict(msg)
+            self._require_unchanged(certificate, "withdrawn")
             return updated(
                 schema.certificate_key(spec.record_key),
                 "REMOVE #asked, #asked_by, #order_again SET #next_action_at = :next ADD #revision :step",
@@ -83,9 +81,7 @@ class OrderBookEditor:
         permission = OrderAgain(reason, self._operator, self._clock(), certificate.revision, posts)
 
         def permit() -> Request:
-            if self._reader.certificate(*spec.record_key).revision != certificate.revision:
-                msg = f"{spec.path}: the record has changed meanwhile; nothing was permitted, try again"
-                raise OrderConflict(msg)
+            self._require_unchanged(certificate, "permitted")
             return updated(
                 schema.certificate_key(spec.record_key),
                 "SET #order_again = :permission",
@@ -213,6 +209,11 @@ class OrderBookEditor:
             return [_list_written(schema.list_keys(longer)[-1], missing), count] if missing else None
 
         self._recorder.transact(lengthen, f"the list of the rule '{rule.reason}'")
+
+    def _require_unchanged(self, read: ManagedCertificate, done: str) -> None:
+        if self._reader.certificate(*read.spec.record_key).revision != read.revision:
+            msg = f"{read.spec.path}: the record has changed meanwhile; nothing was {done}, try again"
+            raise OrderConflict(msg)
 
     def _found(self, replacement: ReplacementRule) -> Item | None:
         key = schema.replacement_key(replacement)

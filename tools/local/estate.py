@@ -84,7 +84,8 @@ def load_estate(folder: Path, now: datetime) -> Estate:
     specifications = tuple(specification for specification, _ in loaded)
     accounts = {spec.delegation.name: _account(spec.delegation.department_id, world) for spec in specifications}
     known = {name: account for name, account in accounts.items() if account is not None}
-    return Estate(folder, specifications, _with_comments(world), known, aws.throttled_regions, nodes)
+    world = replace(world, certificates=tuple(map(_commented, world.certificates)))
+    return Estate(folder, specifications, world, known, aws.throttled_regions, nodes)
 
 
 @contextmanager
@@ -103,12 +104,8 @@ def _load_world(path: Path) -> World:
         raise FilesInvalid([FileFault(path, line, text) for line, text in error.errors]) from None
 
 
-def _with_comments(world: World) -> World:
-    """Give each certificate that has a label the comment by which its order was, or would have been, found again."""
-    return replace(world, certificates=tuple(_commented(past) for past in world.certificates))
-
-
 def _commented(past: PastCertificate) -> PastCertificate:
+    """Give a certificate that has a label the comment by which its order was, or would have been, found again."""
     if not past.label:
         return past
     return replace(past, comments=f"{COMMENT_PREFIX}{secrets.token_hex(16)} for {past.label}")

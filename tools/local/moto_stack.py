@@ -55,11 +55,9 @@ class MotoStack:
         isolate(REGION)
 
     def __enter__(self) -> Self:
-        """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it."""
         self.close()
 
     def client(self, service: str, region: str | None = None) -> Any:

@@ -141,11 +141,9 @@ class LocalSystem:
             raise
 
     def __enter__(self) -> Self:
-        """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop both."""
         self._resources.close()
 
     def facts(self) -> dict[str, str]:

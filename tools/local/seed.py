@@ -27,13 +27,13 @@ from renewal.adapters.keys import KmsOpener, KmsSealer
 from renewal.adapters.objects import S3Certificates
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
+from renewal.deadline import Deadline
 from renewal.domain.certificate.chain import TrustedRoots
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import Cause
-from renewal.domain.errors import RenewalError
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair, PrivateKey, key_type_of
-from renewal.domain.order import Order, OrderStatus, StoredCertificate, token_in
+from renewal.domain.order import COMMENT_PREFIX, Order, OrderStatus, StoredCertificate
 from renewal.domain.order_search import SearchedOrder, SearchResult
 from renewal.domain.run.payload import Progress
 from renewal.domain.setup.inspection import Inspection
@@ -114,6 +114,7 @@ class Seed:
             S3Certificates(self.aws.client("s3"), self.aws.outputs["StoreBucket"]),
             _Silence(),
             lambda: collected_at,
+            Deadline(collected_at + timedelta(minutes=2), lambda: collected_at),
         )
         accounts = cast("Accounts", _PastAccounts(_PastAuthority(self._delivered(past.certificate), past.ssl_id)))
         roots = x509.load_pem_x509_certificates(self.simulator.root_pem.encode())
@@ -131,7 +132,7 @@ class Seed:
     def _order(self, past: ScmOrder, cause: Cause) -> Order:
         delegation, certificate = CertificatePath.parse(past.label)
         key = _key_of(past)
-        token = token_in(past.comments) or ""
+        token = past.comments.removeprefix(COMMENT_PREFIX).partition(" ")[0]
         sealer = KmsSealer(self.aws.client("kms"), self.aws.outputs["OrderKeyArn"])
         return Order(
             delegation=delegation,
@@ -215,9 +216,8 @@ class _PastAcm:
     acm: Acm
     estate: Estate
 
-    def foresee(self, certificate: Any) -> dict[str, RenewalError]:  # noqa: ARG002
+    def refusal(self, certificate: Any, region: str) -> None:
         """Refuse nothing: that import succeeded."""
-        return {}
 
     def find(self, pair: Pair, region: str) -> str | None:
         """Find an earlier import."""

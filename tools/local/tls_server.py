@@ -87,11 +87,9 @@ class TlsServer:
         return context
 
     def __enter__(self) -> Self:
-        """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take no more connections."""
         self.close()
 
     def close(self) -> None:

@@ -68,11 +68,9 @@ class WebServers:
             node.connect(stored)
 
     def __enter__(self) -> Self:
-        """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop all servers."""
         self._resources.close()
 
 

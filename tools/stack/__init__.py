@@ -12,4 +12,5 @@ picture        the README's picture: `make picture`
 policy         AWS's rules of policy evaluation, as far as the policies use them
 rehearsal      a first deployment without an account: `python -m stack.rehearsal`
 resolved       template.yaml with its intrinsic functions evaluated, for one stack in one account
+written_estate the estates that measurements and the rehearsal work on
 """

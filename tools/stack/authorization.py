@@ -17,6 +17,7 @@ from local.calls import AwsCall
 from stack.policy import Request
 
 _KEY_OF_SECRET = {"GetSecretValue": "kms:Decrypt", "PutSecretValue": "kms:GenerateDataKey"}
+_LISTING = {"ListObjectVersions": "s3:ListBucketVersions", "ListObjectsV2": "s3:ListBucket"}
 _TRANSACTED = {
     "Put": "dynamodb:PutItem",
     "Update": "dynamodb:UpdateItem",
@@ -145,12 +146,9 @@ def _put_object(call: AwsCall, place: Place) -> Iterator[Request]:
         yield Request("s3:GetObject", _object(call))
 
 
-def _listed(action: str) -> Callable[[AwsCall, Place], Iterator[Request]]:
-    def ask(call: AwsCall, _place: Place) -> Iterator[Request]:
-        prefix = {"s3:prefix": call.query["prefix"]} if "prefix" in call.query else {}
-        yield Request(action, _bucket(call), prefix)
-
-    return ask
+def _listed(call: AwsCall, _place: Place) -> Iterator[Request]:
+    prefix = {"s3:prefix": call.query["prefix"]} if "prefix" in call.query else {}
+    yield Request(_LISTING[call.operation], _bucket(call), prefix)
 
 
 def _delete_object(call: AwsCall, _place: Place) -> Iterator[Request]:
@@ -169,15 +167,10 @@ def _secret(call: AwsCall, place: Place) -> Iterator[Request]:
         yield Request(action, place.credential_key, {"kms:ViaService": f"secretsmanager.{place.region}.amazonaws.com"})
 
 
-def _sealed(action: str) -> Callable[[AwsCall, Place], Iterator[Request]]:
-    def ask(call: AwsCall, _place: Place) -> Iterator[Request]:
-        context: Mapping[str, str] = call.body.get("EncryptionContext", {})
-        keys: dict[str, str | tuple[str, ...]] = {
-            f"kms:EncryptionContext:{name}": value for name, value in context.items()
-        }
-        yield Request(action, call.body["KeyId"], {**keys, "kms:EncryptionContextKeys": tuple(context)})
-
-    return ask
+def _sealed(call: AwsCall, _place: Place) -> Iterator[Request]:
+    context: Mapping[str, str] = call.body.get("EncryptionContext", {})
+    keys: dict[str, str | tuple[str, ...]] = {f"kms:EncryptionContext:{name}": context[name] for name in context}
+    yield Request(f"kms:{call.operation}", call.body["KeyId"], {**keys, "kms:EncryptionContextKeys": tuple(context)})
 
 
 def _signing_key(call: AwsCall, _place: Place) -> Iterator[Request]:
@@ -247,15 +240,15 @@ _ASKED: Mapping[str, Callable[[AwsCall, Place], Iterator[Any]]] = {
     "dynamodb:TransactWriteItems": _transaction,
     "dynamodb:UpdateItem": _update,
     "events:PutEvents": _events,
-    "kms:Decrypt": _sealed("kms:Decrypt"),
-    "kms:Encrypt": _sealed("kms:Encrypt"),
+    "kms:Decrypt": _sealed,
+    "kms:Encrypt": _sealed,
     "kms:GetPublicKey": _signing_key,
     "kms:Sign": _signing_key,
     "lambda:Invoke": _invoked,
     "s3:DeleteObject": _delete_object,
     "s3:GetObject": _get_object,
-    "s3:ListObjectVersions": _listed("s3:ListBucketVersions"),
-    "s3:ListObjectsV2": _listed("s3:ListBucket"),
+    "s3:ListObjectVersions": _listed,
+    "s3:ListObjectsV2": _listed,
     "s3:PutObject": _put_object,
     "secretsmanager:DescribeSecret": _secret,
     "secretsmanager:GetSecretValue": _secret,

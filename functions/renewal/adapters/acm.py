@@ -7,7 +7,7 @@ import-certificate-prerequisites.html.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from renewal.adapters.acm_rules import (
@@ -22,7 +22,6 @@ from renewal.adapters.acm_rules import (
 from renewal.adapters.aws import translated
 from renewal.domain.certificate.key_usages import KEY_USAGES
 from renewal.domain.certificate.serial import normalised_serial
-from renewal.domain.delegation import ACM
 from renewal.domain.errors import (
     AcmCertificateMissing,
     AcmQuotaReached,
@@ -82,11 +81,7 @@ class Acm:
         except AcmCertificateMissing:
             return ""
 
-    def foresee(self, certificate: ManagedCertificate) -> Mapping[str, RenewalError]:
-        found = ((region, self._foreseen(certificate, region)) for region in certificate.spec.acm_regions)
-        return {f"{ACM}{region}": error for region, error in found if error}
-
-    def _foreseen(self, certificate: ManagedCertificate, region: str) -> RenewalError | None:
+    def refusal(self, certificate: ManagedCertificate, region: str) -> RenewalError | None:
         spec, served = certificate.spec, certificate.served
         arn = certificate.arn_in(region, spec.key_type)
         try:
@@ -121,21 +116,14 @@ class Acm:
         """
         _require_importable(pair)
         if arn is None:
-            return self._import(pair, region)
+            return self._import(pair, region, None)
         held, leaf = self._held(region, arn), pair.chain.leaf
         if held.serial != leaf.serial:
             require_ours(held, self._tags(region, arn), pair.spec, pair.replaces)
             require_same_key_type(held, pair.key.key_type)
             require_usages_kept(held, pair.key.key_type, extended=leaf.extended_key_usages, key_usages=leaf.key_usages)
-            self._reimport(pair, region, arn)
+            self._import(pair, region, arn)
         return arn
-
-    def _imported(self, region: str) -> Iterator[tuple[str, str]]:
-        """Yield ARN and name, in lower case, of each certificate."""
-        start: dict[str, str] | None = {}
-        while start is not None:
-            page, start = self._list(region, start)
-            yield from page
 
     # ---- Calls -----------------------------------------------------------------------------------------
 
@@ -161,33 +149,23 @@ class Acm:
         return {str(tag["Key"]): str(tag.get("Value", "")) for tag in tags}
 
     @translated("acm:ListCertificates")
-    def _list(self, region: str, start: Any) -> tuple[list[tuple[str, str]], dict[str, str] | None]:
-        """Return one page of `_imported`, and where the next one starts."""
-        answer: Any = self._client_for(region).list_certificates(
-            Includes={"keyTypes": list(EVERY_KEY_TYPE)}, MaxItems=1000, **start
-        )
-        summaries = answer["CertificateSummaryList"]
-        page = [(summary["CertificateArn"], summary.get("DomainName", "").lower()) for summary in summaries]
-        return page, {"NextToken": answer["NextToken"]} if "NextToken" in answer else None
+    def _imported(self, region: str) -> list[tuple[str, str]]:
+        """ARN and name, in lower case, of each certificate."""
+        paginator: Any = self._client_for(region).get_paginator("list_certificates")
+        pages = paginator.paginate(Includes={"keyTypes": list(EVERY_KEY_TYPE)}, PaginationConfig={"PageSize": 1000})
+        summaries = [summary for page in pages for summary in page["CertificateSummaryList"]]
+        return [(summary["CertificateArn"], summary.get("DomainName", "").lower()) for summary in summaries]
 
     @translated("acm:ImportCertificate", _IMPORT_ERRORS)
-    def _import(self, pair: Pair, region: str) -> str:
+    def _import(self, pair: Pair, region: str, arn: str | None) -> str:
+        """Import into *arn*, where ACM permits no tags; None = a new one."""
         tags = {DELEGATION_TAG: pair.spec.delegation, CERTIFICATE_TAG: pair.spec.name}
-        answer = self._newly_connected(region).import_certificate(
-            Tags=[{"Key": key, "Value": value} for key, value in tags.items()], **_parts(pair)
-        )
-        return answer["CertificateArn"]
-
-    @translated("acm:ImportCertificate", _IMPORT_ERRORS)
-    def _reimport(self, pair: Pair, region: str, arn: str) -> None:
-        """Import without tags, which ACM does not permit here."""
-        self._newly_connected(region).import_certificate(CertificateArn=arn, **_parts(pair))
-
-    def _newly_connected(self, region: str) -> ACMClient:
-        """The client without idle connections: an import on one that a gateway has forgotten has no answer."""
+        new: Any = {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
         client = self._client_for(region)
+        # On an idle connection, which a gateway may have forgotten, an import has no answer.
         client.close()
-        return client
+        answer = client.import_certificate(**({"CertificateArn": arn} if arn else new), **_parts(pair))
+        return answer["CertificateArn"]
 
 
 def _require_importable(pair: Pair) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from renewal.adapters.aws import translated
 from renewal.domain.errors import KeyLost
-from renewal.domain.keypair import KeyPair
 
 if TYPE_CHECKING:
     from mypy_boto3_kms.client import KMSClient
+
+    from renewal.domain.keypair import KeyPair
 
 
 class KmsSealer:
@@ -80,6 +81,8 @@ def _context(delegation: str, certificate: str, token: str) -> dict[str, str]:
 
 
 def _readable(der: bytes) -> KeyPair | None:
+    from renewal.domain.keypair import KeyPair  # noqa: PLC0415 - imports cryptography
+
     try:
         return KeyPair.from_der(der)
     except ValueError:

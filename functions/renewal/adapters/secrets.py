@@ -22,7 +22,10 @@ _ABSENT = {
 
 
 class SecretsManagerCredentials:
-    """Reads `<prefix>/<delegation>` once: made for one invocation, so that the next one uses a rotated secret."""
+    """Reads `<prefix>/<delegation>` once: made for one invocation, so that the next one uses a rotated secret.
+
+    Implements `renewal.adapters.scm.accounts.CredentialSource`.
+    """
 
     def __init__(self, client: SecretsManagerClient, prefix: str) -> None:
         self._client = client
@@ -30,21 +33,16 @@ class SecretsManagerCredentials:
         self._read_before: dict[str, Credential] = {}
 
     def current(self, delegation: str) -> Credential:
-        """Return the delegation's credential, as it was read first or by `latest`. Raises CredentialMissing."""
         return self._read_before.get(delegation) or self.latest(delegation)
 
     def latest(self, delegation: str) -> Credential:
-        """Return what is stored now; `current` returns the same from then on. Raises CredentialMissing."""
         self._read_before.pop(delegation, None)
         credential = self._read(delegation, CURRENT)
         self._read_before[delegation] = credential
         return credential
 
     def pending(self, delegation: str) -> Credential | None:
-        """Return the credential that a rotation has stored and not proved yet; None when there is no usable one.
-
-        It is the valid one when the rotation ended between the change at SCM and its last step.
-        """
+        """It is the valid one when the rotation ended between the change at SCM and its last step."""
         try:
             return self._read(delegation, PENDING)
         except CredentialMissing:
@@ -80,11 +78,9 @@ class SecretsManagerVault:
         return name.removeprefix(f"{self._prefix}/")
 
     def current(self, secret: str) -> Credential:
-        """Read the version with the label AWSCURRENT. Raises CredentialMissing."""
         return _credential(secret, *_fetched(self._client, secret, CURRENT))
 
     def pending(self, secret: str) -> Credential | None:
-        """Read the version with the label AWSPENDING, unless it is the current one."""
         try:
             version, text = _fetched(self._client, secret, PENDING)
         except CredentialMissing:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from renewal.domain.delegation import RenewalPolicy
+from renewal.domain.delegation import CertificateSpec, RenewalPolicy
 from renewal.domain.order import ManagedCertificate, Order, StoredCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 
@@ -78,10 +78,9 @@ def renewal_point(path: str, not_before: datetime, not_after: datetime, policy: 
     return begins + spread * _fraction(path)
 
 
-def is_due_by_age(served: StoredCertificate, certificate: ManagedCertificate) -> bool:
-    """Return whether *served* was due for renewal when it was stored."""
-    spec = certificate.spec
-    return served.stored_at >= renewal_point(spec.path, served.not_before, served.not_after, spec.policy)
+def due_by_age_at(spec: CertificateSpec, served: StoredCertificate) -> datetime:
+    """Return the `renewal_point` of *served*."""
+    return renewal_point(spec.path, served.not_before, served.not_after, spec.policy)
 
 
 def last_resort(not_before: datetime, not_after: datetime) -> datetime:
@@ -108,12 +107,12 @@ def decide(
     a failed order is overridden by an operator's request and by the last tenth of the lifetime.
     """
     served = certificate.served
-    renew_at = _renew_at(certificate)
+    renew_at = due_by_age_at(certificate.spec, served) if served else None
     if certificate.order is not None:
         return Decision((Cause.ORDER_OPEN,), renew_at)
     causes = [Cause.ASKED] if certificate.asked else []
     causes += [Cause.NEW] if served is None else _by_age(served, renew_at, now)
-    causes += [Cause.DCV_LAPSING] if not causes and is_brought_forward(certificate, dcv_expires, now) else []
+    causes += [Cause.DCV_LAPSING] if not causes and brought_forward_to(certificate, dcv_expires, now) == now else []
     in_force = [rule for rule in replacements if rule.issued_before <= now]
     causes += [] if served is None else _by_change(certificate, served, withdrawn.get(served.serial), in_force)
     urgent = {Cause.ASKED, Cause.LAST_RESORT} & set(causes)
@@ -128,13 +127,6 @@ def stored(certificate: ManagedCertificate, order: Order, served: StoredCertific
     """
     asked = "" if Cause.ASKED in order.causes else certificate.asked
     return ManagedCertificate(certificate.spec, served, asked=asked, revocations=certificate.revocations)
-
-
-def _renew_at(certificate: ManagedCertificate) -> datetime | None:
-    spec, served = certificate.spec, certificate.served
-    if served is None:
-        return None
-    return renewal_point(spec.path, served.not_before, served.not_after, spec.policy)
 
 
 def _by_age(served: StoredCertificate, renew_at: datetime | None, now: datetime) -> list[Cause]:
@@ -164,19 +156,21 @@ def _by_change(
     return [cause for cause, applies in changes.items() if applies]
 
 
-def is_brought_forward(certificate: ManagedCertificate, dcv_expires: date | None, now: datetime) -> bool:
-    """Return whether to renew now, because a domain validation expires before the renewal by age.
+def brought_forward_to(certificate: ManagedCertificate, dcv_expires: date | None, now: datetime) -> datetime | None:
+    """Return when to renew, from *now* on, because a domain validation expires before the renewal by age; None if not.
 
     Never in the first half of the lifetime, and never twice because of one expiry: what was stored within the margin
     before it stays. So where validations last for days only (BR §4.2.1, from 2029) nothing is renewed in a loop.
     """
-    served, renew_at = certificate.served, _renew_at(certificate)
-    if served is None or renew_at is None or dcv_expires is None:
-        return False
-    expiry = datetime(dcv_expires.year, dcv_expires.month, dcv_expires.day, tzinfo=UTC)
+    served = certificate.served
+    if served is None or dcv_expires is None:
+        return None
+    expiry = datetime.combine(dcv_expires, time(), UTC)
     half = served.not_before + (served.not_after - served.not_before) / 2
     earliest = expiry - DCV_MARGIN
-    return max(half, earliest) <= now < expiry <= renew_at and served.stored_at < earliest
+    day = max(half, earliest, now)
+    is_sooner = day < expiry <= due_by_age_at(certificate.spec, served)
+    return day if is_sooner and served.stored_at < earliest else None
 
 
 def next_action(certificate: ManagedCertificate, now: datetime) -> datetime:

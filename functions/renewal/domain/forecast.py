@@ -9,10 +9,10 @@ from typing import Self
 
 from renewal.domain.calendar import Phase, phase_at
 from renewal.domain.delegation import Delegation
-from renewal.domain.due import DCV_MARGIN, is_brought_forward, renewal_point
+from renewal.domain.due import DCV_MARGIN, brought_forward_to, due_by_age_at
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.domain_checks import RECORD_NOTICE, dcv_soon
-from renewal.domain.setup.finding import Finding, Severity, finding_in_scm
+from renewal.domain.setup.finding import Finding, Severity, expires_on, finding_in_scm
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.snapshot import DelegatedName, Snapshot, dcv_of, entry_for
 from renewal.domain.setup.sunsets import client_auth_findings, method_findings
@@ -59,18 +59,8 @@ def next_renewal(certificate: ManagedCertificate, dcv_expires: date | None, now:
     served = certificate.served
     if served is None:
         return now
-    point = renewal_point(certificate.spec.path, served.not_before, served.not_after, certificate.spec.policy)
-    forward = _brought_forward_to(certificate, dcv_expires, now)
+    point, forward = due_by_age_at(certificate.spec, served), brought_forward_to(certificate, dcv_expires, now)
     return max(min(point, forward or point), now)
-
-
-def renewal_due_at(certificate: ManagedCertificate, dcv_expires: date | None, now: datetime) -> datetime | None:
-    """Return the same, but for a certificate that is due since when it is; None while nothing is stored."""
-    served = certificate.served
-    if served is None:
-        return None
-    by_age = renewal_point(certificate.spec.path, served.not_before, served.not_after, certificate.spec.policy)
-    return min(by_age, next_renewal(certificate, dcv_expires, now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +68,17 @@ class NextRenewal:
     """The next renewal of a certificate, as a run will decide it on that day."""
 
     at: datetime | None
-    """None while nothing is stored."""
+    """Of one that is due: since when it is; None while nothing is stored."""
     mandate_ends: date | None
 
     @classmethod
     def of(cls, certificate: ManagedCertificate, record: DelegationRecord | None, now: datetime) -> Self:
         """The next renewal, given the last inspection; *record*: None when it cannot be read."""
-        inspection = record.inspection if record else None
+        inspection, served = record.inspection if record else None, certificate.served
         expires = dcv_of(inspection.delegated, certificate.spec.names, now) if inspection else None
-        return cls(renewal_due_at(certificate, expires, now), record.delegation.mandate_ends if record else None)
+        day = next_renewal(certificate, expires, now)
+        at = min(due_by_age_at(certificate.spec, served), day) if served else None
+        return cls(at, record.delegation.mandate_ends if record else None)
 
     @property
     def is_after_the_mandate(self) -> bool:
@@ -99,17 +91,6 @@ class NextRenewal:
         return None if self.is_after_the_mandate else self.at
 
 
-def _brought_forward_to(certificate: ManagedCertificate, dcv_expires: date | None, now: datetime) -> datetime | None:
-    """The first day from now on which the renewal is brought forward, None when it is not."""
-    served = certificate.served
-    if served is None or dcv_expires is None:
-        return None
-    half = served.not_before + (served.not_after - served.not_before) / 2
-    expiry = datetime.combine(dcv_expires, time(), UTC)
-    day = max(half, expiry - DCV_MARGIN, now)
-    return day if is_brought_forward(certificate, dcv_expires, day) else None
-
-
 def _domain_validations(renewals: Renewals, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
     """Validations that expire before a renewal, but not soon: the setup check reports those that expire soon."""
     today = now.date()
@@ -117,14 +98,11 @@ def _domain_validations(renewals: Renewals, snapshot: Snapshot, now: datetime) -
     for certificate, day in renewals:
         for entry in {entry_for(snapshot.delegated, name) for name in certificate.spec.names}:
             expires = entry.expiry(now) if entry else None
-            if entry and expires and today + _reported_before(entry, now) < expires <= day:
+            notice = RECORD_NOTICE if entry and entry.is_renewed(now) else dcv_soon(now)
+            if entry and expires and today + notice < expires <= day:
                 affected.setdefault(entry, []).append((certificate, day))
     for entry, these in affected.items():
         yield _ending_validation(entry, these, now)
-
-
-def _reported_before(entry: DelegatedName, now: datetime) -> timedelta:
-    return RECORD_NOTICE if entry.is_renewed(now) else dcv_soon(now)
 
 
 def _ending_validation(entry: DelegatedName, these: Renewals, now: datetime) -> Finding:
@@ -150,7 +128,7 @@ def _organisation_validation(renewals: Renewals, snapshot: Snapshot, now: dateti
         return
     due = _by(until - DCV_MARGIN, now)
     before = f", before {_renewal(affected)}" if affected else ""
-    text = f"the organisation's validation expires on {until}{before}; have it validated again"
+    text = f"the organisation's validation {expires_on(until, now.date())}{before}; have it validated again"
     yield finding_in_scm("OrganisationValidationLapsing", _severity(due, now), "rao", text, _only(affected), due)
 
 
@@ -171,7 +149,7 @@ def _terms(renewals: Renewals, snapshot: Snapshot, now: datetime) -> Iterator[Fi
 def _mandate(delegation: Delegation, renewals: Renewals, now: datetime) -> Iterator[Finding]:
     ends = delegation.mandate_ends
     affected = [(certificate, day) for certificate, day in renewals if ends and ends < day]
-    if ends is None or not (affected or ends - now.date() <= MANDATE_SOON):
+    if ends is None or delegation.has_ended(now) or not (affected or ends - now.date() <= MANDATE_SOON):
         return
     is_near = ends - now.date() <= MANDATE_SOON
     before = f", before {_renewal(affected)}" if affected else ""
@@ -193,9 +171,11 @@ def _rotation(delegation: Delegation, snapshot: Snapshot, day: date | None, now:
         yield Finding("RotationOverdue", "warning", "operator", text, due=expires)
     elif expires and expires - day < ROTATION_RESERVE:
         text = (
-            f"the account's password expires on {expires}, and its rotation is due only on {day}: `{rotate}` rotates "
-            f"it now; add --rotate-days {rotate_after(left).days} if new passwords last {left.days} days or less"
+            f"the account's password {expires_on(expires, today)}, and its rotation is due only on {day}: `{rotate}` "
         )
+        text += "rotates it now"
+        if left > timedelta(days=1):
+            text += f"; add --rotate-days {rotate_after(left).days} if new passwords last {left.days} days or less"
         severity: Severity = "error" if expires <= day else "warning"
         yield Finding("RotationTooLate", severity, "operator", text, due=expires)
     elif day - today <= ROTATION_NOTICE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -72,6 +72,11 @@ class DueCertificate:
         return Cause.ORDER_OPEN in self.decision.causes
 
     @property
+    def is_by_age_alone(self) -> bool:
+        """Whether nothing but the time of a clock says that it is due."""
+        return set(self.decision.causes) <= {Cause.AGE, Cause.LAST_RESORT, Cause.EXPIRED}
+
+    @property
     def needed_by(self) -> datetime:
         """When the stored certificate stops being valid: it expires, or a rule's deadline is over."""
         return min(self.expires, *(rule.deadline or FAR_FUTURE for rule in self.rules), FAR_FUTURE)
@@ -104,6 +109,21 @@ def select(
     return selected, [candidate for candidate in urgent if candidate.path not in chosen]
 
 
+def reached(taken: Iterable[DueCertificate], deferred: Iterable[DueCertificate], limits: Limits) -> dict[str, str]:
+    """Return which limit defers each of *deferred*, by its path, because of *taken*."""
+    counts = Counter(candidate.delegation for candidate in taken)
+    own, whole = f"OrdersPerDelegation={limits.orders_per_delegation}", f"OrdersPerRun={limits.orders_per_run}"
+    return {each.path: own if counts[each.delegation] >= limits.orders_per_delegation else whole for each in deferred}
+
+
+def by_delegation(candidates: Iterable[DueCertificate]) -> dict[str, list[DueCertificate]]:
+    """Return *candidates* by their delegation, in their order."""
+    found: dict[str, list[DueCertificate]] = {}
+    for candidate in candidates:
+        found.setdefault(candidate.delegation, []).append(candidate)
+    return found
+
+
 def _chosen(urgent: Sequence[DueCertificate], limits: Limits) -> list[DueCertificate]:
     """Return what its own caps permit, the lowest caps first."""
     taken = _capped([candidate for candidate in urgent if candidate.caps is None], limits, ())
@@ -127,13 +147,10 @@ def _capped(
     urgent: Sequence[DueCertificate], limits: Limits, taken: Collection[DueCertificate]
 ) -> list[DueCertificate]:
     """Return the first of *urgent* within *limits*, of which *taken* have used a part."""
-    of_delegation: dict[str, list[DueCertificate]] = {}
-    for candidate in urgent:
-        of_delegation.setdefault(candidate.delegation, []).append(candidate)
     used = Counter(candidate.delegation for candidate in taken)
     chosen = {
         candidate.path
-        for name, candidates in of_delegation.items()
+        for name, candidates in by_delegation(urgent).items()
         for candidate in _share(candidates, limits.orders_per_delegation - used[name])
     }
     permitted = [candidate for candidate in urgent if candidate.path in chosen]
@@ -169,30 +186,23 @@ def allot(capacity: int, delegations: Sequence[str], run_id: str) -> dict[str, i
     return {name: each + (place < rest) for place, name in enumerate(drawn)}
 
 
-def plausible_estate(due: Iterable[DueCertificate], limits: Limits) -> int:
-    """Return how many certificates the order book must have for *due* to be plausible; 0 = any number will do."""
-    by_age = len(_by_age(due))
-    return max(SMALL_ESTATE, int(by_age / limits.due_share) + 1) if by_age else 0
-
-
-def require_plausible(due: Iterable[DueCertificate], estate_size: int, limits: Limits) -> None:
-    """Raise TooManyDue when more of the estate is due by age than a correct clock and policy allow.
+def too_many_due(due: Iterable[DueCertificate], count: Callable[[int], int], limits: Limits) -> TooManyDue | None:
+    """Return an error when more of the estate is due by age than a correct clock and policy allow, else None.
 
     Renewals are spread over months. If most certificates are due on one day, the clock or a policy is wrong, or this is
-    the first run after a long outage: the operator decides which, and gives a reason. *estate_size*: the number of
-    certificates in the order book, counted up to `plausible_estate`.
+    the first run after a long outage: the operator decides which, and gives a reason. *count* returns how many
+    certificates the order book has, counted up to its argument.
     """
-    by_age = _by_age(due)
-    if estate_size < SMALL_ESTATE or len(by_age) <= estate_size * limits.due_share:
-        return
-    msg = (
-        f"{len(by_age)} of {estate_size} certificates are due by age at once, so nothing was ordered: the clock or a "
-        "renewal policy may be wrong. If they are right: `certmandate renew --all-due --all-due-is-right --reason …`"
+    causes = [set(candidate.decision.causes) for candidate in due]
+    # Without what a replacement rule covers: the operator has confirmed how many that are.
+    by_age = sum(bool({Cause.AGE, Cause.LAST_RESORT} & each) and Cause.REPLACEMENT not in each for each in causes)
+    if not by_age:
+        return None
+    estate_size = count(max(SMALL_ESTATE, int(by_age / limits.due_share) + 1))
+    if estate_size < SMALL_ESTATE or by_age <= estate_size * limits.due_share:
+        return None
+    return TooManyDue(
+        f"{by_age} of {estate_size} certificates are due by age at once, so none of them was ordered: the "
+        "clock or a renewal policy may be wrong. If they are right: `certmandate renew --all-due --all-due-is-right "
+        "--reason …`"
     )
-    raise TooManyDue(msg)
-
-
-def _by_age(due: Iterable[DueCertificate]) -> list[DueCertificate]:
-    """Without what a replacement rule covers: the operator has confirmed how many that are."""
-    of_age = (candidate for candidate in due if {Cause.AGE, Cause.LAST_RESORT} & set(candidate.decision.causes))
-    return [candidate for candidate in of_age if Cause.REPLACEMENT not in candidate.decision.causes]

@@ -155,13 +155,6 @@ class Order:
         return FinishedOrder(**values, status=status, ended_at=now)
 
 
-def token_in(comment: str | None) -> str | None:
-    """Return the token of an order of ours from SCM's `comments`; None when it is not one."""
-    if not comment or not comment.startswith(COMMENT_PREFIX):
-        return None
-    return comment.removeprefix(COMMENT_PREFIX).split(" ", 1)[0]
-
-
 @dataclass(frozen=True, slots=True)
 class StoredCertificate:
     """The certificate that the stores hold now, as the last successful order left it. Its key is in the stores only."""

@@ -3,41 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
-from renewal.mail.findings_mail import Otherwise, without_repetitions
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One problem with its texts."""
-
-    problem: Problem
-    finding: Finding
-    """As severe as the problem. Its text has the order where one was refused, and it has no day where the RAO must act
-    now although the certificate expires later."""
-
-    @property
-    def otherwise(self) -> Otherwise:
-        """What happens unless the actor acts."""
-        return Otherwise(self.problem.consequence, self.problem.consequence_on)
+from renewal.mail.findings_mail import Otherwise
 
 
 def asks_of(
     problems: Iterable[Problem], certificates: Iterable[ManagedCertificate], history: Iterable[FinishedOrder]
-) -> tuple[Ask, ...]:
-    """Return an ask for each of *problems*, in their order. *history*: the delegation's audit rows, oldest first."""
+) -> dict[Finding, Otherwise]:
+    """Return each of *problems* as a mail words it, in their order, with what happens unless the actor acts.
+
+    As severe as the problem. Its text has the order where one was refused, and it has no day where the RAO must act now
+    although the certificate expires later. *history*: the delegation's audit rows, oldest first.
+    """
     refused = _refused_orders(certificates, history)
-    return tuple(Ask(problem, _finding(problem, refused)) for problem in problems)
-
-
-def listed(asks: Iterable[Ask]) -> Mapping[Finding, Otherwise]:
-    """Return what a mail lists, with what happens otherwise; what a delegation's finding covers is not repeated."""
-    return without_repetitions({ask.finding: ask.otherwise for ask in asks})
+    return {_finding(problem, refused): Otherwise(problem.consequence, problem.consequence_on) for problem in problems}
 
 
 def _finding(problem: Problem, refused: Mapping[tuple[str, str], str]) -> Finding:

@@ -128,6 +128,7 @@ def _lines(
     known = language.at("findings")
     texts = known.get(finding.code, known["unknown"])
     security = f" ({language.text('mail.security')})" if finding.is_security else ""
+    day = language.day(finding.due) if finding.due else language.text("mail.now")
     yield f"{number}. {texts['what']}{security}"
     for key, value in (
         ("certificate", finding.certificate),
@@ -135,15 +136,11 @@ def _lines(
         ("detail", detail_in(language, finding) or _quoted(finding, known, language)),
         ("do", plain(texts["do"], finding_values(record, language))),
         ("where", finding.screen + language.meaning(finding.screen)),
-        ("planned" if finding.code in _AUTOMATIC else "when", _day(finding, language)),
+        ("planned" if finding.code in _AUTOMATIC else "when", day),
         ("otherwise", otherwise),
     ):
         if value:
             yield f"   {language.text(f'mail.{key}')}{language.texts['colon']}{value}"
-
-
-def _day(finding: Finding, language: Language) -> str:
-    return language.day(finding.due) if finding.due else language.text("mail.now")
 
 
 def detail_in(language: Language, finding: Finding) -> str:

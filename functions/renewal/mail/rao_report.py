@@ -88,13 +88,9 @@ def rao_report(
         refusals=tuple(row for row in rows if row.status != OrderStatus.STORED),
         under_way=tuple(each for each in managed if each.order and each.order.opened_at < month.ends),
         nexts=_nexts(record, managed, now),
-        acknowledged=_of_month(month, acknowledged),
+        acknowledged=tuple(row for row in acknowledged if month.has(row.at)),
         proof=proof,
     )
-
-
-def _of_month(month: Month, acknowledged: Iterable[Acknowledgement]) -> tuple[Acknowledgement, ...]:
-    return tuple(row for row in acknowledged if month.has(row.at))
 
 
 def _nexts(record: DelegationRecord, managed: Iterable[ManagedCertificate], now: datetime) -> tuple[NextOrder, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,8 +27,8 @@ class Pair:
 class AcmStore(Protocol):
     """ACM in any region."""
 
-    def foresee(self, certificate: ManagedCertificate) -> Mapping[str, RenewalError]:
-        """Return why stores would not take a new certificate, by store; empty when all would."""
+    def refusal(self, certificate: ManagedCertificate, region: str) -> RenewalError | None:
+        """Return why the region would not take a new certificate, or why that is not known; None when it would."""
 
     def find(self, pair: Pair, region: str) -> str | None:
         """Return the ARN under which an earlier attempt has imported the certificate; None when ACM lists none."""

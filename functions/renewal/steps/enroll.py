@@ -22,12 +22,11 @@ from renewal.domain.errors import (
     MandateEnded,
     NeedsAttention,
     OrderConflict,
+    OrderLimitReached,
     OrderUnconfirmed,
     RenewalError,
     ScmUnavailable,
-    TooManyDue,
     error_named,
-    error_of,
 )
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import EnrollRequest, FinishedOrder, ManagedCertificate, Order, OrderStatus, StoredCertificate
@@ -46,6 +45,7 @@ from renewal.ports.order_book import OrderReader, Transitions
 from renewal.ports.scm import Accounts, CertificateAuthority
 from renewal.ports.stores import AcmStore
 from renewal.steps.scm.login import ScmLogin
+from renewal.steps.stores.refusals import require_store
 
 _DECIDE = (
     "Search SCM for {name} with this token in the comments. If the order is not there: `certmandate renew {path} "
@@ -118,7 +118,7 @@ class Enroll:
         return None if served is None or still_due.causes else _stored(task, served)
 
     def _require_capacity(self, task: Task, rules: Rules) -> None:
-        """Raise TooManyDue when this run has begun as many orders as it may: whoever forges a plan has no more."""
+        """Raise OrderLimitReached when this run has begun as many orders as it may, also by a forged plan."""
         begun = self.book.begun(task.delegation, task.run_id)
         if len(begun) < self.orders_per_delegation:
             return
@@ -127,7 +127,7 @@ class Enroll:
         raised = max((rule.caps.orders_per_delegation for rule in rules if rule.caps), default=0)
         if len(counted) >= max(raised, self.orders_per_delegation):
             msg = f"this run has begun {len(counted)} orders of {task.delegation}: OrdersPerDelegation permits no more"
-            raise TooManyDue(msg)
+            raise OrderLimitReached(msg)
 
     def _begin(
         self,
@@ -142,9 +142,7 @@ class Enroll:
             require_recorded(certificate, inspection.unrecorded)
             self._require_none_lost(certificate)
         term_days = require_orderable(certificate, record, inspection, self.clock())
-        refusals = self.acm.foresee(certificate)
-        if set(refusals) == set(certificate.spec.stores):  # a store that takes the certificate does not wait for others
-            raise error_of(refusals)
+        require_store(certificate, self.acm, self.deadline.before(LEAST_ORDER_SECONDS))
         order = self._intend(certificate, record, task, term_days, rules)
         self._require_time()  # after the key was made and sealed, which may take half a minute
         # Refused when another run has opened an order, or has even stored its certificate, since ours was read.

@@ -20,15 +20,7 @@ from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with, foreseen_refusals
 from renewal.domain.run.payload import DelegationTask, Task
-from renewal.domain.setup.checks import (
-    hidden_sections,
-    refused_login,
-    review,
-    review_again,
-    unfound_orders,
-    unreachable,
-)
-from renewal.domain.setup.egress import ADDRESS_CHANGED, address_findings
+from renewal.domain.setup.checks import refused_login, review, review_again, unreachable
 from renewal.domain.setup.finding import Finding, finding_from, sorted_and_capped
 from renewal.domain.setup.foreign_orders import (
     ForeignOrders,
@@ -39,8 +31,14 @@ from renewal.domain.setup.foreign_orders import (
     foreign_orders,
 )
 from renewal.domain.setup.inspection import DelegationRecord, Inspection, bounded, reading_key, with_kept
+from renewal.domain.setup.other_findings import (
+    ADDRESS_CHANGED,
+    address_findings,
+    hidden_sections,
+    undelivered_mail,
+    unfound_orders,
+)
 from renewal.domain.setup.snapshot import Section, Snapshot
-from renewal.domain.setup.undelivered_mail import undelivered_mail
 from renewal.domain.setup.unrecorded import ReportedOrder, adoptable_certificates, unrecorded_orders
 from renewal.domain.setup.withdrawal import revoked_in, withdrawal_findings, withdrawn_in
 from renewal.ports.environment import Clock, EgressAddress, NextRotation, TxtRecords
@@ -65,6 +63,10 @@ class _Known:
     @property
     def last(self) -> Inspection | None:
         return self.record.inspection
+
+    @property
+    def foreign(self) -> ForeignOrders | None:
+        return self.last.foreign if self.last else None
 
     @property
     def specs(self) -> list[CertificateSpec]:
@@ -127,7 +129,8 @@ class InspectDelegation:
                     known = replace(known, record=self._controlled(record, scm))
         except NeedsAttention as error:
             snapshot = self._with_records(reader.snapshot, known) if reader else Snapshot()
-            self._record(record, _interrupted(task.run_id, known, snapshot, error), drift)
+            interrupted = _interrupted(task.run_id, known, snapshot, error, self._unchanged(known))
+            self._record(record, interrupted, drift)
             raise
         except ScmUnavailable:
             # A broken egress path causes the same error. What SCM showed before is kept; the rest is of this run.
@@ -177,24 +180,28 @@ class InspectDelegation:
         return PersistentRecords(self.txt_records, deadline, before).added_to(snapshot, known.now)
 
     def _compared(self, task: DelegationTask, known: _Known, snapshot: Snapshot) -> _Orders:
-        now, last, reported = known.now, known.last, snapshot.reported
-        before = last.foreign if last else None
+        now, before, reported = known.now, known.foreign, snapshot.reported
         if Section.REPORT in snapshot.unavailable or (before and not reported):
-            return (), _unchanged(last, task.run_id)
+            return (), self._unchanged(known)
         since = before.since if before else now
         rows = before.not_ended(reported) if before else reported
         orders, older = foreign_orders(rows, known.certificates, (), since, now)
         if before and not orders and not unrecorded_orders(known.certificates, reported, (), now):
-            return (), replace(before, orders=(), count=0, noticed=(), new=0, before=older)
+            return (), replace(before, orders=(), count=0, noticed=(), before=older)
         # The report is newer than what was read of the order book: another run may have ordered in between.
         history, later = self.book.history(task.delegation, ""), self.book.certificates(task.delegation)
         since = before.since if before else began_at(later, history, now)
         orders, older = foreign_orders(reported, later, history, since, now)
         acknowledged = {row.key for row in self.book.acknowledged(task.delegation)} if orders else set()
-        is_repeated = last is not None and last.run_id == task.run_id
-        foreign = compared(orders, acknowledged, before, since=since, is_repeated=is_repeated, ordered_before=older)
+        foreign = compared(orders, acknowledged, since=since, ordered_before=older)
         unrecorded = unrecorded_orders(later, reported, history, now)
         return unrecorded, replace(foreign, ended=() if unrecorded else ended_orders(reported, later, history))
+
+    def _unchanged(self, known: _Known) -> ForeignOrders | None:
+        """What the last inspection found, when SCM does not show its report now."""
+        if known.foreign is None or not known.foreign.orders:
+            return known.foreign
+        return known.foreign.without({row.key for row in self.book.acknowledged(known.record.delegation.name)})
 
     def _controlled(self, record: DelegationRecord, scm: SetupReader) -> DelegationRecord:
         """Search again for an order that exists and that no search has found. A failure fails nothing."""
@@ -265,7 +272,7 @@ def _complete(
         *foreseen_refusals(certificates, record, found),
         *(finding_from(error, error.certificate) for error in certificates.unreadable),
         *withdrawal_findings(certificates, snapshot, withdrawn, now),
-        *_foreign_findings(foreign, record),
+        *foreign_findings(foreign, known.foreign),
         *hidden_sections(snapshot),
         *unfound_orders(record),
         *undelivered_mail(record),
@@ -281,11 +288,13 @@ def _require_mandate(known: _Known, task: DelegationTask) -> None:
         known.record.delegation.require_mandate(known.now)
 
 
-def _interrupted(run_id: str, known: _Known, snapshot: Snapshot, error: NeedsAttention) -> Inspection:
+def _interrupted(
+    run_id: str, known: _Known, snapshot: Snapshot, error: NeedsAttention, foreign: ForeignOrders | None
+) -> Inspection:
     """What is known when *error* ended the inspection: the error, and the checks of what SCM showed before.
 
-    What was known of the password and of withdrawn certificates is kept: the one explains a refused login, and the
-    others stay withdrawn.
+    What was known of the password, of withdrawn certificates and of *foreign* orders is kept: the first explains a
+    refused login, and the others stay so: the RAO suspends an account whose credential was stolen.
     """
     record, certificates, now = known.record, known.certificates, known.now
     before = known.last or Inspection("", now)
@@ -293,22 +302,17 @@ def _interrupted(run_id: str, known: _Known, snapshot: Snapshot, error: NeedsAtt
     is_empty = snapshot == Snapshot()
     checks = unreachable(error) if is_empty else review(record.delegation, known.specs, snapshot, now)
     others = (finding for check in checks for finding in check.findings() if finding.code != type(error).__name__)
+    theirs = foreign_findings(foreign, known.foreign)
     found = Inspection.of(run_id, now, snapshot, checks)
     found = replace(
         found,
-        findings=sorted_and_capped((finding_from(error), *refused_login(error), *others)),
-        foreign=_unchanged(known.last, run_id),
+        findings=sorted_and_capped((finding_from(error), *refused_login(error), *others, *theirs)),
+        foreign=foreign,
         revoked=revoked_in(record, certificates, snapshot),
         withdrawn=withdrawn_in(certificates, snapshot, before.withdrawn),
         password_expires=found.password_expires if is_current else before.password_expires,
     )
     return bounded(found, known.profile_ids)
-
-
-def _unchanged(before: Inspection | None, run_id: str) -> ForeignOrders | None:
-    """What the previous inspection found, when SCM does not show its report now; what is new stays so in its run."""
-    foreign = before.foreign if before else None
-    return replace(foreign, new=0) if before and foreign and before.run_id != run_id else foreign
 
 
 def _added(task: DelegationTask, certificates: Iterable[ManagedCertificate], inspection: Inspection) -> Iterable[Task]:
@@ -320,11 +324,6 @@ def _added(task: DelegationTask, certificates: Iterable[ManagedCertificate], ins
         if is_new and not decision.held:
             name = certificate.spec.name
             yield Task(task.run_id, task.started_at, task.delegation, name, decision.causes, reason=task.reason)
-
-
-def _foreign_findings(foreign: ForeignOrders | None, record: DelegationRecord) -> Iterable[Finding]:
-    is_first = record.inspection is None or record.inspection.foreign is None
-    return foreign_findings(foreign, is_first=is_first) if foreign else ()
 
 
 def _mandate_findings(known: _Known) -> Iterable[Finding]:

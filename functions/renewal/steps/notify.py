@@ -34,10 +34,11 @@ from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.map_results import read_map_results
 from renewal.domain.run.outcome import RunResults
 from renewal.domain.run.turns import in_turn
+from renewal.domain.run.unforeseen import unforeseen
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.mail.asks import asks_of, listed
-from renewal.mail.findings_mail import Otherwise, findings_mail
+from renewal.mail.asks import asks_of
+from renewal.mail.findings_mail import Otherwise, findings_mail, without_repetitions
 from renewal.mail.language import Language, mail_language
 from renewal.mail.mail import Mail, in_all_languages
 from renewal.mail.rao_report import rao_report
@@ -94,6 +95,8 @@ class Notify:
                         errors[name] = MailRefused(notice.text)
             except RenewalError as error:
                 errors[name] = error
+            except Exception as error:  # noqa: BLE001 - a bug costs the delegation that leads to it
+                errors[name] = unforeseen(error, name)
         for first in errors.values():
             raise type(first)("; ".join(f"{name}: {each}" for name, each in errors.items()))
         return dict(sent)
@@ -102,7 +105,7 @@ class Notify:
         """Yield the delegations whose RAO may have to be notified."""
         results = self._results(run_id)
         worked_on = {path.partition("/")[0] for path in results.certificates}  # whatever stands in the results
-        for name in in_turn(self.book.delegations(), self.clock()):
+        for name in in_turn(self.book.delegations(), self.clock().toordinal()):
             if name in worked_on or results.summary_of(name).concerns_rao:
                 yield name
 
@@ -216,7 +219,7 @@ class _Facts:
 
     def listed(self, problems: Iterable[Problem], history: Iterable[FinishedOrder]) -> Mapping[Finding, Otherwise]:
         """Return what a mail lists of *problems*. *history*: the delegation's audit rows, oldest first."""
-        return listed(asks_of(problems, self.certificates, history))
+        return without_repetitions(asks_of(problems, self.certificates, history))
 
     def existed_in(self, month: Month, history: Iterable[FinishedOrder]) -> bool:
         """Return whether anything was stored, refused or served before the end of *month*."""

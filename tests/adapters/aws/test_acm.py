@@ -94,17 +94,6 @@ def test_a_renewal_goes_into_the_same_arn_without_tags(acm: Acm, eu: Any):
     assert "Tags" not in calls[0]
 
 
-def test_the_leaf_and_its_issuers_are_apart(acm: Acm, eu: Any):
-    """ACM refuses two certificates in one field, and a leaf in the chain."""
-    pair = a_pair(ACM_SPEC)
-
-    with counted(eu, "ImportCertificate") as calls:
-        acm.put(pair, REGION, None)
-
-    assert calls[0]["Certificate"] == pair.chain.leaf.pem().encode()
-    assert calls[0]["CertificateChain"] == pair.chain.issuers_pem().encode()
-
-
 def test_each_region_has_its_own_arn(acm: Acm):
     """CloudFront reads us-east-1 only, whatever region the load balancers are in."""
     pair = a_pair(ACM_SPEC)
@@ -226,9 +215,9 @@ def test_the_stored_serial_is_that_under_the_arn(acm: Acm):
 
 def assert_refused(acm: Acm, certificate: ManagedCertificate, error: type[Exception], text: str = "") -> None:
     """The one region is refused before the order, with *error* and its *text*."""
-    (refusal,) = acm.foresee(certificate).items()
-    assert (refusal[0], type(refusal[1])) == (f"acm:{REGION}", error)
-    assert re.search(text, str(refusal[1]))
+    refusal = acm.refusal(certificate, REGION)
+    assert type(refusal) is error
+    assert re.search(text, str(refusal))
 
 
 def test_a_key_of_another_type_is_foreseen_before_an_order_is_spent(acm: Acm):
@@ -301,7 +290,7 @@ def test_an_adopted_arn_is_renewed(acm: Acm, eu: Any):
     renamed = replace(ACM_SPEC, names=("new.univ.example",), arns={REGION: adopted})
 
     acm.put(a_pair(replace(ACM_SPEC, names=("www.univ.example", *ACM_SPEC.names))), REGION, shared)
-    assert acm.foresee(ManagedCertificate(renamed, a_served(serial=serial))) == {}
+    assert acm.refusal(ManagedCertificate(renamed, a_served(serial=serial)), REGION) is None
     acm.put(replace(a_pair(renamed), replaces=serial), REGION, adopted)
 
 
@@ -326,22 +315,23 @@ def test_one_refused_region_is_no_refusal_of_the_other(acm: Acm):
     spec = replace(SPEC, stores=("acm:eu-west-3", "acm:us-east-1"), arns={REGION: NO_SUCH_ARN})
 
     assert_refused(acm, ManagedCertificate(spec), AcmCertificateMissing)
+    assert acm.refusal(ManagedCertificate(spec), "us-east-1") is None
 
 
 @pytest.mark.parametrize(
     "certificate",
     [
         ManagedCertificate(ACM_SPEC, a_served(arns={REGION: NO_SUCH_ARN}, key_type=KeyType.RSA_2048)),
-        ManagedCertificate(SPEC, a_served()),
+        ManagedCertificate(ACM_SPEC),
     ],
-    ids=["a changed key type asks for a new ARN", "a certificate for S3"],
+    ids=["a changed key type asks for a new ARN", "a first import"],
 )
 def test_a_certificate_without_an_arn_to_keep_has_nothing_to_foresee(
     acm: Acm, eu: Any, certificate: ManagedCertificate
 ):
     """Enroll asks for every certificate; ACM's rate is for those that need it."""
     with counted(eu, "DescribeCertificate") as calls:
-        assert acm.foresee(certificate) == {}
+        assert acm.refusal(certificate, REGION) is None
 
     assert calls == []
 
@@ -407,15 +397,6 @@ def test_a_root_that_issued_the_leaf_is_its_chain(acm: Acm):
     assert serials() == [chain.leaf.serial]
 
 
-def test_what_acm_refuses_is_quoted(acm: Acm):
-    """A chain that does not certify the leaf: the sentence is AWS's."""
-    pair = a_pair(ACM_SPEC)
-    wrong = replace(pair, key=KeyPair.generate(KeyType.P_256))
-
-    with pytest.raises(AcmRefused, match="ValidationException"):
-        acm.put(wrong, REGION, None)
-
-
 def test_the_yearly_quota_has_a_name_of_its_own(acm: Acm, acm_rules: StrictAcm):
     """More patience does not help; a quota request does."""
     acm_rules.imports_per_year = 0
@@ -431,6 +412,7 @@ def test_the_yearly_quota_has_a_name_of_its_own(acm: Acm, acm_rules: StrictAcm):
         ("ImportCertificate", "ConflictException", StoreUnavailable),
         ("ImportCertificate", "AccessDeniedException", StoreRefused),
         ("ImportCertificate", "InvalidParameterException", AcmRefused),
+        ("ImportCertificate", "ValidationException", AcmRefused),
         ("ImportCertificate", "ResourceNotFoundException", AcmCertificateMissing),
         ("DescribeCertificate", "ThrottlingException", StoreUnavailable),
         ("DescribeCertificate", "InvalidArnException", AcmCertificateMissing),

@@ -10,12 +10,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from renewal.adapters.objects import MOST_BYTES, S3Certificates
-from renewal.domain.errors import OrderConflict, StoreRefused, StoreUnavailable
+from renewal.domain.errors import OrderConflict, StoreRefused
 from renewal.ports.stores import Pair
 
 from .conftest import BUCKET
 from .records import SPEC, a_pair
-from .wire import asked, changed, counted, meanwhile, refused
+from .wire import changed, counted, meanwhile, refused
 
 FOLDER = "certificates/univ/idp"
 POINTER = f"{FOLDER}/current.json"
@@ -87,21 +87,6 @@ def test_the_pointer_flips_last(store: S3Certificates, s3: Any):
 
     assert [call["Key"].rsplit("/")[-1] for call in calls][-1] == "current.json"
     assert len(calls) == 5
-
-
-def test_a_run_that_dies_before_the_flip_leaves_the_old_pair_in_use(store: S3Certificates, s3: Any):
-    """The pointer never names files that may be incomplete."""
-    old = a_pair()
-    store.put(old)
-
-    def die(params: dict[str, Any], **_: Any) -> None:
-        if params["Key"].endswith("privkey.pem"):
-            raise KeyboardInterrupt
-
-    with asked(s3, "PutObject", die), pytest.raises(KeyboardInterrupt):
-        store.put(younger(old))
-
-    assert pointer(s3)["serial"] == old.chain.leaf.serial
 
 
 def test_what_is_stored_already_is_not_written_again(store: S3Certificates, s3: Any):
@@ -261,22 +246,6 @@ def test_a_pointer_that_is_not_ours_is_named(store: S3Certificates, s3: Any, con
 
     with pytest.raises(StoreRefused, match=r"current\.json"):
         store.put(a_pair())
-
-
-@pytest.mark.parametrize(
-    ("code", "status", "error"),
-    [
-        ("AccessDenied", 403, StoreRefused),
-        ("NoSuchBucket", 404, StoreRefused),
-        ("SlowDown", 503, StoreUnavailable),
-        ("ConditionalRequestConflict", 409, StoreUnavailable),
-        ("InternalError", 500, StoreUnavailable),
-    ],
-)
-def test_s3s_errors_have_our_names(store: S3Certificates, s3: Any, code: str, status: int, error: type[Exception]):
-    """A bucket that is busy is tried again; one that is forbidden raises an alarm."""
-    with refused(s3, "PutObject", code, status=status), pytest.raises(error, match=code):
-        store.put(a_pair(replace(SPEC, name="other")))
 
 
 # ---- What is stored --------------------------------------------------------------------------------------------------

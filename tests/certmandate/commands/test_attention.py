@@ -50,21 +50,6 @@ def test_status_sorts_the_findings_of_all_delegations_together(sit: Sit):
     assert [line.split(": ")[2].split(" (")[0] for line in lines[:3]] == ["soon", "late", "note"]
 
 
-def test_a_declined_order_is_in_the_raos_mail(sit: Sit):
-    """Only the RAO can find out who declined it; the earlier inspection had no finding."""
-    desk = sit("www", scm="dials: {issuance_polls: 0, outcome: declined}\n")
-    desk.run("renew", "univ/www")
-
-    output = desk.run("findings", "univ", "--language", "fr").stdout
-
-    assert "votre intervention est nécessaire dès maintenant" in output
-    assert "Un administrateur a refusé notre demande dans SCM" in output
-    assert "www.univ.example" in output
-    assert f"SSL ID {desk.book.history('univ', 'www')[-1].ssl_id}" in output
-    assert "Certificates → SSL Certificates" in output
-    assert "is declined" not in output
-
-
 def test_an_order_that_awaits_approval_is_in_the_raos_mail_and_report(sit: Sit, tmp_path: Path):
     """Only the RAO can approve it; the notice of the daily run had it, and the mail that the operator sends had not."""
     desk = sit("www", scm="dials: {issuance_polls: 0, outcome: requested}\n")
@@ -78,29 +63,7 @@ def test_an_order_that_awaits_approval_is_in_the_raos_mail_and_report(sit: Sit, 
     assert "Une demande attend une approbation dans SCM" in mail
     assert "Sinon : le service restera sans certificat" in " ".join(mail.split())
     assert [each["code"] for each in asks] == ["OrderPending"]
-    desk.run(
-        "report",
-        "univ",
-        "--month",
-        f"{datetime.now(UTC):%Y-%m}",
-        "--third-party",
-        "Réseau Exemple",
-        "--output",
-        tmp_path,
-    )
     assert "par Réseau Exemple" in next(tmp_path.glob("*.html")).read_text(encoding="utf-8")
-
-
-def test_a_refused_login_is_not_answered_with_force(sit: Sit):
-    """A forced renewal would be one more refused login towards the lock."""
-    desk = sit("idp:20")
-    desk.store_wrong_password()
-
-    result = desk.run("renew", "univ/idp")
-
-    assert result.exit_code == 1
-    assert "CredentialRefused" in result.stdout
-    assert "--force --reason" not in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -111,7 +74,7 @@ def test_a_refused_login_is_repeated_only_after_a_question(sit: Sit, arguments: 
     desk = sit("idp:20")
     right = desk.secret()
     desk.store_wrong_password()
-    desk.run(*arguments)
+    assert "--force --reason" not in desk.run(*arguments).stdout
     before = len(desk.system.simulator.calls)
 
     assert "SCM refused the last login of univ" in desk.refused(*arguments)
@@ -195,39 +158,6 @@ def test_a_credential_that_was_not_stored_hides_no_refusal(sit: Sit):
     assert codes == {"CredentialRefused", "LoginRefused"}
 
 
-def test_why_an_issued_certificate_was_not_stored_is_in_every_view(sit: Sit):
-    """N2: `status` and `show` named the error, and the reason was in the page of the run only."""
-    desk = sit("www", scm="dials: {issuance_polls: 0, wrong_key: true}\n")
-    page = " ".join(desk.run("renew", "univ/www").stdout.split())
-
-    shown, estate = desk.document("show", "univ/www"), desk.document("status")
-
-    text = estate["certificates"][0]["problem"]["text"]
-    assert text.startswith("none of the ")
-    assert text.partition(" (run of ")[0] in page
-    assert [each["text"] for each in shown["findings"] if each["code"] == "CertificateMismatch"] == [text]
-
-
-@pytest.mark.parametrize("where", ["inspection", "order"])
-def test_a_check_that_logs_in_ends_an_earlier_refusal(sit: Sit, where: str):
-    """`check` passed with the new credential, and it and `status` printed for a day that renewals had stopped."""
-    desk = sit("idp:160")
-    right = desk.secret()
-    if where == "order":
-        desk.system.simulator.dials.faults.append(Fault("refused", ENROLL, code=-16))
-    else:
-        desk.store_wrong_password()
-    desk.run("renew", "--all-due")
-    assert {each["code"] for each in desk.document("show", "univ/idp")["findings"]} >= {"CredentialRefused"}
-
-    desk.run("credential", "univ", "--stdin", stdin=json.dumps(right))
-    checked, status = desk.document("check", "univ"), desk.document("status")
-
-    assert (checked["findings"], checked["good"]) == ([], True)
-    assert [each["state"] for each in status["certificates"]] == ["due"]
-    assert not status["needs_person"]
-
-
 def test_status_lists_replacement_rules_and_retired_delegations(sit: Sit):
     """Both explain what happens months later."""
     desk = sit("idp:20")
@@ -255,6 +185,19 @@ def test_a_held_certificate_shows_everywhere_why_scm_refused(sit: Sit):
     assert held.text.startswith(refused.text)
     for arguments in (("renew", "--all-due"), ("status",), ("show", "univ/www")):
         assert refused.text in " ".join(desk.run(*arguments).stdout.split()), arguments
+
+
+def test_what_is_due_all_at_once_is_not_called_in_order(sit: Sit):
+    """The run refuses to order; a status without a problem would promise these renewals for every next day."""
+    desk = sit(*(f"c{number}:160" for number in range(20)))
+
+    ended = desk.document("renew", "--all-due")
+
+    assert {row["error"] for row in ended["report"]["certificates"]} == {"TooManyDue"}
+    status = desk.run("status")
+    assert status.exit_code == 1
+    assert "renew --all-due --all-due-is-right" in status.stdout
+    assert "TooManyDue" in desk.run("show", "univ/c1").stdout
 
 
 def test_order_again_permits_one_order_that_waits_for_the_operator(sit: Sit):

@@ -9,7 +9,7 @@ from certmandate.commands.apply import make_plan
 from certmandate.deployment import StackOptions, find
 from certmandate.estate_changes import estate_change
 from certmandate.files import spec_writer
-from certmandate.files.spec_writer import EstateChange, SpecWriter
+from certmandate.files.spec_writer import SpecWriter
 from renewal.adapters.order_book.table import Table
 from tests.certmandate.conftest import Sit
 from tests.certmandate.desk import OPEN_ORDER, Desk
@@ -23,8 +23,8 @@ def apply_all(desk: Desk) -> None:
     writer.write(estate_change(plan.loaded, plan.edits), now)
 
 
-def test_apply_writes_the_files_to_the_order_book(sit: Sit):
-    """The order book must match the plan."""
+def test_a_spec_names_the_operator_who_applied_it(sit: Sit):
+    """Of two operators, it must be known who had an organisation's certificate ordered."""
     desk = sit("idp:20")
     desk.rewrite("certificates:\n", "certificates:\n  - {name: www, names: [www.univ.example], key: P-384}\n")
 
@@ -34,6 +34,8 @@ def test_apply_writes_the_files_to_the_order_book(sit: Sit):
     assert "2 written" not in result.stdout
     assert desk.certificate("www").spec.key_type == "P-384"
     assert desk.document("plan", desk.folder)["changes"] == []
+    assert desk.document("show", "univ/www")["applied_by"].startswith("arn:aws:")
+    assert desk.document("show", "univ/idp")["applied_by"] is None, "its spec was not written"
 
 
 def test_only_prune_removes_records_and_never_an_open_order(sit: Sit):
@@ -120,36 +122,3 @@ def test_an_interrupted_apply_is_completed_by_the_next(sit: Sit, monkeypatch: py
     assert (result.exit_code, "was interrupted" in result.stdout) == (0, True)
     assert len(list(desk.book.every_certificate())) == 6
     assert desk.document("status")["unfinished_apply"] is None
-
-
-def test_a_spec_names_the_operator_who_applied_it(sit: Sit):
-    """Of two operators, it must be known who had an organisation's certificate ordered."""
-    desk = sit("idp:20")
-    desk.rewrite("certificates:\n", "certificates:\n  - {name: www, names: [www.univ.example], key: P-384}\n")
-
-    assert desk.run("apply", desk.folder, "--yes").exit_code == 0
-
-    assert desk.document("show", "univ/www")["applied_by"].startswith("arn:aws:")
-    assert desk.document("show", "univ/idp")["applied_by"] is None, "its spec was not written"
-
-
-def test_an_apply_without_a_change_writes_nothing(sit: Sit):
-    """Some pipelines apply in a loop; that must cost reads only."""
-    desk = sit("idp:20")
-    before = desk.certificate("idp").revision
-
-    SpecWriter(desk.system.aws.tables).write(
-        EstateChange(certificates=(desk.certificate("idp").spec,)), desk.served("idp").stored_at
-    )
-
-    assert desk.certificate("idp").revision == before
-
-
-def test_the_file_of_a_retired_delegation_is_refused(sit: Sit):
-    """A pipeline applies the folder, in which the file may still be."""
-    desk = sit("idp:20")
-    desk.run("retire", "univ", "--yes")
-
-    assert "was retired on" in desk.refused("apply", desk.folder, "--yes")
-    assert desk.run("retire", "univ", "--undo").exit_code == 0
-    assert desk.run("apply", desk.folder, "--yes").exit_code == 0

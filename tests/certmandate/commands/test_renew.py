@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
 from tests.certmandate.desk import Desk
 
 OTHERS = ("--force", "--order-again", "--dry-run")
@@ -74,15 +73,3 @@ def test_a_forced_renewal_is_withdrawn_before_a_run_has_taken_it(desk: Desk):
 def test_withdraw_is_refused_with_what_starts_a_run(desk: Desk, line: tuple[str, ...]):
     """`renew --withdraw --force` cannot mean both."""
     assert "--withdraw needs certificates and a --reason" in desk.refused("renew", "--withdraw", *line)
-
-
-def test_a_request_has_who_made_it_in_the_audit_trail(desk: Desk):
-    """Fault S4: by the identity that AWS has, whatever the client's environment claims."""
-    found = desk.document("renew", "univ/young", "--force", "--reason", "laptop stolen", "--no-follow")
-    desk.system.end(found["arn"])
-
-    rows = list(DynamoDbAuditTrails(desk.system.aws.tables.audit).rows("univ"))
-    (asked,) = (row for row in rows if row.get("action") == "renewal-requested" and "young" in row["certificates"])
-    assert asked["identity"] == desk.system.aws.client("sts").get_caller_identity()["Arn"]
-    assert asked["reason"] == "laptop stolen"
-    assert desk.run("audit", "verify", "univ").exit_code == 0

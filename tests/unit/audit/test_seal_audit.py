@@ -12,11 +12,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from certmandate.audit.trail import is_genuine
 from renewal.adapters.order_book.schema import finished_item
 from renewal.deadline import Deadline
 from renewal.domain.audit.hash_chain import ChainHead, beginning, newest
 from renewal.domain.audit.seal import Seal
-from renewal.domain.errors import AuditTrailTampered, StoreUnavailable
+from renewal.domain.errors import AuditTrailTampered, RecordUnreadable, StoreUnavailable
 from renewal.steps.seal_audit import SealAudit
 from tests.unit.orders import an_order
 from tests.unit.system import NOW
@@ -199,6 +200,17 @@ def test_a_row_with_a_value_of_any_type_stops_no_other(audit: Audit, value: obje
     assert audit.last("zoo") == audit.head("zoo")
 
 
+def test_a_trail_that_leads_to_a_bug_stops_no_other(audit: Audit) -> None:
+    """What is no row is an error that nothing foresees."""
+    audit.add("univ")
+    audit.stored["univ"].append(None)
+    audit.add("zoo")
+
+    with pytest.raises(RecordUnreadable, match="what the order book has of univ leads to an error"):
+        audit.seal()
+    assert audit.last("zoo") == audit.head("zoo")
+
+
 def test_what_could_not_be_sealed_is_sealed_the_next_day(audit: Audit) -> None:
     """A day without KMS leaves no gap."""
     audit.add("univ")
@@ -239,8 +251,8 @@ def test_a_changed_statement_does_not_have_the_signature(audit: Audit) -> None:
         replace(statement, sealed_at=NOW + timedelta(seconds=1)),
     ]
 
-    assert seal.is_genuine
-    assert not any(replace(seal, statement=each).is_genuine for each in changed)
+    assert is_genuine(seal)
+    assert not any(is_genuine(replace(seal, statement=each)) for each in changed)
     for damaged in ("", "no base64", seal.signature[::-1], b64encode(b"no key").decode()):
-        assert not replace(seal, signature=damaged).is_genuine
-        assert not replace(seal, public_key=damaged).is_genuine
+        assert not is_genuine(replace(seal, signature=damaged))
+        assert not is_genuine(replace(seal, public_key=damaged))

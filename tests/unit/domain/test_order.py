@@ -14,7 +14,7 @@ from renewal.domain.errors import (
     Retryable,
     every_error,
 )
-from renewal.domain.order import ended, normalised_status, token_in
+from renewal.domain.order import ended, normalised_status
 from renewal.domain.setup.finding import Finding, finding_from
 from tests.unit.orders import an_order
 
@@ -24,22 +24,6 @@ def test_an_order_is_found_again_by_its_comment() -> None:
     order = an_order(token="0a1b")
 
     assert order.comment == "certmandate order 0a1b for univ/idp"
-    assert token_in(order.comment) == "0a1b"
-
-
-@pytest.mark.parametrize(
-    "comment", [None, "", "ordered by hand", "re: certmandate order 0a1b for univ/idp", "Certmandate order 0a1b"]
-)
-def test_a_comment_that_is_not_ours_has_no_token(comment: str | None) -> None:
-    """An order of another client is never adopted."""
-    assert token_in(comment) is None
-
-
-def test_a_token_is_read_whole() -> None:
-    """`0a1` is not `0a1b`."""
-    assert token_in("certmandate order 0a1b") == "0a1b"
-    assert token_in("certmandate order 0a1b for x") != "0a1"
-    assert token_in("certmandate order ") == ""
 
 
 def test_an_order_shows_neither_key_nor_request() -> None:

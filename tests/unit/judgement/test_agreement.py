@@ -12,6 +12,7 @@ import pytest
 
 from certmandate.judged_estate import JudgedEstate, judged_estate
 from certmandate.views.incident import incidents_of
+from certmandate.views.problems import next_step
 from renewal.domain.due import Cause
 from renewal.domain.errors import NeedsAttention, error_named
 from renewal.domain.judgement.acting_times import ActingTimes
@@ -58,9 +59,7 @@ def require_agreement(report: RunReport, status: JudgedEstate) -> None:
     listed = [problem for incident in incidents_of(report) for problem in incident.problems]
     assert {problem.key for problem in listed} == report.failures
     for judgement in status.certificates:
-        is_promised = (
-            "the next run renews it" in judgement.next_step() or "the next run orders" in judgement.next_step()
-        )
+        is_promised = "the next run renews it" in next_step(judgement) or "the next run orders" in next_step(judgement)
         assert not (is_promised and judgement.obstacle), judgement
 
 
@@ -184,7 +183,7 @@ def test_a_certificate_that_cannot_be_ordered_is_not_promised(system: System) ->
     (judgement,) = status_of(system).certificates
 
     assert judgement.state.label == "blocked"
-    assert judgement.next_step() == "no run renews it until this is resolved: PermissionMissing"
+    assert next_step(judgement) == "no run renews it until this is resolved: PermissionMissing"
 
 
 def outcomes(days: list[int]) -> Iterator[bool]:

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
+from certmandate.views.problems import next_step
 from renewal.domain.due import Cause
 from renewal.domain.errors import Failure, RecordUnreadable
 from renewal.domain.judgement.acting_times import ActingTimes
@@ -49,7 +50,7 @@ def judged(
 
 
 @pytest.mark.parametrize(
-    ("age", "dcv_days", "state", "next_step"),
+    ("age", "dcv_days", "state", "step"),
     [
         (
             110,
@@ -62,12 +63,12 @@ def judged(
     ],
 )
 def test_a_state_has_the_day_and_the_cause_of_the_next_order(
-    age: float, dcv_days: int, state: CertificateState, next_step: str
+    age: float, dcv_days: int, state: CertificateState, step: str
 ) -> None:
     """A validation that expires before the renewal brings it forward, as in `check` and in the next run."""
     found = judged(managed(age=age), inspection(dcv_days=dcv_days), ends=NOW.date() + timedelta(days=198))
 
-    assert (found.state, found.next_step()) == (state, next_step.format(renew_at=found.renew_at))
+    assert (found.state, next_step(found)) == (state, step.format(renew_at=found.renew_at))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_no_renewal_is_announced_after_the_end_of_the_mandate(
     found = judged(managed(age=age), ends=ends)
 
     assert found.state is state
-    assert found.next_step() == f"nothing: its next order would be after the mandate's last day, {ends}"
+    assert next_step(found) == f"nothing: its next order would be after the mandate's last day, {ends}"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_an_open_order_names_who_keeps_it_waiting(status: str, waits: str) -> No
     """An order that awaits approval was reported as pending at the CA, so no one asked the RAO."""
     order = an_order(status=OrderStatus.ORDERED, ssl_id=5001, scm_status=status)
 
-    assert judged(managed(age=150, order=order)).next_step().endswith(f"collected, not ordered again; {waits}")
+    assert next_step(judged(managed(age=150, order=order))).endswith(f"collected, not ordered again; {waits}")
     assert notes_of(managed(age=150, order=order), None, NOW) == (waits,)
 
 
@@ -121,7 +122,7 @@ def test_an_order_with_a_mismatched_certificate_needs_attention() -> None:
     """It was reported as being collected for weeks."""
     found = judged(managed(age=150, order=an_order(trouble="CertificateMismatch")))
 
-    assert found.next_step() == ("open order (CertificateMismatch): every run tries it again; nothing else is ordered")
+    assert next_step(found) == ("open order (CertificateMismatch): every run tries it again; nothing else is ordered")
     assert found.needs_attention
 
 
@@ -134,7 +135,7 @@ def test_an_order_that_failed_without_a_hold_is_judged() -> None:
         "error",
         "rao",
     )
-    assert found.next_step() == "the next run tries again (age); the last attempt failed: DcvLapsed"
+    assert next_step(found) == "the next run tries again (age); the last attempt failed: DcvLapsed"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_a_requested_revocation_fails_runs_and_is_in_the_raos_mail(system: Syste
     assert report.outcome == "failed"
     (problem,) = [each for each in report.problems if each.code == "NotRevoked"]
     assert (problem.actor, problem.path, problem.consequence) == ("rao", "univ/idp", "impersonation")
-    assert "NotRevoked" in {ask.finding.code for ask in mailed}
+    assert "NotRevoked" in {finding.code for finding in mailed}
 
 
 def test_it_is_closed_by_what_scm_shows_and_stays_closed() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from renewal.domain.errors import CredentialRefused, ScmUnavailable
-from renewal.domain.setup.egress import ADDRESS_CHANGED
+from renewal.domain.setup.other_findings import ADDRESS_CHANGED
 from tests.unit.system import DELEGATION, System
 
 

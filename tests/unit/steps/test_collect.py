@@ -30,7 +30,6 @@ from renewal.domain.errors import (
     RenewalError,
     ScmRefused,
     ScmUnavailable,
-    StoreRefused,
     StoreUnavailable,
 )
 from renewal.domain.order import IMPORT_LEASE, OrderStatus
@@ -444,51 +443,6 @@ def test_a_retry_after_the_end_returns_stored_again(system: System) -> None:
     assert len(system.announcer.announced) == 1
 
 
-def test_a_verified_chain_is_not_fetched_again(system: System) -> None:
-    """What is in the order book was checked; SCM may be down meanwhile."""
-    progress = ordered(system)
-    with pytest.raises(Killed):
-        system.collect(progress, opener=interrupted(system.seal, "open", before=killed))
-    system.scm.answers["collect"] = ScmUnavailable("503")
-
-    assert system.collect(progress).status == "stored"
-
-
-def test_a_store_that_refuses_keeps_the_order_and_what_is_done(system: System) -> None:
-    """The second region is forbidden: the first keeps its ARN, and the next try does not import there again."""
-    progress = ordered(system)
-
-    def denied() -> None:
-        raise StoreRefused("acm:ImportCertificate in us-east-1")
-
-    with pytest.raises(StoreRefused):
-        system.collect(progress, acm=interrupted(system.acm, "put", before=denied, at=2))
-
-    order = system.book.orders[PATH]
-    assert (order.status, list(order.arns)) == (OrderStatus.ISSUED, ["eu-west-3"])
-    system.clock.advance(hours=2)
-    system.collect(progress)
-    assert_stored_everywhere(system)
-    assert system.served().stored_at - (system.served().issued_at or NOW) == timedelta(hours=2)
-    assert set(system.acm.imports.values()) == {1}
-
-
-def test_two_runs_that_collect_one_order_store_one_certificate(system: System) -> None:
-    """The other run is faster by a whole step."""
-    progress = ordered(system)
-    opener = interrupted(system.seal, "open", before=lambda: system.collect(progress))
-
-    try:
-        system.collect(progress, opener=opener)
-    except NeedsAttention:
-        pytest.fail("being overtaken is no reason to page")
-    except Exception:  # noqa: BLE001  # retried by the state machine
-        system.collect(progress)
-
-    assert [row.status for row in system.book.rows] == ["stored"]
-    assert system.served().serial == system.objects.current[PATH]
-
-
 # ---- SCM's mark, orders that are over ------------------------------------------------------------------------------
 
 
@@ -804,20 +758,6 @@ def test_an_import_without_an_answer_is_not_sent_again(system: System, lag: int)
     system.collect(progress, acm=acm)
 
     assert acm.calls == ["put", "put", *["find"] * (lag + 1)]
-    assert_stored_everywhere(system)
-
-
-def test_an_import_that_never_happened_is_sent_after_its_claim(system: System) -> None:
-    """Its attempt was killed before the call."""
-    progress = ordered(system)
-    with pytest.raises(Killed):
-        system.collect(progress, acm=interrupted(system.acm, "put", before=killed))
-    with pytest.raises(OrderConflict):
-        system.collect(progress)
-    system.clock.advance(seconds=IMPORT_LEASE.total_seconds() + 1)
-
-    system.collect(progress)
-
     assert_stored_everywhere(system)
 
 

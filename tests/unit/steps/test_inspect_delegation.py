@@ -51,14 +51,6 @@ def test_a_healthy_delegation_has_no_findings(system: System) -> None:
     assert (found.run_id, found.at, found.profiles, found.findings) == ("run", NOW, system.scm.offered, ())
 
 
-def test_one_inspection_asks_each_question_once(system: System) -> None:
-    """Shared by all certificates of the delegation, however many there are."""
-    system.add(*(replace(IDP, name=f"c{n}") for n in range(20)))
-    system.inspect(system.item())
-
-    assert set(system.scm.calls.values()) == {1}
-
-
 @pytest.mark.parametrize(
     ("changes", "code"),
     [

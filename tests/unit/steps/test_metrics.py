@@ -70,9 +70,23 @@ def test_open_problems_count_what_needs_attention_and_new_ones_what_was_notified
         for number, severity in enumerate(severities)
     )
 
-    numbers = run_metrics(a_report(problems=problems), 1)
+    numbers = run_metrics(a_report(problems=problems), problems[:1])
 
     assert (numbers["ProblemsOpen"], numbers["NewProblems"]) == (2, 1)
+
+
+def test_each_order_that_is_not_ours_is_counted_in_the_run_that_names_it() -> None:
+    """The operator's finding is about all of them; other new problems raise no alarm about a theft."""
+    first, second, of_all = (
+        Problem(delegation="univ", code=code, about=about, severity="error", actor="rao")
+        for code, about in (("OrderNotOurs", "101"), ("OrderNotOurs", "102"), ("OrderNotOurs", ""))
+    )
+    other = replace(first, code="StoreDrifted")
+
+    numbers = run_metrics(a_report(problems=(first, second, of_all, other)), (first, second, of_all, other))
+
+    assert numbers["NewOrdersNotOurs"] == 2
+    assert metrics_of(problems=(first, of_all))["NewOrdersNotOurs"] == 0
 
 
 def test_a_replacement_that_will_be_late_is_counted() -> None:

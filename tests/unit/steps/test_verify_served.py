@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -323,31 +324,6 @@ def test_a_first_certificate_is_verified_while_a_store_refuses_it(verification: 
     assert verification.system.announcer.announced == [("univ/idp", "served")]
 
 
-def test_an_adopted_certificate_is_old_once_a_store_has_another(verification: Verification) -> None:
-    """It is in no audit row."""
-    spec, key = replace(SPEC, stores=("acm:eu-west-3",)), KeyPair.generate(KeyType.P_256)
-    leaf = hierarchy().ec.issue(key.private_key.public_key(), SPEC.names, not_before=NOW - timedelta(days=1), days=199)
-    verification.manage(spec)
-    verification.system.book.orders[PATH] = an_order(
-        status=OrderStatus.ISSUED, csr=key.signing_request(SPEC.names), chain=pem(leaf), arns={"eu-west-3": "arn"}
-    )
-    verification.prober.presented[WEB] = verification.current
-
-    verification.run()
-
-    assert verification.states == [EndpointState.OLD]
-
-
-def test_a_record_without_a_public_key_is_compared_by_serial(verification: Verification) -> None:
-    """Certificates that earlier versions stored are served until their renewal."""
-    verification.manage(key_fingerprint="")
-    verification.prober.presented[WEB] = verification.current
-
-    verification.run()
-
-    assert verification.states == [EndpointState.SERVED]
-
-
 def test_each_run_finds_a_certificate_with_endpoints(verification: Verification) -> None:
     """The index is asked, so that a run costs what it verifies; without `served_at` it is not contacted."""
     verification.manage()
@@ -413,6 +389,43 @@ def test_a_certificate_that_cannot_be_recorded_hinders_no_other(
         verification.run()
 
 
+@pytest.mark.parametrize("run", [{}, {"open_orders_only": True}], ids=["daily", "hourly"])
+def test_a_certificate_that_leads_to_a_bug_hinders_no_other(verification: Verification, run: dict[str, Any]) -> None:
+    """An exception that nothing foresees once ended the verification of the estate, in each run."""
+    verification.manage(replace(SP, grace_hours=10**12))
+    verification.prober.presented = {WEB: None, SP_HOST: None}
+    before = verification.system.book.certificate("univ", "sp")
+    record = ServiceRecord(Certificate(verification.current).serial, NOW, (), unserved_since=NOW)
+    verification.system.book.record_service(before.spec.record_key, record)
+    verification.manage()
+
+    summary = verification.run(**run)
+
+    assert (summary["verified"], summary["late"]) == (1, 0)
+    assert re.match(r"RecordUnreadable: univ/sp: .* \(OverflowError, state.py:\d+\)", summary["not_verified"])
+    assert verification.states == [EndpointState.UNREACHABLE]
+
+
+def test_an_observation_that_cannot_be_compared_hinders_no_other(verification: Verification) -> None:
+    """An observation without a contact is a bug of the prober; the neighbour's is recorded."""
+    verification.manage()
+    verification.manage(SP)
+    contacts = verification.prober.contacts
+
+    def broken(endpoints: Sequence[Endpoint], _deadline: Deadline) -> Mapping[Endpoint, tuple[Contact, ...]]:
+        nothing: Any = None
+        return {**contacts(endpoints, _deadline), SP_HOST: (nothing,)}
+
+    verification.prober.presented = {WEB: verification.current, SP_HOST: None}
+    verification.prober.contacts = broken  # type: ignore[method-assign]
+
+    summary = verification.run()
+
+    assert summary["not_verified"].startswith("RecordUnreadable: univ/sp: ")
+    assert "(AttributeError, comparison.py:" in summary["not_verified"]
+    assert verification.states == [EndpointState.SERVED]
+
+
 def test_the_least_recently_verified_is_contacted_first(verification: Verification) -> None:
     """What was late in one run would otherwise be late in each."""
     verification.manage()
@@ -436,22 +449,6 @@ def test_what_is_not_recorded_in_time_is_late(verification: Verification) -> Non
     summary = verification.run()
 
     assert (summary["verified"], summary["late"], summary["metrics"]["CertificatesNotVerified"]) == (0, 1, 1)
-
-
-def test_what_is_late_for_days_is_not_served(verification: Verification) -> None:
-    """The record of the last contact must not claim anything for ever."""
-    verification.manage()
-    verification.prober.presented = {WEB: verification.current}
-    verification.run()
-    del verification.prober.presented[WEB]
-
-    states = []
-    for _ in range(3):
-        verification.system.clock.advance(days=1)
-        verification.run()
-        states.append(service_state(verification.certificate, verification.system.clock()))
-
-    assert states == [ServiceState.SERVED, ServiceState.SERVED, ServiceState.NOT_VERIFIED]
 
 
 @pytest.mark.parametrize(("minutes", "state"), [(4, EndpointState.SERVED), (6, EndpointState.UNREPORTED)])

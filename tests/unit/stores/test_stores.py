@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from renewal.deadline import Deadline
 from renewal.domain.errors import (
     AcmCertificateMissing,
     AcmQuotaReached,
@@ -17,14 +19,17 @@ from renewal.domain.errors import (
     StoreUnavailable,
 )
 from renewal.domain.key_type import KeyType
-from renewal.domain.order import OrderStatus
+from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.run.payload import Progress
 from renewal.ports.stores import Pair
-from tests.fakes import FakeAcm, FakeAnnouncer, FakeObjects, Killed, interrupted, killed
+from renewal.wiring import RECORD_SECONDS
+from tests.fakes import FakeAcm, FakeAnnouncer, FakeObjects, HandClock, Killed, interrupted, killed
 from tests.throwaway_ca import hierarchy, pem
 from tests.unit.system import IDP, NOW, PATH, System
 
 PARIS, VIRGINIA = "acm:eu-west-3", "acm:us-east-1"
+INVOCATION = timedelta(seconds=120)
+"""The timeout of `CollectFunction` in template.yaml; that of `EnrollFunction` is shorter."""
 EVERYWHERE = replace(IDP, stores=(PARIS, VIRGINIA, "s3"))
 
 
@@ -87,19 +92,118 @@ def test_a_region_that_fails_keeps_no_other_store_waiting(system: System, error:
     assert order.sealed_key, "the key stays until all stores have the certificate"
 
 
+REGIONS = ("ap-south-1", "eu-central-1", "eu-north-1", "eu-west-1", "sa-east-1")
+
+
+@dataclass(slots=True)
+class Hanging(FakeAcm):
+    """ACM in whose *regions* each call ends when its time is over, and the function when its own is."""
+
+    clock: HandClock = field(kw_only=True)
+    regions: tuple[str, ...] = REGIONS
+    ends: datetime = field(init=False)
+
+    def invoked(self) -> Deadline:
+        """An invocation begins: its deadline."""
+        self.ends = self.clock() + INVOCATION
+        return Deadline(self.ends, self.clock)
+
+    def put(self, pair: Pair, region: str, arn: str | None) -> str:
+        """Import."""
+        self._wait(region)
+        return FakeAcm.put(self, pair, region, arn)
+
+    def find(self, pair: Pair, region: str) -> str | None:
+        """Search for an import."""
+        self._wait(region)
+        return FakeAcm.find(self, pair, region)
+
+    def refusal(self, certificate: ManagedCertificate, region: str) -> RenewalError | None:
+        """Answer before an order."""
+        try:
+            self._wait(region)
+        except StoreUnavailable as error:
+            return error
+        return FakeAcm.refusal(self, certificate, region)
+
+    def _wait(self, region: str) -> None:
+        self.clock.advance(seconds=22 if region in self.regions else 0.5)
+        if self.clock() >= self.ends:
+            raise Killed
+        if region in self.regions:
+            raise StoreUnavailable("no answer")
+
+
+@pytest.mark.parametrize("is_renewal", [False, True], ids=["first", "renewal"])
+@pytest.mark.parametrize("healthy", ["aa", "zz"], ids=["before them", "behind them"])
+def test_regions_that_hang_keep_no_other_region_waiting(system: System, healthy: str, *, is_renewal: bool) -> None:
+    """Their calls take longer than the function lives: with a fixed order it would be killed before the last region."""
+    stores = tuple(f"acm:{region}" for region in (*REGIONS, healthy))
+    system.add(replace(IDP, stores=stores))
+    if is_renewal:
+        system.renew()
+        system.book.ask(PATH, "again", NOW)
+    progress = system.enroll()
+    acm = Hanging(system.acm.held, system.acm.imports, clock=system.clock)
+    reported = ""
+
+    for _ in stores:  # an attempt each hour
+        with pytest.raises(StoreUnavailable) as error:
+            system.collect(progress, acm=acm, deadline=acm.invoked())
+        reported += str(error.value)
+        if f"acm:{healthy}" in system.book.orders[PATH].stores:
+            break
+        system.clock.advance(hours=1)
+
+    assert f"acm:{healthy}" in system.book.orders[PATH].stores
+    assert system.announcer.announced[-1][0] == "univ/idp"
+    assert all(store in reported for store in stores), "each is reported by name"
+    assert "no time was left for it" in reported
+
+    acm.regions = ()
+    system.clock.advance(minutes=6)
+    system.collect(progress, acm=acm, deadline=acm.invoked())
+    assert {pair.chain.leaf.serial for pair in system.acm.held.values()} == {system.served().serial}
+    assert len(system.acm.held) == len(stores), "no second ARN"
+
+
+def test_regions_that_hang_keep_no_certificate_from_its_order(system: System) -> None:
+    """Whether an ARN is ours is asked before an order; another region may take the certificate."""
+    system.add(replace(IDP, stores=tuple(f"acm:{region}" for region in (*REGIONS, "zz"))))
+    acm = Hanging(clock=system.clock)
+
+    system.enroll(acm=acm, deadline=acm.invoked().before(RECORD_SECONDS))
+
+    assert len(system.scm.orders) == 1
+
+
+def test_no_order_waits_for_regions_when_s3_takes_its_certificate(system: System) -> None:
+    """What they answer would not change the decision."""
+    system.add(EVERYWHERE)
+    acm = Hanging(clock=system.clock, regions=("eu-west-3", "us-east-1"))
+
+    before = system.clock()
+    system.enroll(acm=acm, deadline=acm.invoked())
+
+    assert system.clock() == before
+
+
 def test_the_order_ends_when_the_last_store_has_it(system: System) -> None:
     """Those that have it are left alone."""
     progress = again(system)
     before = dict(system.acm.imports)
     with pytest.raises(AcmQuotaReached):
         system.collect(progress, acm=failing(system, eu_west_3=AcmQuotaReached("full")))
+    assert system.book.orders[PATH].trouble == "AcmQuotaReached", "`status` shows it"
     objects = interrupted(system.objects, "put", before=killed)
+    system.clock.advance(hours=2)
 
     system.collect(progress, objects=objects)
 
     served = system.served()
     assert not system.book.orders
     assert (served.stores, served.serial) == (EVERYWHERE.stores, system.objects.current[PATH])
+    assert served.stored_at - (served.issued_at or NOW) == timedelta(hours=2)
     assert {count - before[arn] for arn, count in system.acm.imports.items()} == {1}
     assert system.book.rows[-1].stores == EVERYWHERE.stores
 
@@ -162,14 +266,6 @@ def test_s3_keeps_no_region_waiting(system: System) -> None:
 
     assert len({pair.chain.leaf.serial for pair in system.acm.held.values()}) == 1
     assert system.objects.current[PATH] not in {pair.chain.leaf.serial for pair in system.acm.held.values()}
-
-
-def test_a_refused_store_is_trouble_that_status_shows(system: System) -> None:
-    """Without it the order would be listed as pending at the CA."""
-    with pytest.raises(AcmQuotaReached):
-        system.collect(ordered(system), acm=failing(system, eu_west_3=AcmQuotaReached("full")))
-
-    assert system.book.orders[PATH].trouble == "AcmQuotaReached"
 
 
 @pytest.mark.parametrize(("port", "method"), [("objects", "erase_replaced_keys"), ("announcer", "renewed")])
@@ -329,15 +425,15 @@ def test_nothing_is_ordered_when_every_store_would_refuse(system: System) -> Non
 
 def test_a_region_that_cannot_be_asked_stops_no_order_for_another_store(system: System) -> None:
     """ACM of one region is down: whether it takes the certificate is seen later."""
-    system.add(replace(EVERYWHERE, arns={"eu-west-3": "arn:x"}))
+    system.add(replace(EVERYWHERE, stores=(PARIS, VIRGINIA), arns={"eu-west-3": "arn:x"}))
 
     class Down(FakeAcm):
         """Answers no question."""
 
-        def foresee(self, certificate: Any) -> dict[str, RenewalError]:
+        def refusal(self, certificate: Any, region: str) -> RenewalError | None:
             """Be down in Paris."""
             del certificate
-            return {PARIS: StoreUnavailable("503")}
+            return StoreUnavailable("503") if region == "eu-west-3" else None
 
     system.enroll(acm=Down())
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Self
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from renewal import records
 from renewal.domain.audit.hash_chain import ChainHead, beginning, json_default, newest, number_of, row_hash
@@ -19,6 +25,17 @@ _SCHEMA = 1
 
 class NotAnExport(ValueError):
     """A file that `certmandate audit export` has not written; the text has the reason."""
+
+
+def is_genuine(seal: Seal) -> bool:
+    """Return whether the signature of *seal* is that of its statement by its key."""
+    try:
+        key: Any = load_der_public_key(base64.b64decode(seal.public_key, validate=True))
+        signature = base64.b64decode(seal.signature, validate=True)
+        key.verify(signature, seal.statement.signed_bytes(), ec.ECDSA(SHA256()))
+    except (ValueError, TypeError, AttributeError, UnsupportedAlgorithm, InvalidSignature):
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +163,7 @@ def _of_seals(trail: AuditTrail, key: str) -> Iterator[str]:
     earlier = 0
     for sealed in trail.seals:
         seal, statement = sealed.seal, sealed.seal.statement
-        if not seal.is_genuine or statement.delegation != trail.delegation:
+        if not is_genuine(seal) or statement.delegation != trail.delegation:
             yield f"{sealed.name} was changed: it is not what was signed for {trail.delegation}"
             continue
         if key and seal.fingerprint != key:
@@ -170,7 +187,7 @@ def _of_sealed_rows(trail: AuditTrail, sealed: SealedRows) -> Iterator[str]:
 def _of_ends(trail: AuditTrail, known: ChainHead | None) -> Iterator[str]:
     if not trail.has_head and trail.head.sequence:
         yield f"the head of the audit trail was removed or damaged: the newest row is row {trail.head.sequence}"
-    sealed = [(each.seal.statement.head, each.name) for each in trail.seals if each.seal.is_genuine]
+    sealed = [(each.seal.statement.head, each.name) for each in trail.seals if is_genuine(each.seal)]
     kept = [*sealed, *([(known, "the head that was kept")] if known else [])]
     for head, source in ((trail.head, "the head of the audit trail"), *kept):
         last = next((row for row in trail.rows if number_of(row) == head.sequence and head.sequence), None)

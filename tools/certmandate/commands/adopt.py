@@ -18,6 +18,7 @@ from certmandate.files.certificate_files import certificates_in
 from certmandate.options import ActionReasonOption, CertificateArgument, JsonOption, YesOption, confirm, split
 from certmandate.views import printing
 from certmandate.views.printing import printer
+from certmandate.views.problems import next_step
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import RenewalError, StoreNotOurs
@@ -83,7 +84,7 @@ def adopt_command(
     if as_json:
         printing.print_json(_document(served, after, notes))
     else:
-        printing.print_line(f"Adopted: {after.next_step()}.")
+        printing.print_line(f"Adopted: {next_step(after)}.")
 
 
 def _served(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> StoredCertificate:
@@ -132,11 +133,9 @@ def _require_unowned(
     for region, arn in found.arns.items():
         if fault := arn_fault(arn, spec.path, owners, deployment.account):
             raise Refused(fault)
-        stores, arns = (f"acm:{region}",), {region: arn}
-        refusals = Acm(lambda region: deployment.client("acm", region)).foresee(
-            ManagedCertificate(replace(spec, stores=stores, arns=arns))
-        )
-        if isinstance(error := refusals.get(stores[0]), StoreNotOurs):
+        acm = Acm(lambda region: deployment.client("acm", region))
+        error = acm.refusal(ManagedCertificate(replace(spec, arns={region: arn})), region)
+        if isinstance(error, StoreNotOurs):
             raise Refused(str(error))
 
 
@@ -300,7 +299,7 @@ def _notes(found: Found, served: StoredCertificate, after: Judgement, *, from_fi
     if not served.ssl_id:
         yield "without --ssl-id, SCM keeps sending expiry reminders for it, and its revocation in SCM is not noticed"
     if after.decision.causes:
-        yield f"it is due: {after.next_step()}"
+        yield f"it is due: {next_step(after)}"
 
 
 def _page(path: str, served: StoredCertificate, after: Judgement, notes: list[str]) -> list[Any]:

@@ -18,7 +18,6 @@ from certmandate.run_failures import judged_with_runs
 from certmandate.views import plan as plan_view
 from certmandate.views import printing
 from certmandate.views.printing import printer
-from renewal.domain.delegation import ACM
 from renewal.domain.errors import AcmCertificateMissing, AcmWouldRefuse, StoreNotOurs
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.order import ManagedCertificate
@@ -114,8 +113,8 @@ def _acm_faults(deployment: Deployment, loaded: Loaded, stored: Stored) -> Itera
             before = stored.certificates.get(spec.path)
             served = before.served if before else None
             known = served.arns if served and served.key_type is spec.key_type else {}
-            stores = tuple(f"{ACM}{region}" for region, arn in spec.arns.items() if known.get(region) != arn)
-            for error in acm.foresee(ManagedCertificate(replace(spec, stores=stores), served)).values():
+            changed = [region for region, arn in spec.arns.items() if known.get(region) != arn]
+            for error in filter(None, (acm.refusal(ManagedCertificate(spec, served), region) for region in changed)):
                 if not isinstance(error, AcmCertificateMissing | AcmWouldRefuse | StoreNotOurs):
                     raise error
                 yield document.fault(("certificates", index, "arns"), str(error))

@@ -1,37 +1,6 @@
 """A delegation file's content, checked: all faults, each with its place and its fix.
 
-The shape (YAML or JSON; `delegations/` has examples):
-
-    delegation: univ-example            # 1 to 40 lower-case letters, digits, hyphens
-    organisation: Université d'Exemple
-    department_id: 1698                 # the OrgID of the department, not of the organisation
-    rao_email: rao@univ.example         # optional
-    language: fr                        # optional, of the mails to the RAO: fr or en; default: both
-    mandate_ends: 2028-12-31            # optional, the last day
-    address: 192.0.2.10/32              # optional, the /32 in the department's access list
-    delegated_names: [idp.univ.example, "*.apps.univ.example"]
-    profile_id: 1018                    # default for its certificates
-    policy: {ratio: 0.33, floor_days: 20}    # optional
-    custom_fields: {Cost centre: "4711"}     # optional, SCM's custom fields, sent with each order
-    external_requester: pki@univ.example     # optional, sent with each order; several with commas between them
-    certificates:
-      - name: idp
-        names: [idp.univ.example]
-        key: P-256                      # RSA-2048, RSA-3072, RSA-4096, P-256 (default) or P-384
-        profile_id: 1018                # optional
-        term_days: 199                  # optional, an upper bound
-        stores: [s3, "acm:eu-west-3"]   # default: s3
-        arns: {eu-west-3: "arn:aws:acm:…"}   # optional, existing certificates to re-import into
-        chain: short                    # default: compatible, with the cross-signed issuers that SCM delivers
-        served_at:                      # optional: where clients meet it; each run verifies that they do
-          - idp.univ.example:443                                       # every address of the host
-          - {host: idp.univ.example, port: 443, address: 192.0.2.7}    # one server behind a load balancer
-          - {host: mx.univ.example, port: 587, starttls: smtp}         # or imap, pop3, ldap, xmpp
-          - {reported_by: campus-lb-2}                                 # not reachable: certmandate-fetch reports
-        grace_hours: 24                 # optional: how long after a renewal they may present the former one
-        policy: {…}                     # optional
-        custom_fields: {…}              # optional, laid over those of the delegation
-        external_requester: …           # optional, in place of the delegation's
+delegations/example.yaml has every field.
 """
 
 from __future__ import annotations

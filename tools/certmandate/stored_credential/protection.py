@@ -29,23 +29,29 @@ def protect(deployment: Deployment, delegation: str) -> None:
         client.put_resource_policy(SecretId=name, ResourcePolicy=_policy(deployment), BlockPublicPolicy=True)
 
 
-def unprotected(deployment: Deployment, delegation: str) -> tuple[str, ...]:
-    """Return what a stored credential lacks: `key`, `policy`. Raises Refused when there is no such secret."""
+def described_secret(deployment: Deployment, delegation: str) -> Mapping[str, Any]:
+    """Return Secrets Manager's description of a stored credential. Raises Refused when there is no such secret."""
     client, name = deployment.client("secretsmanager"), deployment.secret_name(delegation)
     try:
         described: Mapping[str, Any] = client.describe_secret(SecretId=name)
     except client.exceptions.ResourceNotFoundException:
         msg = f"{name} does not exist: store the credential first with certmandate credential {delegation}"
         raise Refused(msg) from None
+    return described
+
+
+def unprotected(deployment: Deployment, delegation: str) -> tuple[str, ...]:
+    """Return what a stored credential lacks: `key`, `policy`. Raises Refused when there is no such secret."""
+    client, name = deployment.client("secretsmanager"), deployment.secret_name(delegation)
+    described = described_secret(deployment, delegation)
     policy = client.get_resource_policy(SecretId=name).get("ResourcePolicy") or "null"
-    is_ours = {"key": described.get("KmsKeyId") == key_of(deployment), "policy": _is_same(policy, _policy(deployment))}
+    is_ours = {
+        "key": described.get("KmsKeyId") == key_of(deployment),
+        "policy": json.loads(policy) == json.loads(_policy(deployment)),
+    }
     return tuple(part for part, fits in is_ours.items() if not fits)
 
 
 def _policy(deployment: Deployment) -> str:
     operators = deployment.facts.get("OperatorsRole")
     return credential_policy([*deployment.fact("CredentialReaders").split(","), *([operators] if operators else [])])
-
-
-def _is_same(policy: str, other: str) -> bool:
-    return bool(json.loads(policy) == json.loads(other))

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from certmandate.deployment import Deployment
 from certmandate.exit import Refused, Stopped, aws_sentence
+from certmandate.stored_credential.protection import described_secret
 from renewal.adapters.redaction import redacted_of_aws
 
 ROTATION_OUTPUT = "RotatePasswordFunctionArn"
@@ -112,12 +113,7 @@ def rotate_now(deployment: Deployment, delegation: str, days: int | None, consol
 
 def require_rotatable(deployment: Deployment, delegation: str) -> Mapping[str, Any]:
     """Return Secrets Manager's description of the secret. Raises Refused when there is no password to rotate."""
-    client, name = deployment.client("secretsmanager"), deployment.secret_name(delegation)
-    try:
-        described: Mapping[str, Any] = client.describe_secret(SecretId=name)
-    except client.exceptions.ResourceNotFoundException:
-        msg = f"{name} does not exist: store the credential first with certmandate credential {delegation}"
-        raise Refused(msg) from None
+    described, name = described_secret(deployment, delegation), deployment.secret_name(delegation)
     if "DeletedDate" in described:
         msg = f"{name} is scheduled for deletion; certmandate retire {delegation} --undo restores it"
         raise Refused(msg)

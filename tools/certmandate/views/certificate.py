@@ -13,7 +13,7 @@ from certmandate.files.operator_action import OperatorAction
 from certmandate.judged_estate import JudgedEstate
 from certmandate.views import json_records, printing
 from certmandate.views.notices import notice_documents, notice_lines
-from certmandate.views.problems import problem_lines
+from certmandate.views.problems import next_step, problem_lines
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import Observation
 from renewal.domain.judgement.certificate import CLOSED, Judgement
@@ -23,6 +23,7 @@ from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.service.state import current_service
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports.order_book import Listing
+from renewal.records import to_json
 
 SHOWN = 10
 """Actions that are printed; --json has all."""
@@ -54,7 +55,7 @@ def page(record: DelegationRecord, state: Judgement, judged: JudgedEstate, histo
         ("custom fields", ", ".join(f"{name}: {value}" for name, value in spec.custom_fields.items())),
         ("external requester", spec.external_requester),
         ("applied by", certificate.applied_by),
-        ("next", state.next_step()),
+        ("next", next_step(state)),
         ("requested", certificate.asked and f"{certificate.asked} ({certificate.asked_by or 'operator not recorded'})"),
         ("last error", "" if certificate.last_error in listed else _last_error(certificate)),
         ("inspected", _inspected(record)),
@@ -191,7 +192,7 @@ def document(record: DelegationRecord, state: Judgement, judged: JudgedEstate, h
         "external_requester": spec.external_requester,
         "applied_by": certificate.applied_by or None,
         "served": json_records.served_document(certificate.served) if certificate.served else None,
-        "findings": [json_records.problem_document(problem) for problem in judged.problems_for(spec)],
+        "findings": [to_json(problem) for problem in judged.problems_for(spec)],
         "notices": notice_documents(record),
         "actions": [json_records.action_document(action) for action in history.newest_actions()],
         "history": [json_records.finished_document(order) for order in history.orders],

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from certmandate.views import printing
 from certmandate.views.json_records import certificate_document
+from certmandate.views.problems import next_step
 from renewal.domain.judgement.certificate import Judgement
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def page(plan: Plan, *, prune: bool) -> list[RenderableType]:
     if not plan.edits and not plan.removals:
         parts.append(Text("The order book matches the files."))
     rows = [
-        (state.path, printing.state_text(state.state.label, state.severity), state.next_step(), _expiry(state))
+        (state.path, printing.state_text(state.state.label, state.severity), next_step(state), _expiry(state))
         for state in plan.after
     ]
     columns = ["certificate", "state", "what happens next", "expires"]

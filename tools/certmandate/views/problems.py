@@ -1,11 +1,14 @@
-"""A problem as text: the same in `status`, `show`, `check`, `findings` and the page of a run."""
+"""Problems, and what happens next, as text: the same in `status`, `show`, `check`, `findings` and the page of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
+from renewal.domain.judgement.certificate import Judgement
+from renewal.domain.judgement.order_wait import held_failure
 from renewal.domain.judgement.problem import Problem
+from renewal.domain.order import Order
 from renewal.domain.setup.domain_checks import some
 
 
@@ -53,3 +56,45 @@ def _subject(group: Sequence[Problem]) -> str:
 
 def _certificates(group: Iterable[Problem]) -> list[str]:
     return [problem.certificate for problem in group if problem.certificate]
+
+
+# ---- What happens next -----------------------------------------------------------------------------------------------
+
+
+def next_step(judgement: Judgement) -> str:
+    """Return what happens next with a certificate."""
+    certificate, decision, obstacle = judgement.certificate, judgement.decision, judgement.obstacle
+    if certificate.order is not None:
+        return _order_step(judgement, certificate.order)
+    if decision.held and certificate.hold_until:
+        return f"held until {certificate.hold_until:%Y-%m-%d} after {held_failure(certificate).error}"
+    if judgement.mandate_ends:
+        return f"nothing: its next order would be after the mandate's last day, {judgement.mandate_ends}"
+    verb = "orders" if certificate.served is None else "renews"
+    if decision.causes and obstacle:
+        return f"no run {verb} it until this is resolved: {obstacle.code}"
+    if decision.causes:
+        what = "tries again" if judgement.failed else f"{verb} it"
+        return f"the next run {what} ({', '.join(decision.causes)}){_after_failure(judgement)}"
+    if judgement.renew_at is None:
+        return ""
+    is_forward = decision.renew_at is not None and judgement.renew_at < decision.renew_at
+    why = ", before a domain validation expires" if is_forward else ""
+    condition = f", if this is resolved by then: {obstacle.code}" if obstacle else ""
+    return f"renewed from {judgement.renew_at:%Y-%m-%d}{why}{condition}{_after_failure(judgement)}"
+
+
+def _order_step(judgement: Judgement, order: Order) -> str:
+    obstacle = judgement.obstacle
+    number = f", SSL ID {order.ssl_id}" if order.ssl_id else ""
+    number += f", stored in {', '.join(order.held_in)} only" if order.held_in else ""
+    if order.trouble:
+        return f"open order ({order.trouble}{number}): every run tries it again; nothing else is ordered"
+    since = f"since {order.opened_at:%Y-%m-%d}"
+    waits = f"; {judgement.waits_for}" if judgement.waits_for else ""
+    failure = _after_failure(judgement) or (f", once this is resolved: {obstacle.code}" if obstacle else "")
+    return f"open order ({order.status.value}{number}, {since}): collected, not ordered again{waits}{failure}"
+
+
+def _after_failure(judgement: Judgement) -> str:
+    return f"; the last attempt failed: {judgement.failed.code}" if judgement.failed else ""

@@ -8,19 +8,18 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.cloudformation.intrinsics import Intrinsics, UnknownIntrinsic
-from local.cloudformation.parameters import STACK_NAME
-from local.cloudformation.resources import functions, mail, notifications, orchestration, permissions, secrets, storage
+from local.cloudformation.resources import functions, keys, mail, notifications, orchestration, permissions, storage
 from local.cloudformation.resources.properties import NotProvisioned, Properties
 from local.cloudformation.resources.resource import Made, Maker
 from local.cloudformation.template import Template
 
 MAKERS: Mapping[str, Maker] = {
     **functions.MAKERS,
+    **keys.MAKERS,
     **mail.MAKERS,
     **notifications.MAKERS,
     **orchestration.MAKERS,
     **permissions.MAKERS,
-    **secrets.MAKERS,
     **storage.MAKERS,
 }
 
@@ -41,10 +40,6 @@ class Provisioner:
     def client(self, service: str) -> Any:
         """Return the operator's client of a service."""
         return self._client(service)
-
-    def physical(self, logical_id: str) -> str:
-        """Name a resource as CloudFormation does, without the random end."""
-        return f"{STACK_NAME}-{logical_id}"
 
     def create(self) -> dict[str, str]:
         """Make every resource whose condition holds; return the stack's outputs."""

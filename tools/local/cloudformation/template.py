@@ -128,7 +128,6 @@ _PACKAGED: Mapping[str, Mapping[str, Callable[[str, Path], bytes]]] = {
     "AWS::Serverless::Function": {"CodeUri": _zipped},
     "AWS::Serverless::LayerVersion": {"ContentUri": _zipped},
     "AWS::Serverless::StateMachine": {"DefinitionUri": _read},
-    "AWS::StepFunctions::StateMachine": {"DefinitionS3Location": _read},
 }
 
 

@@ -193,7 +193,7 @@ class FunctionPool:
     def _start(self, function: Function) -> ExecutionEnvironment:
         ours, theirs = socket.socketpair()
         environment = ExecutionEnvironment(ours)
-        with self._log_file(function.name).open("ab") as log, theirs, self._lock:
+        with (self._root / f"{function.name}.log").open("ab") as log, theirs, self._lock:
             if self._closed:
                 ours.close()
                 raise EnvironmentEnded
@@ -245,9 +245,6 @@ class FunctionPool:
             **function.variables,
             **self._extra,
         }
-
-    def _log_file(self, function_name: str) -> Path:
-        return self._root / f"{function_name}.log"
 
 
 def fork_server_command() -> list[str]:

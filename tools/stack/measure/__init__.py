@@ -7,6 +7,5 @@ local_run         what a whole local run takes, by the size of the estate
 mass_replacement  how long replacing thousands of certificates takes, by a model in virtual time: `make scale`
 one_renewal       the requests to SCM, calls of AWS and transitions of one renewal
 verification      how long verify_served takes for 1,000 endpoints
-memory            the memory of a process, for daily_run and verification
-written_estate    the estate that local_run and command_times work on
+invocation        one invocation of a handler, for daily_run and verification
 """

@@ -22,7 +22,7 @@ from local.artifacts import write_artifacts
 from local.estate import load_estate
 from local.run import LocalSystem
 from renewal.domain.run.report import Outcome
-from stack.measure.written_estate import write_estate
+from stack.written_estate import write_estate
 
 CAP = "10000"
 
@@ -30,7 +30,8 @@ CAP = "10000"
 def measure(delegations: int, certificates: int) -> str:
     """Renew the estate in another process; return what that took. Raises CalledProcessError when the run fails."""
     with tempfile.TemporaryDirectory() as folder:
-        write_estate(Path(folder), delegations, certificates)
+        each = [f"c{number}" for number in range(certificates)]
+        write_estate(Path(folder), {f"d{number}": each for number in range(1, delegations + 1)})
         began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "stack.measure.local_run", "--run", folder], check=True)
         seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)

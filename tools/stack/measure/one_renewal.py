@@ -25,6 +25,7 @@ from local.run import Finished, LocalSystem
 from local.summary import ENROLL
 from renewal.domain.run.report import Outcome
 from stack import cost
+from stack.written_estate import write_estate
 
 OF_THE_CERTIFICATE = frozenset({"Enroll", "NotOrdered", "Collect", "NotStored"})
 COLLECT = "GET /api/ssl/v1/collect/{sslId}"
@@ -60,27 +61,6 @@ WHY: Mapping[str, str] = {
     "all or nothing",
 }
 """Why each call is made."""
-_DELEGATION = """\
-delegation: univ
-organisation: Example
-department_id: 7
-rao_email: rao@univ.example
-delegated_names: ["*.univ.example"]
-profile_id: 1
-certificates:
-  - {{name: idp, names: [idp.univ.example], stores: ["{store}"]}}
-"""
-_WORLD = """\
-organisations:
-  - {{id: 6, name: Example, departments: [{{id: 7, name: Services, domains: ["*.univ.example"]}}]}}
-accounts:
-  - {{login: drao-univ, password: Univ-example-1, departments: [7]}}
-profiles:
-  - {{id: 1, name: OV, terms: [199]}}
-dials: {{issuance_polls: {polls}}}
-certificates:
-  - {{label: univ/idp, department: 7, names: [idp.univ.example], profile: 1, term_days: 199, issued_days_ago: 165}}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +94,9 @@ class NotRenewed(Exception):
 def measure(store: str, pending_polls: int = 0) -> Renewal:
     """Renew a certificate in *store* that SCM issues after *pending_polls* polls. Raises NotRenewed."""
     with tempfile.TemporaryDirectory(prefix="one-renewal-") as folder:
-        _write(Path(folder), store, pending_polls)
-        with LocalSystem(load_estate(Path(folder), datetime.now(UTC)), wait_factor=0.0) as system:
+        polls = {"issuance_polls": pending_polls}
+        written = write_estate(Path(folder), {"univ": ["idp"]}, stores=[store], issued_days_ago=165, dials=polls)
+        with LocalSystem(load_estate(written, datetime.now(UTC)), wait_factor=0.0) as system:
             finished = system.execute({}, lambda _: None)
             operations = [call.operation for call in system.simulator.calls]
             calls = [(call.who.rpartition("-")[2], call.service, call.operation) for call in system.aws.calls]
@@ -146,12 +127,6 @@ def calls_table(in_s3: Renewal, in_acm: Renewal) -> str:
         rows.append(f"| `{function}`: `{operation}` | {in_s3.aws.get(call, '')} | {in_acm.aws.get(call, '')} | {why} |")
     together = (sum(renewal.aws.values()) for renewal in (in_s3, in_acm))
     return "\n".join((*rows, f"| **all of them** | {' | '.join(f'**{number}**' for number in together)} | |")) + "\n"
-
-
-def _write(folder: Path, store: str, polls: int) -> None:
-    (folder / "delegations").mkdir()
-    (folder / "delegations" / "univ.yaml").write_text(_DELEGATION.format(store=store), encoding="utf-8")
-    (folder / "scm.yaml").write_text(_WORLD.format(polls=polls), encoding="utf-8")
 
 
 def _entered(finished: Finished) -> Iterator[str]:

@@ -10,15 +10,12 @@ from __future__ import annotations
 import argparse
 import json
 import ssl
-import subprocess
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -39,7 +36,7 @@ from scm_simulator.ca.authority import CertificateAuthority, LeafPlan
 from stack.measure.daily_run.__main__ import environment
 from stack.measure.daily_run.answers import Service
 from stack.measure.daily_run.large_estate import RUN, LargeEstate, Size
-from stack.measure.memory import highest_memory
+from stack.measure.invocation import InvocationCost, in_own_process, invoke
 
 _EACH = 10  # certificates of one delegation
 
@@ -83,10 +80,7 @@ class Verification:
     endpoints: int
     served: int
     """Endpoints that were recorded as served."""
-    seconds: float
-    """Of the invocation alone, without imports."""
-    megabytes: float
-    """Highest resident set of the process."""
+    took: InvocationCost
 
 
 def measure(endpoints: int) -> Verification:
@@ -104,13 +98,9 @@ def measure(endpoints: int) -> Verification:
             "PRIVATE_ROOTS": ",".join(fingerprints(authority.root_pem)),
         }
         addresses = json.dumps({f"{host}:443": [server.address] for host in contexts})
-        command = [sys.executable, "-m", "stack.measure.verification", "--invoke"]
-        done = subprocess.run(command, env=given, input=addresses, capture_output=True, text=True, check=False)
+        took = in_own_process("stack.measure.verification", environment=given, given=addresses)
         service.shutdown()
-        if done.returncode:
-            msg = f"verify_served failed:\n{done.stdout}\n{done.stderr}"
-            raise RuntimeError(msg)
-        return Verification(len(contexts), service.served, **json.loads(done.stdout.splitlines()[-1]))
+        return Verification(len(contexts), service.served, took)
 
 
 def _host(path: CertificatePath) -> str:
@@ -129,20 +119,6 @@ def _issued(path: CertificatePath, estate: ServedEstate, authority: CertificateA
         return server.context
 
 
-def invoke() -> dict[str, float]:
-    """Invoke the handler once, with the addresses of hosts from standard input; return what it took."""
-    resolve_locally(json.load(sys.stdin))
-    import verify_served  # noqa: PLC0415 - in the environment of the function only
-
-    context = SimpleNamespace(
-        function_name="", memory_limit_in_mb=0, invoked_function_arn="", aws_request_id="",
-        get_remaining_time_in_millis=lambda: 300_000,
-    )  # fmt: skip
-    before = time.monotonic()
-    verify_served.handler({"run_id": RUN, "request": {}}, context)
-    return {"seconds": time.monotonic() - before, "megabytes": highest_memory()}
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print what it took, or with `--invoke` that as JSON."""
     parser = argparse.ArgumentParser(prog="python -m stack.measure.verification", description=__doc__)
@@ -150,10 +126,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("endpoints", nargs="?", type=int, default=1000, help="how many; each of another certificate")
     given = parser.parse_args(arguments)
     if given.invoke:
-        print("\n" + json.dumps(invoke()))
+        resolve_locally(json.load(sys.stdin))
+        invoke("verify_served", {"run_id": RUN, "request": {}})
         return
-    took = measure(given.endpoints)
-    print(f"{took.endpoints:,} endpoints, {took.served:,} served: {took.seconds:.1f} s, {took.megabytes:.0f} MiB")
+    found = measure(given.endpoints)
+    took = f"{found.took.seconds:.1f} s, {found.took.megabytes:.0f} MiB"
+    print(f"{found.endpoints:,} endpoints, {found.served:,} served: {took}")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from local.estate import load_estate
 from local.run import LocalSystem
 from stack.rehearsal.bundles import ROOT, RehearsalFailed
 from stack.rehearsal.by_cli import Cli, run_to_its_end
+from stack.written_estate import write_estate
 
 SHELLS = (("docs/runbook.md", "CHANGELOG.md"), ("docs/deploy.md", "docs/first-account.md"), ("docs/servers.md",))
 """The documents with commands of `aws`; those of one shell build on each other."""
@@ -76,8 +77,10 @@ class Command:
 def execute_documents(program: str) -> tuple[int, int]:
     """Execute all commands; return how many, and how many the table leaves out. Raises RehearsalFailed."""
     with tempfile.TemporaryDirectory(prefix="certmandate-documents-") as folder:
-        estate = load_estate(_write_estate(Path(folder)), datetime.now(UTC))
-        with LocalSystem(estate) as system:
+        declined = [{"name": "declined.first.example", "outcome": "declined"}]
+        stores = ["s3", "acm:eu-west-3"]
+        written = write_estate(Path(folder), _NAMES, stores=stores, issued_days_ago=150, behaviours=declined)
+        with LocalSystem(load_estate(written, datetime.now(UTC))) as system:
             environment = system.aws.exports() | _variables(system)
             run_to_its_end(Cli(program, environment), system.aws.outputs["StateMachineArn"])
             commands = [each for names in SHELLS for each in _typed(program, environment, names)]
@@ -188,35 +191,3 @@ def _variables(system: LocalSystem) -> dict[str, str]:
     held = acm.list_certificates(Includes={"keyTypes": ["EC_prime256v1"]})["CertificateSummaryList"]
     region = {"REGION": system.aws.client("s3").meta.region_name, "AWS_MAX_ATTEMPTS": "1"}
     return {**own, **region, "ARN": held[0]["CertificateArn"], "STACKS": json.dumps(stacks)}
-
-
-def _write_estate(folder: Path) -> Path:
-    """Write an estate with the delegations that the documents name; JSON is YAML."""
-    scm: dict[str, Any] = {name: [] for name in ("organisations", "accounts", "certificates")}
-    scm["profiles"] = [{"id": 1, "name": "OV", "terms": [199]}]
-    scm["dials"] = {"issuance_polls": 0}
-    scm["behaviours"] = [{"name": "declined.first.example", "outcome": "declined"}]
-    (folder / "delegations").mkdir()
-    for number, (delegation, names) in enumerate(_NAMES.items(), 1):
-        domain, department = f"*.{delegation}.example", 100 + number
-        departments = [{"id": department, "name": delegation, "domains": [domain]}]
-        scm["organisations"].append({"id": number, "name": delegation, "departments": departments})
-        scm["accounts"].append({"login": delegation, "password": "Rehearsal-1", "departments": [department]})
-        hosts = {name: [f"{name}.{delegation}.example"] for name in names}
-        served = {"department": department, "profile": 1, "term_days": 199, "issued_days_ago": 150}
-        scm["certificates"] += [
-            {"label": f"{delegation}/{name}", "names": host, **served} for name, host in hosts.items()
-        ]
-        document = {
-            "delegation": delegation,
-            "organisation": delegation,
-            "department_id": department,
-            "delegated_names": [domain],
-            "profile_id": 1,
-            "certificates": [
-                {"name": name, "names": host, "stores": ["s3", "acm:eu-west-3"]} for name, host in hosts.items()
-            ],
-        }
-        (folder / "delegations" / f"{delegation}.yaml").write_text(json.dumps(document), encoding="utf-8")
-    (folder / "scm.yaml").write_text(json.dumps(scm), encoding="utf-8")
-    return folder

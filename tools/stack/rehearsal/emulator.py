@@ -66,11 +66,9 @@ class Emulator:
             raise
 
     def __enter__(self) -> Self:
-        """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop ministack and its functions."""
         self.close()
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 
@@ -31,6 +31,7 @@ _WITH_IPV4 = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b
 """Addresses whose last 32 bits are an IPv4 address: IPv4-compatible, NAT64 (RFC 6052, RFC 8215)."""
 _GLOBAL_UNICAST, _DOCUMENTATION = ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("3fff::/20")
 Address = tuple[str, int]
+_NO_ADDRESS = "", 0
 
 
 def system_addresses(host: str, port: int) -> tuple[Address, ...]:
@@ -62,23 +63,20 @@ class TlsProber:
         finally:
             for pool in (begun, connecting):
                 pool.shutdown(wait=False, cancel_futures=True)
-        made = {each: future.result() for each, future in futures.items() if future in done}
+        made = {each: _made(future) for each, future in futures.items() if future in done}
         return {each: contacts for each, contacts in made.items() if contacts}
 
     def _contacts(self, endpoint: Endpoint, deadline: Deadline, connecting: Executor) -> tuple[Contact, ...]:
         """Return the contacts with all addresses; none when the deadline has cut one of them."""
         contact = partial(self._contact, endpoint, deadline=deadline)
-        addresses = sorted(self._addresses(endpoint), key=_is_ipv6)  # which may have no route from here
+        found = self.resolve(endpoint.address or endpoint.host, endpoint.port) or [_NO_ADDRESS]
+        addresses = sorted(found, key=_is_ipv6)  # which may have no route from here
         try:
             tried = list(connecting.map(contact, addresses[:MOST_ADDRESSES]))
         except _Late:
             return ()
         others = [each for each in addresses[MOST_ADDRESSES:] if None not in tried or not _is_ipv6(each)]
         return (*_of_all(tried), *_of_others(endpoint, len(others)))
-
-    def _addresses(self, endpoint: Endpoint) -> Sequence[Address]:
-        """The addresses to contact; one that is empty when there is none."""
-        return self.resolve(endpoint.address or endpoint.host, endpoint.port) or [("", 0)]
 
     def _contact(self, endpoint: Endpoint, address: Address, deadline: Deadline) -> Contact | None:
         """Return the contact; None for an IPv6 address that has no route from here. Raises _Late."""
@@ -121,6 +119,13 @@ class TlsProber:
 
 class _Late(Exception):
     """The deadline of all contacts has cut this one, so that it shows nothing of the endpoint."""
+
+
+def _made(contacts: Future[tuple[Contact, ...]]) -> tuple[Contact, ...]:
+    """What was observed; a bug costs the endpoint that leads to it."""
+    error = contacts.exception()
+    text = f"it was not contacted: an error that nothing foresees ({type(error).__name__})"
+    return (Contact("", failure=text),) if error else contacts.result()
 
 
 def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

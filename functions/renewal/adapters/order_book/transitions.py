@@ -248,7 +248,9 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
         for _ in range(_TRIES):
             certificate = known or self._reader.certificate(*order.record_key)
             if certificate.order is None or _state(certificate.order) != _state(order):
-                return self._require_ended(order, row)
+                if self._has_ended(order, {row.status}):
+                    return None  # an earlier try, whose response was lost, has ended it in the same way
+                raise _conflict(order, f"it is not open as {order.status.value} any more")
             known, status = None, status_updated(certificate, becomes(certificate), row.ended_at)
             try:
                 return self._table.transact(
@@ -262,11 +264,6 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
                 if not busy.undone:
                     raise
         raise _conflict(order, "its certificate's record keeps changing")
-
-    def _require_ended(self, order: Order, row: FinishedOrder) -> None:
-        """Require that an earlier try, whose response was lost, has ended the order in the same way."""
-        if not self._has_ended(order, {row.status}):
-            raise _conflict(order, f"it is not open as {order.status.value} any more")
 
     def _has_ended(self, order: Order, statuses: Collection[OrderStatus]) -> bool:
         """Return whether the audit trail has *order* as ended in one of *statuses*."""

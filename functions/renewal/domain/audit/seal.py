@@ -6,12 +6,6 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from renewal import records
 from renewal.domain.audit.hash_chain import ChainHead, canonical
@@ -49,15 +43,3 @@ class Seal:
             return hashlib.sha256(base64.b64decode(self.public_key, validate=True)).hexdigest()
         except ValueError:
             return ""
-
-    @property
-    def is_genuine(self) -> bool:
-        """Whether the signature is that of the statement by the key."""
-        try:
-            key: Any = load_der_public_key(base64.b64decode(self.public_key, validate=True))
-            key.verify(
-                base64.b64decode(self.signature, validate=True), self.statement.signed_bytes(), ec.ECDSA(SHA256())
-            )
-        except (ValueError, TypeError, AttributeError, UnsupportedAlgorithm, InvalidSignature):
-            return False
-        return True

@@ -18,7 +18,7 @@ from renewal.domain.errors import (
     RecordUnreadable,
     error_named,
 )
-from renewal.domain.forecast import renewal_due_at
+from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.command import command_for
@@ -33,14 +33,12 @@ from renewal.domain.service.state import service_state
 from renewal.domain.setup.finding import Finding, Severity
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.scm_menu import screen_of
-from renewal.domain.setup.snapshot import dcv_of
+from renewal.domain.setup.withdrawal import WITHDRAWN
 
 CLOSED = "ClosedByOperator"
 """The error that is stored with an order which the operator closed: it needs no attention any more."""
 OVERDUE = "RenewalOverdue"
 """Code: it is due, nothing is known to stop it, and less life is left than acting takes."""
-WITHDRAWN = {Cause.REVOKED: "ServedRevoked", Cause.REPLACED_IN_SCM: "ServedReplaced"}
-"""Codes: SCM reports the stored certificate as revoked, or as replaced in its portal."""
 _BY_CALENDAR = {Cause.AGE, Cause.DCV_LAPSING}
 
 
@@ -99,44 +97,6 @@ class Judgement:
         """Sort key: what needs attention first, then by state, then the nearest expiry."""
         return not self.needs_attention, self.state, self.days_left is None, self.days_left or 0, self.path
 
-    def next_step(self) -> str:
-        """Return what happens next, as text."""
-        order = self.certificate.order
-        if order is not None:
-            return self._order_step(order)
-        if self.decision.held and self.certificate.hold_until:
-            return f"held until {self.certificate.hold_until:%Y-%m-%d} after {held_failure(self.certificate).error}"
-        if self.mandate_ends:
-            return f"nothing: its next order would be after the mandate's last day, {self.mandate_ends}"
-        verb = "orders" if self.certificate.served is None else "renews"
-        if self.decision.causes and self.obstacle:
-            return f"no run {verb} it until this is resolved: {self.obstacle.code}"
-        if self.decision.causes:
-            what = "tries again" if self.failed else f"{verb} it"
-            return f"the next run {what} ({', '.join(self.decision.causes)}){self._after_failure()}"
-        if self.renew_at is None:
-            return ""
-        condition = f", if this is resolved by then: {self.obstacle.code}" if self.obstacle else ""
-        return f"renewed from {self.renew_at:%Y-%m-%d}{self._why_then()}{condition}{self._after_failure()}"
-
-    def _order_step(self, order: Order) -> str:
-        number = f", SSL ID {order.ssl_id}" if order.ssl_id else ""
-        number += f", stored in {', '.join(order.held_in)} only" if order.held_in else ""
-        if order.trouble:
-            return f"open order ({order.trouble}{number}): every run tries it again; nothing else is ordered"
-        since = f"since {order.opened_at:%Y-%m-%d}"
-        waits = f"; {self.waits_for}" if self.waits_for else ""
-        failure = self._after_failure() or (f", once this is resolved: {self.obstacle.code}" if self.obstacle else "")
-        return f"open order ({order.status.value}{number}, {since}): collected, not ordered again{waits}{failure}"
-
-    def _after_failure(self) -> str:
-        return f"; the last attempt failed: {self.failed.code}" if self.failed else ""
-
-    def _why_then(self) -> str:
-        by_age = self.decision.renew_at
-        is_forward = by_age is not None and self.renew_at is not None and self.renew_at < by_age
-        return ", before a domain validation expires" if is_forward else ""
-
 
 def judge(
     certificate: ManagedCertificate,
@@ -155,10 +115,9 @@ def judge(
     inspection = record.inspection if record else None
     rules = tuple(replacements)
     decision = decide_with(certificate, inspection, now, replacements=rules)
-    validated_until = dcv_of(inspection.delegated, certificate.spec.names, now) if inspection else None
-    renew_at = renewal_due_at(certificate, validated_until, now)
+    next_renewal = NextRenewal.of(certificate, record, now)
+    renew_at, mandate_ends = next_renewal.at, next_renewal.mandate_ends
     ordered_on = (now if decision.causes or renew_at is None else renew_at).date()
-    mandate_ends = record.delegation.mandate_ends if record else None
     ends = mandate_ends if mandate_ends and mandate_ends < ordered_on else None
     served, order = certificate.served, certificate.order
     without_order = replace(certificate, order=None)

@@ -8,12 +8,12 @@ from datetime import datetime
 
 from renewal.domain.errors import Failure, RecordUnreadable, error_named
 from renewal.domain.judgement.acting_times import ActingTimes
-from renewal.domain.judgement.certificate import WITHDRAWN, Judgement
+from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.judgement.problem import OUTAGES, Problem, problem_of
 from renewal.domain.service.state import service_findings
 from renewal.domain.setup.finding import Finding, finding_from, finding_in_scm
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.domain.setup.withdrawal import open_revocations
+from renewal.domain.setup.withdrawal import WITHDRAWN, open_revocations
 
 
 def problems_of(

@@ -110,7 +110,8 @@ class Notices:
 
     def bounced(self, notice_id: str, message_id: str, text: str) -> Notices:
         """Return the record with the bounce of a notice's mail; *notice_id*: empty if an earlier version sent it."""
-        found = self.notice(notice_id) or self._sent_as(message_id)
+        sent_as = (notice for notice in self.sent if message_id and notice.message_id == message_id)
+        found = self.notice(notice_id) or next(sent_as, None)
         if found is None:
             return self
         return self._replaced(replace(found, outcome=MailOutcome.BOUNCED, text=shortened(text)))
@@ -130,9 +131,6 @@ class Notices:
         """Return the last mail to *address* unless SES has sent it and it did not bounce; None: no mail is missing."""
         mails = [notice for notice in self.sent if notice.to and notice.to == address]
         return mails[-1] if mails and mails[-1].outcome is not MailOutcome.SENT else None
-
-    def _sent_as(self, message_id: str) -> Notice | None:
-        return next((notice for notice in self.sent if message_id and notice.message_id == message_id), None)
 
     def _replaced(self, after: Notice) -> Notices:
         return replace(self, sent=tuple(after if notice.id == after.id else notice for notice in self.sent))

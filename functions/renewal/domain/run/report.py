@@ -102,8 +102,6 @@ class DelegationRow:
     """The address that the delegation's file names."""
     seen_address: str = ""
     """The address from which this run reached the internet; empty when not known."""
-    orders_not_ours: int = 0
-    """How many orders at SCM that the order book does not have this run observed first."""
 
     @property
     def has_content(self) -> bool:
@@ -236,11 +234,6 @@ class RunReport:
         """The delegations of the run, by name, without those that were retired during it."""
         kept = (row.delegation for row in self.delegations if row.outcome is not DelegationOutcome.REMOVED)
         return tuple(sorted((*kept, *self.quiet_delegations)))
-
-    @property
-    def refused(self) -> tuple[DelegationRow, ...]:
-        """The delegations whose account SCM refused."""
-        return tuple(row for row in self.delegations if row.error in CREDENTIAL_ERRORS)
 
 
 def common_cause(delegations: Iterable[DelegationRow]) -> str:

@@ -63,10 +63,10 @@ class RunRequest:
         if faults:
             msg = f"{'; '.join(faults)}. Known fields: {', '.join(_FIELDS)}"
             raise InvalidRequest(msg)
-        read: dict[str, Any] = {
-            name: _once(value) if isinstance(value, list) else value for name, value in document.items()
+        each_once: dict[str, Any] = {
+            name: tuple(dict.fromkeys(value)) if isinstance(value, list) else value for name, value in document.items()
         }
-        return cls(**read)
+        return cls(**each_once)
 
     @property
     def is_narrowed(self) -> bool:
@@ -88,11 +88,6 @@ class RunRequest:
         """Whether the operator accepts any number of renewals: by field, by certificate names, or with a reason."""
         by_name = bool(self.certificates and not self.delegations)
         return self.all_due_is_right or by_name or bool(self.delegations and self.reason)
-
-
-def _once(names: list[str]) -> tuple[str, ...]:
-    """The names in their order, each once."""
-    return tuple(dict.fromkeys(names))
 
 
 def _fits(field: str, value: Any) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
 from itertools import count
 from math import gcd
 
@@ -11,15 +10,15 @@ _GOLDEN_SECTION = 0.618
 """Of the whole: steps of it, around a circle, fall into the largest gap that is left."""
 
 
-def in_turn(names: Iterable[str], day: date) -> tuple[str, ...]:
-    """Return *names* sorted, and begun with another one each day, so that none is always too late.
+def in_turn(names: Iterable[str], turn: int) -> tuple[str, ...]:
+    """Return *names* sorted, and begun with another one at each turn, so that none is always too late.
 
-    Each is the first once in as many days as there are names. The beginnings of a few days are spread over all of them:
-    where a day suffices for half, four days suffice for all.
+    *turn*: the number of the day, for example. Each is the first once in as many turns as there are names. The
+    beginnings of a few turns are spread over all of them: where a turn suffices for half, four suffice for all.
     """
     found = sorted(names)
     if not found:
         return ()
     step = next(step for step in count(round(_GOLDEN_SECTION * len(found))) if gcd(step, len(found)) == 1)
-    first = day.toordinal() * step % len(found)
+    first = turn * step % len(found)
     return (*found[first:], *found[:first])

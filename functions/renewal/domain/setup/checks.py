@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from renewal.domain.delegation import CertificateSpec, Delegation
@@ -15,8 +15,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.setup.check_result import CheckResult, SetupStep, failed, manual, passed, suspected, warning
 from renewal.domain.setup.domain_checks import domain_results
-from renewal.domain.setup.finding import Finding, finding_in_scm
-from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.setup.finding import Finding, expires_on, finding_in_scm
 from renewal.domain.setup.snapshot import Account, Department, Section, Snapshot, is_for_ssl
 
 ROLE = "DRAO_SSL"
@@ -72,36 +71,6 @@ def review_again(
     again = (each for each in review(delegation, certificates, snapshot, now) if each.step in steps)
     kept = (each for each in before if each.step not in steps)
     return tuple(sorted((*kept, *again), key=lambda result: result.step))
-
-
-def hidden_sections(snapshot: Snapshot) -> Iterator[Finding]:
-    """Yield the findings about what SCM did not show: it stops nothing, but no one would notice a fault there."""
-    if Section.REPORT in snapshot.unavailable - snapshot.late:
-        text = (
-            "SCM did not show its SSL report, so what was revoked there is not known and not replaced; when it stays "
-            "so, ask the RAO to let the account read reports, and run `certmandate renew` for each certificate that "
-            "they revoke"
-        )
-        yield Finding("ReportNotShown", "warning", "operator", text)
-    if late := snapshot.late | ({Section.DOMAINS} if snapshot.domains.unread else set()):
-        text = (
-            f"SCM did not show everything in time: {', '.join(sorted(late))}. Faults there are not found, but renewals "
-            "go on. If it happens every day, ask Sectigo's support why these requests are slow"
-        )
-        yield Finding("InspectionIncomplete", "warning", "operator", text)
-
-
-def unfound_orders(record: DelegationRecord) -> tuple[Finding, ...]:
-    """Return a finding when a search misses an order: the next one whose answer is lost waits for the operator."""
-    proof = record.search_proof
-    if proof is None or not proof.is_refuted:
-        return ()
-    text = (
-        f"a search for an order at SCM does not find it: {proof.unproven(record.delegation.department_id)}. While this "
-        "lasts, an order whose answer is lost waits for the operator. Ask the RAO whether SCM shows the account the "
-        "department's orders and their comments"
-    )
-    return (Finding("SearchUnproven", "warning", "operator", text),)
 
 
 def _observed(step: SetupStep, delegation: Delegation, snapshot: Snapshot) -> str:
@@ -301,7 +270,8 @@ def _password(snapshot: Snapshot, now: datetime) -> list[CheckResult]:
     if is_expired(snapshot):
         return [failed(step, CredentialExpired.__name__, "the account's password has expired")]
     if password.expires and password.expires - now.date() <= PASSWORD_SOON:
-        text = f"SCM shows {password.expires} as the day on which the account's password expires; renewals stop then"
+        then = "renewals stop then" if password.expires >= now.date() else "the login still works"
+        text = f"SCM shows that the account's password {expires_on(password.expires, now.date())}; {then}"
         return [warning(step, "PasswordExpiring", text, "operator", password.expires)]
     return [passed(step, f"the login works; the password is valid until {password.expires or 'it is changed'}")]
 

@@ -70,8 +70,16 @@ LONGEST_ABOUT = 200
 RANKS: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
 
+def expires_on(day: date, today: date) -> str:
+    """Return `expires on` *day*, or `expired on` it, as it is *today*: the last day still counts."""
+    return f"{'expired' if day < today else 'expires'} on {day}"
+
+
 def sorted_and_capped(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return *findings* each once, errors first, then by date (none = now); of more than a hundred, the last counts."""
+    """Return *findings* each once, errors first, then by date (none = now); of more than a hundred, the last counts.
+
+    Orders that are not ours are the first of the errors, so that no other fault hides one.
+    """
     found = sorted({_shortened(finding) for finding in findings}, key=_urgency)
     if len(found) <= MOST:
         return tuple(found)
@@ -85,6 +93,6 @@ def _shortened(finding: Finding) -> Finding:
     return replace(finding, text=shortened(finding.text, LONGEST), about=shortened(finding.about, LONGEST_ABOUT))
 
 
-def _urgency(finding: Finding) -> tuple[int, date, str, str, str]:
-    due = finding.due or date.min
-    return RANKS[finding.severity], due, finding.code, finding.certificate, finding.text
+def _urgency(finding: Finding) -> tuple[int, bool, date, str, str, str]:
+    is_other, due = finding.code != ORDER_NOT_OURS, finding.due or date.min
+    return RANKS[finding.severity], is_other, due, finding.code, finding.certificate, finding.text

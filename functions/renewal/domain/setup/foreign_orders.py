@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from renewal.domain.audit.chained_row import ChainedRow
@@ -23,7 +23,7 @@ from renewal.domain.setup.snapshot import ReportedCertificate
 MOST = 10  # that are kept and reported one by one; the others are counted
 MOST_NAMES = 5
 MOST_NOTICED = 5_000
-"""Of the keys by which an order is notified once: 120 KB."""
+"""Of the keys by which an order is acknowledged: 120 KB."""
 MOST_ENDED = 1_000
 """Of the rows for which the audit trail is not read again: 24 KB."""
 _LONGEST_REQUESTER = 100  # characters
@@ -80,13 +80,17 @@ class ForeignOrders:
     """Of all, also of those that are not in `orders`."""
     noticed: tuple[str, ...] = ()
     """Keys of all."""
-    new: int = 0
-    """How many the run of this inspection observed first."""
     before: int = 0
     """How many valid certificates were ordered before the delegation began."""
     ended: tuple[str, ...] = ()
     """The `row_id` of each row that only the audit trail shows as ours, so that it is not read again for these. Empty
     while a new order would duplicate one: every inspection finds that again."""
+
+    def without(self, acknowledged: Collection[str]) -> ForeignOrders:
+        """Return them without those whose keys are *acknowledged*."""
+        noticed = tuple(key for key in self.noticed if key not in acknowledged)
+        orders = tuple(order for order in self.orders if order.key not in acknowledged)
+        return replace(self, orders=orders, noticed=noticed, count=self.count - len(self.noticed) + len(noticed))
 
     def not_ended(self, reported: Iterable[ReportedCertificate]) -> tuple[ReportedCertificate, ...]:
         """Return the rows that are not `ended`."""
@@ -129,24 +133,15 @@ def ended_orders(
 
 
 def compared(
-    orders: Iterable[ForeignOrder],
-    acknowledged: Collection[str],
-    before: ForeignOrders | None,
-    *,
-    since: datetime,
-    is_repeated: bool,
-    ordered_before: int,
+    orders: Iterable[ForeignOrder], acknowledged: Collection[str], *, since: datetime, ordered_before: int
 ) -> ForeignOrders:
-    """Return what an inspection keeps. *before*: of the previous one; *is_repeated*: which was of the same run."""
+    """Return what an inspection keeps."""
     kept = [order for order in orders if order.key not in acknowledged]
-    noticed = set(before.noticed) if before else set()
-    new = sum(order.key not in noticed for order in kept)
     return ForeignOrders(
         since=since,
         orders=tuple(kept[:MOST]),
         count=len(kept),
         noticed=tuple(order.key for order in kept[:MOST_NOTICED]),
-        new=new + (before.new if before and is_repeated else 0),
         before=ordered_before,
     )
 
@@ -160,12 +155,14 @@ def began_at(certificates: Iterable[ManagedCertificate], history: Iterable[Finis
     return min([*times, now])
 
 
-def foreign_findings(found: ForeignOrders, *, is_first: bool) -> Iterator[Finding]:
+def foreign_findings(found: ForeignOrders | None, before: ForeignOrders | None) -> Iterator[Finding]:
     """Yield each order for the RAO, who can say whose it is, and all of them for the operator.
 
-    *is_first*: whether it is the first comparison, which alone reports what was ordered before.
+    *before*: the previous comparison; the first one alone reports what was ordered before the delegation began.
     """
-    if is_first and found.before:
+    if found is None:
+        return
+    if before is None and found.before:
         text = (
             f"SCM lists {found.before} unexpired orders of before {found.since:%Y-%m-%d}, when the delegation began: "
             "they are taken as the organisation's own, and are not reported again"

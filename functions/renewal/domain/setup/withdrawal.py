@@ -20,7 +20,8 @@ from renewal.domain.setup.snapshot import ReportedCertificate, Section, Snapshot
 LISTED_AFTER = timedelta(days=1)
 """How long the report may omit a new certificate."""
 
-_CODES = {Cause.REVOKED: "ServedRevoked", Cause.REPLACED_IN_SCM: "ServedReplaced"}
+WITHDRAWN = {Cause.REVOKED: "ServedRevoked", Cause.REPLACED_IN_SCM: "ServedReplaced"}
+"""Codes: SCM reports the stored certificate as revoked, or as replaced in its portal."""
 _TEXTS = {
     Cause.REVOKED: "is revoked in SCM. The next run replaces it; clients may refuse it until then",
     Cause.REPLACED_IN_SCM: "was replaced in SCM's portal, so the CA will revoke it. The next run replaces it",
@@ -53,7 +54,7 @@ def withdrawal_findings(
         if served.serial in withdrawn:
             cause = withdrawn[served.serial]
             text = f"the stored certificate {printed_serial(served.serial)} {_TEXTS[cause]}"
-            yield Finding(_CODES[cause], "warning", "operator", text, name)
+            yield Finding(WITHDRAWN[cause], "warning", "operator", text, name)
         elif is_shown and served.ssl_id and not rows.of(served) and served.stored_at + LISTED_AFTER < now:
             text = (
                 f"SCM's report does not list the stored certificate {printed_serial(served.serial)} (SSL ID "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from renewal.domain.alerts.alert import MOST_LISTED, Alert
 from renewal.domain.alerts.crossings import Thresholds, notifiable
 from renewal.domain.alerts.memory import NotifiedProblems
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.run.report import RunReport
 from renewal.ports.runs import Alerts, RunArchive
 
@@ -21,8 +22,8 @@ class AlertSender:
     stack: str
     """The stack's name, in each subject."""
 
-    def __call__(self, report: RunReport, known: NotifiedProblems, location: str) -> int:
-        """Return how many problems were new. Raises StoreUnavailable and StoreRefused when no alert was sent.
+    def __call__(self, report: RunReport, known: NotifiedProblems, location: str) -> tuple[Problem, ...]:
+        """Return the problems that the alert named. Raises StoreUnavailable and StoreRefused when no alert was sent.
 
         *location*: where the report is. A problem is remembered after its alert was sent: a run that ends in between
         sends it again.
@@ -31,6 +32,7 @@ class AlertSender:
         news = known.news(problems)
         if news:
             self.alerts.publish(Alert.of(news, report, self.stack, location))
-        if (after := known.after(report, problems, news[:MOST_LISTED])) != known:
+        named = news[:MOST_LISTED]
+        if (after := known.after(report, problems, named)) != known:
             self.archive.write_notified(after)
-        return len(news)
+        return named

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.run.report import Outcome, RunReport
+from renewal.domain.setup.finding import ORDER_NOT_OURS
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 
-def run_metrics(report: RunReport, news: int = 0) -> dict[str, float]:
-    """Return the metrics of *report* by name; *news*: how many problems the operator was notified of.
+def run_metrics(report: RunReport, named: Collection[Problem] = ()) -> dict[str, float]:
+    """Return the metrics of *report* by name; *named*: the problems of which its alert notified the operator.
 
     `DailyRunCompleted` is 1 only after a run over all delegations that could order: its absence raises the alarm. The
     two `LeastDaysTo…` are left out where nothing can expire.
@@ -24,7 +27,8 @@ def run_metrics(report: RunReport, news: int = 0) -> dict[str, float]:
         "CertificatesDeferred": _count(report, Outcome.DEFERRED),
         "DelegationsFailed": sum(1 for row in report.delegations if row.error),
         "ProblemsOpen": len(report.failures),
-        "NewProblems": news,
+        "NewProblems": len(named),
+        "NewOrdersNotOurs": sum(1 for problem in named if problem.code == ORDER_NOT_OURS and problem.about),
         "ReplacementsLate": sum(1 for each in report.replacements if each.is_late),
         **_spans(report),
     }

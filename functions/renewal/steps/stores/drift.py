@@ -11,6 +11,7 @@ from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import ACM, S3
 from renewal.domain.errors import NeedsAttention, RenewalError, StoreUnavailable
 from renewal.domain.order import ManagedCertificate, OrderStatus
+from renewal.domain.run.turns import in_turn
 from renewal.domain.setup.finding import Finding, Severity
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import OrderReader
@@ -19,6 +20,8 @@ from renewal.ports.stores import StoredInAcm, StoredObjects
 STORE_DRIFTED, NOT_COMPARED = STORE_CODES = "StoreDrifted", "StoresNotCompared"
 SETTLED_AFTER = timedelta(hours=1)
 """After a certificate was stored; until then ACM may describe the one before."""
+_Left = dict[tuple[str, str], RenewalError | None]
+"""By store and certificate, why it was not compared; None = no time."""
 LONGEST_SECONDS = 20.0
 """In which comparisons of one inspection begin: the requests to SCM come after them."""
 
@@ -34,51 +37,62 @@ class StoreComparison:
     deadline: Deadline
 
     def findings(self, certificates: Iterable[ManagedCertificate], before: Iterable[Finding]) -> tuple[Finding, ...]:
-        """Return what differs; of a certificate that could not be compared, what *before* has of it.
+        """Return what differs; of what could not be compared, what *before* has of it.
 
-        Each day begins with another certificate, so that all are compared although one day's time may not suffice.
+        Each day begins with another store, and with another certificate in it, so that all are compared although one
+        day's time may not suffice. A store that does not answer is not waited for again on that day.
         """
-        served = [certificate for certificate in certificates if certificate.served]
-        first = self.clock().toordinal() % len(served) if served else 0
         deadline = self.deadline.at_most(LONGEST_SECONDS)
         found: list[Finding] = []
-        left: dict[str, RenewalError | None] = {}
-        is_down = False  # a store that does not answer is not waited for again: the requests to SCM need the time
-        for certificate in (*served[first:], *served[:first]):
+        left: _Left = {}
+        silent: dict[str, RenewalError] = {}
+        for store, certificate in self._in_turn([certificate for certificate in certificates if certificate.served]):
+            place = store, certificate.spec.name
+            if store in silent or not deadline.seconds():
+                left[place] = silent.get(store)
+                continue
             try:
-                if deadline.seconds() and not is_down:
-                    found += self._compared(certificate)
-                else:
-                    left[certificate.spec.name] = None
+                found += self._compared(certificate, store)
             except RenewalError as error:
-                left[certificate.spec.name] = error
-                is_down = is_down or isinstance(error, StoreUnavailable)
-        kept = (finding for finding in before if finding.code == STORE_DRIFTED and finding.certificate in left)
+                left[place] = error
+                if isinstance(error, StoreUnavailable):
+                    silent[store] = error
+        kept = (each for each in before if each.code == STORE_DRIFTED and (each.about, each.certificate) in left)
         return (*found, *kept, *_not_compared(left))
 
-    def _compared(self, certificate: ManagedCertificate) -> Iterator[Finding]:
-        if not any(self._differences(certificate)):
+    def _in_turn(self, served: Iterable[ManagedCertificate]) -> Iterator[tuple[str, ManagedCertificate]]:
+        """Yield each certificate with each of its stores; in as many days as there are stores, each is the first."""
+        named = {certificate.spec.name: certificate for certificate in served}
+        stores = {store for certificate in named.values() for store in certificate.spec.stores}
+        day = self.clock().toordinal()
+        for store in in_turn(stores, day):
+            for name in in_turn(named, day // len(stores)):
+                if store in named[name].spec.stores:
+                    yield store, named[name]
+
+    def _compared(self, certificate: ManagedCertificate, store: str) -> Iterator[Finding]:
+        if not self._difference(certificate, store):
             return
-        # The stores were read after the order book: another run may have stored its certificate in between.
+        # The store was read after the order book: another run may have stored its certificate in between.
         later = self.book.certificate(*certificate.spec.record_key)
-        for store, text in self._differences(later):
+        if text := self._difference(later, store):
             yield Finding(STORE_DRIFTED, "error", "operator", text, certificate.spec.name, about=store)
 
-    def _differences(self, certificate: ManagedCertificate) -> Iterator[tuple[str, str]]:
-        """The stores that have another certificate, each with what it has."""
+    def _difference(self, certificate: ManagedCertificate, store: str) -> str:
+        """What *store* has, if it is another certificate; empty otherwise."""
         served = certificate.served
         if served is None or self.clock() < served.stored_at + SETTLED_AFTER:
-            return
-        expected = _serials(certificate)
-        for store in certificate.spec.stores:
-            if store not in served.stores or (observed := self._observed(certificate, store)) in expected:
-                continue
-            if observed or store != S3 or served.token:  # of a certificate adopted from a file, S3 has nothing yet
-                text = (
-                    f"{store} has {observed or 'no certificate'}, and certmandate stored serial "
-                    f"{printed_serial(served.serial)} there: {self._cause(certificate, observed)}"
-                )
-                yield store, text
+            return ""
+        if store not in served.stores or (observed := self._observed(certificate, store)) in _serials(certificate):
+            return ""
+        if (
+            not observed and store == S3 and not served.token
+        ):  # of a certificate adopted from a file, it has nothing yet
+            return ""
+        return (
+            f"{store} has {observed or 'no certificate'}, and certmandate stored serial "
+            f"{printed_serial(served.serial)} there: {self._cause(certificate, observed)}"
+        )
 
     def _cause(self, certificate: ManagedCertificate, observed: str) -> str:
         """After a restore of the order book the stores have what was stored later; the audit trail is not restored."""
@@ -106,11 +120,14 @@ def _serials(certificate: ManagedCertificate) -> set[str]:
     return serials | {Chain.parse(order.chain).leaf.serial}
 
 
-def _not_compared(left: dict[str, RenewalError | None]) -> Iterator[Finding]:
+def _not_compared(left: _Left) -> Iterator[Finding]:
     if not left:
         return
     error = next((error for error in left.values() if error), None)
-    why = f": {type(error).__name__}: {error}" if error else " in time; each day begins with another one"
-    text = f"what the stores have of {len(left)} certificates was not compared with the order book{why}"
+    why = f": {type(error).__name__}: {error}" if error else " in time; each day begins with another store"
+    stores, names = {store for store, _ in left}, {name for _, name in left}
+    text = (
+        f"what {', '.join(sorted(stores))} have of {len(names)} certificates was not compared with the order book{why}"
+    )
     severity: Severity = "warning" if isinstance(error, NeedsAttention) else "info"
     yield Finding(NOT_COMPARED, severity, "operator", text)

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from renewal.deadline import Deadline
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import ACM, S3
-from renewal.domain.due import is_due_by_age
+from renewal.domain.due import due_by_age_at
 from renewal.domain.errors import NeedsAttention, OrderConflict, RenewalError, StoreUnavailable, error_of
 from renewal.domain.order import ManagedCertificate, Order, StoredCertificate
+from renewal.domain.run.turns import in_turn
 from renewal.domain.stored_certificate import stored_certificate
 from renewal.ports.environment import Clock
 from renewal.ports.keys import KeyOpener
@@ -19,6 +21,8 @@ from renewal.ports.stores import AcmStore, Announcer, ObjectStore, Pair
 
 Failures = dict[str, RenewalError]
 """By store, or by what else failed."""
+LEAST_SECONDS = 75.0
+"""Before a store is begun: three calls of ACM take 66 s at most, and what is to be recorded then takes seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class Stores:
     objects: ObjectStore
     announcer: Announcer
     clock: Clock
+    deadline: Deadline
+    """When Lambda kills the function."""
 
     def store(self, order: Order, chain: Chain, certificate: ManagedCertificate, notes: str) -> StoredCertificate:
         """Bring the certificate of the issued *order* into every store that lacks it, publish the event, end the order.
@@ -61,21 +67,29 @@ class Stores:
         self, order: Order, chain: Chain, certificate: ManagedCertificate, failures: Failures
     ) -> tuple[Order, str]:
         """Return the order, and the ETag of S3's pointer when it was written."""
-        missing, pointer = [store for store in certificate.spec.stores if store not in order.stores], ""
+        missing, pointer = set(certificate.spec.stores) - set(order.stores), ""
         if not missing:
             return order, pointer
         key = self.opener.open(
             order.sealed_key, delegation=order.delegation, certificate=order.certificate, token=order.token
         )
         pair = Pair(certificate.spec, chain, key, replaces=certificate.served.serial if certificate.served else "")
-        for store in missing:
+        hour = int(self.clock().timestamp() // 3600)
+        for store in (*(missing & {S3}), *in_turn(missing - {S3}, hour)):
             region = store.removeprefix(ACM)
             with _failure_noted(failures, store):
+                self._require_time()
                 if store == S3:
                     pointer = self.objects.put(pair)
                 elif region not in order.arns:
                     order = self._import(order, pair, region, certificate.arn_in(region, order.key_type))
         return order, pointer
+
+    def _require_time(self) -> None:
+        """Other regions have taken the time. A killed function would announce nothing of what the stores have."""
+        if self.deadline.seconds() < LEAST_SECONDS:
+            msg = "no time was left for it; each hour begins with another region"
+            raise StoreUnavailable(msg, undone=True)
 
     def _import(self, order: Order, pair: Pair, region: str, arn: str | None) -> Order:
         """Import into one region; a first import is claimed, since ACM would make a second ARN without an error."""
@@ -104,7 +118,7 @@ class Stores:
         get the next one.
         """
         error = error_of(failures, stored.stores)
-        if stored.stores and is_due_by_age(stored, certificate):
+        if stored.stores and stored.stored_at >= due_by_age_at(certificate.spec, stored):
             self.transitions.finish(order, stored, certificate.served, str(error), read=certificate)
             raise error
         if "event" not in failures and set(stored.stores) != set(order.stores):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -25,10 +25,11 @@ from certmandate.views.rao_report import document, finding_document, page
 from renewal.domain.delegation import LANGUAGES
 from renewal.domain.notices.month import month_before, month_named
 from renewal.domain.order import FinishedOrder, ManagedCertificate
+from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
-from renewal.mail.asks import Ask, asks_of, listed
-from renewal.mail.findings_mail import findings_mail
+from renewal.mail.asks import asks_of
+from renewal.mail.findings_mail import Otherwise, findings_mail, without_repetitions
 from renewal.mail.mail import Mail
 from renewal.mail.rao_report import Proof, rao_report
 from renewal.ports.order_book import Listing
@@ -73,7 +74,7 @@ def report_command(
         acknowledged, record = book.acknowledged(name), book.delegation(name)
         proof = Proof(deployment.audit_trails.head(name), deployment.seals.newest(name))
         found = rao_report(record, certificates, history, chosen, now, acknowledged=acknowledged, proof=proof)
-        found = replace(found, asks=listed(_asks(deployment, record, certificates, history)))
+        found = replace(found, asks=without_repetitions(_asks(deployment, record, certificates, history)))
         who = third_party or deployment.facts.get("ThirdParty", "")
     print_left_out((*certificates.unreadable, *history.unreadable, *acknowledged.unreadable))
     if as_json:
@@ -104,7 +105,7 @@ def findings_command(
         asks = _asks(deployment, record, certificates, history)
     print_left_out((*certificates.unreadable, *history.unreadable))
     codes = [language_code] if language_code else LANGUAGES
-    mail = partial(findings_mail, record, listed(asks), day)
+    mail = partial(findings_mail, record, without_repetitions(asks), day)
     mails = {code: mail(language(code), who) for code in codes}
     if as_json:
         print_json(_document(record, asks, mails))
@@ -127,7 +128,7 @@ def _asks(
     record: DelegationRecord,
     certificates: Listing[ManagedCertificate],
     history: Iterable[FinishedOrder],
-) -> tuple[Ask, ...]:
+) -> Mapping[Finding, Otherwise]:
     """Return what the RAO is asked to do, most urgent first. Raises NotInspected when a refused login may be past."""
     name = record.delegation.name
     if StoredCredentials(deployment).with_untried(record) is not record:
@@ -173,11 +174,11 @@ def acknowledge_command(
     print_result(document, f"Acknowledged: SSL ID {listed}. The next inspection does not report it.", as_json=as_json)
 
 
-def _document(record: DelegationRecord, asks: Iterable[Ask], mails: dict[str, Mail]) -> dict[str, object]:
+def _document(record: DelegationRecord, asks: Iterable[Finding], mails: dict[str, Mail]) -> dict[str, object]:
     return {
         "delegation": record.delegation.name,
         "to": record.delegation.rao_email or None,
-        "findings": [finding_document(ask.finding) for ask in asks],
+        "findings": [finding_document(finding) for finding in asks],
         "notices": notice_documents(record),
         "mails": {code: {"subject": mail.subject, "body": mail.body} for code, mail in mails.items()},
     }

@@ -230,7 +230,7 @@ def _otherwise(language: Language, problem: Problem, today: date) -> str:
 
 
 def _next_step(language: Language, judgement: Judgement) -> str:
-    """Return what happens next, as `Judgement.next_step` has it in English."""
+    """Return what happens next, as `certmandate.views.problems.next_step` has it in English."""
     key, values = _next(language, judgement)
     return language.text(f"status.next.{key}", **values) if key else ""
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from local.cloudformation.resources.properties import Properties
-from local.cloudformation.resources.resource import Made, Maker, Stack, tags
+from local.cloudformation.resources.resource import Made, Maker, Stack
 
 
 def function(properties: Properties, stack: Stack) -> Made:
     """Make a function from its packaged code."""
-    name = properties.take("FunctionName", stack.physical(properties.logical_id))
+    name = properties.name("FunctionName")
     request = properties.some("Role", "Handler", "Runtime", "Timeout", "MemorySize", "Description", "Architectures")
     variables = properties.take("Environment", {}).get("Variables", {})
     request["Environment"] = {"Variables": {key: str(value) for key, value in variables.items()}}
-    request["Tags"] = {tag["Key"]: tag["Value"] for tag in tags(properties)}
+    request["Tags"] = {tag["Key"]: tag["Value"] for tag in properties.take("Tags", [])}
     made = stack.client("lambda").create_function(
         FunctionName=name, Code=_code(properties.need("Code"), stack), **request
     )
@@ -23,12 +23,9 @@ def function(properties: Properties, stack: Stack) -> Made:
 
 def layer(properties: Properties, stack: Stack) -> Made:
     """Publish a layer; functions run without it (see `ignored`)."""
-    name = properties.take("LayerName", stack.physical(properties.logical_id))
-    request = properties.some("Description", "CompatibleRuntimes", "CompatibleArchitectures")
-    made = stack.client("lambda").publish_layer_version(
-        LayerName=name, Content=_code(properties.need("Content"), stack), **request
-    )
-    return Made(made["LayerVersionArn"], {"LayerVersionArn": made["LayerVersionArn"]})
+    request = properties.some("LayerName", "Description", "CompatibleRuntimes", "CompatibleArchitectures")
+    made = stack.client("lambda").publish_layer_version(Content=_code(properties.need("Content"), stack), **request)
+    return Made(made["LayerVersionArn"])
 
 
 def permission(properties: Properties, stack: Stack) -> Made:

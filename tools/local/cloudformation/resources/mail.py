@@ -24,9 +24,9 @@ def event_destination(properties: Properties, _stack: Stack) -> Made:
 
 def rule(properties: Properties, stack: Stack) -> Made:
     """Make a rule on the default bus (moto keeps it, and no event of SES comes)."""
-    events, name = stack.client("events"), properties.take("Name", stack.physical(properties.logical_id))
+    events, name = stack.client("events"), properties.name("Name")
     pattern = json.dumps(properties.need("EventPattern"))
-    events.put_rule(Name=name, EventPattern=pattern, **properties.some("Description", "State"))
+    events.put_rule(Name=name, EventPattern=pattern, **properties.some("Description"))
     events.put_targets(Rule=name, Targets=properties.need("Targets"))
     return Made(name, {"Arn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}"})
 

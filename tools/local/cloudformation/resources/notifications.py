@@ -6,15 +6,14 @@ import json
 
 from local.cloudformation.parameters import ACCOUNT, REGION
 from local.cloudformation.resources.properties import Properties
-from local.cloudformation.resources.resource import Made, Maker, Stack, lower, tags
+from local.cloudformation.resources.resource import Made, Maker, Stack
 
 
 def topic(properties: Properties, stack: Stack) -> Made:
     """Make a topic."""
-    name = properties.take("TopicName", stack.physical(properties.logical_id))
-    attributes = properties.some("DisplayName", "KmsMasterKeyId")
-    made = stack.client("sns").create_topic(Name=name, Attributes=attributes, Tags=tags(properties))["TopicArn"]
-    return Made(made, {"TopicArn": made, "TopicName": name})
+    name, attributes = properties.name("TopicName"), properties.some("DisplayName", "KmsMasterKeyId")
+    made = stack.client("sns").create_topic(Name=name, Attributes=attributes)
+    return Made(made["TopicArn"], {"TopicName": name})
 
 
 def topic_policy(properties: Properties, stack: Stack) -> Made:
@@ -36,12 +35,12 @@ def subscription(properties: Properties, stack: Stack) -> Made:
 
 def queue(properties: Properties, stack: Stack) -> Made:
     """Make a queue."""
-    client, name = stack.client("sqs"), properties.take("QueueName", stack.physical(properties.logical_id))
+    client, name = stack.client("sqs"), properties.name("QueueName")
     attributes = properties.some("MessageRetentionPeriod", "SqsManagedSseEnabled")
     texts = {attribute: str(value).lower() for attribute, value in attributes.items()}
     url = client.create_queue(QueueName=name, Attributes=texts)["QueueUrl"]
     arn = client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    return Made(url, {"Arn": arn, "QueueName": name, "QueueUrl": url})
+    return Made(url, {"Arn": arn, "QueueName": name})
 
 
 def queue_policy(properties: Properties, stack: Stack) -> Made:
@@ -54,17 +53,16 @@ def queue_policy(properties: Properties, stack: Stack) -> Made:
 
 def log_group(properties: Properties, stack: Stack) -> Made:
     """Make a log group."""
-    client, name = stack.client("logs"), properties.take("LogGroupName", stack.physical(properties.logical_id))
-    client.create_log_group(logGroupName=name, **lower(properties.some("KmsKeyId")))
-    days = properties.take("RetentionInDays")
-    if days is not None:
+    client, name, key = stack.client("logs"), properties.name("LogGroupName"), properties.take("KmsKeyId")
+    client.create_log_group(logGroupName=name, **({"kmsKeyId": key} if key else {}))
+    if days := properties.take("RetentionInDays"):
         client.put_retention_policy(logGroupName=name, retentionInDays=int(days))
     return Made(name, {"Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}:*"})
 
 
 def alarm(properties: Properties, stack: Stack) -> Made:
     """Make an alarm (moto keeps it and does not evaluate it)."""
-    name = properties.take("AlarmName", stack.physical(properties.logical_id))
+    name = properties.name("AlarmName")
     request = properties.some(
         "AlarmActions", "AlarmDescription", "ComparisonOperator", "DatapointsToAlarm", "Dimensions",
         "EvaluationPeriods", "MetricName", "Metrics", "Namespace", "OKActions", "Period", "Statistic", "Threshold",
@@ -72,15 +70,14 @@ def alarm(properties: Properties, stack: Stack) -> Made:
     )  # fmt: skip
     if "Threshold" in request:
         request["Threshold"] = float(request["Threshold"])  # a text when it is a parameter of the template
-    stack.client("cloudwatch").put_metric_alarm(AlarmName=name, Tags=tags(properties), **request)
+    stack.client("cloudwatch").put_metric_alarm(AlarmName=name, **request)
     return Made(name, {"Arn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"})
 
 
 def dashboard(properties: Properties, stack: Stack) -> Made:
     """Make a dashboard."""
-    name = properties.take("DashboardName", stack.physical(properties.logical_id))
-    stack.client("cloudwatch").put_dashboard(DashboardName=name, DashboardBody=properties.need("DashboardBody"))
-    return Made(name)
+    stack.client("cloudwatch").put_dashboard(**properties.some("DashboardName", "DashboardBody"))
+    return Made(properties.logical_id)
 
 
 MAKERS: dict[str, Maker] = {

@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 from local.cloudformation.resources.properties import Properties
-from local.cloudformation.resources.resource import Made, Maker, Stack, lower, tags
+from local.cloudformation.resources.resource import Made, Maker, Stack
 from local.cloudformation.template import definition
 
 
 def state_machine(properties: Properties, stack: Stack) -> Made:
     """Make a state machine from its definition, in a file beside the template."""
-    name = properties.take("StateMachineName", stack.physical(properties.logical_id))
-    request = {
-        "name": name,
-        "definition": _definition(properties, stack),
-        "roleArn": properties.need("RoleArn"),
-        "type": properties.take("StateMachineType", "STANDARD"),
-        "tags": lower(tags(properties)),
-    }
-    arn = stack.client("stepfunctions").create_state_machine(**request)["stateMachineArn"]
-    return Made(arn, {"Arn": arn, "Name": name})
+    tags = [{"key": tag["Key"], "value": tag["Value"]} for tag in properties.take("Tags", [])]
+    made = stack.client("stepfunctions").create_state_machine(
+        name=properties.name("StateMachineName"),
+        definition=_definition(properties, stack),
+        roleArn=properties.need("RoleArn"),
+        type=properties.take("StateMachineType", "STANDARD"),
+        tags=tags,
+    )
+    return Made(made["stateMachineArn"])
 
 
 def schedule(properties: Properties, stack: Stack) -> Made:
     """Make a schedule (moto keeps it and never starts its target)."""
-    name = properties.take("Name", stack.physical(properties.logical_id))
+    name = properties.name("Name")
     request = properties.some(
         "ScheduleExpression", "ScheduleExpressionTimezone", "FlexibleTimeWindow", "Target", "State", "GroupName",
         "Description",
     )  # fmt: skip
-    arn = stack.client("scheduler").create_schedule(Name=name, **request)["ScheduleArn"]
-    return Made(name, {"Arn": arn})
+    stack.client("scheduler").create_schedule(Name=name, **request)
+    return Made(name)
 
 
 def schedule_group(properties: Properties, stack: Stack) -> Made:
     """Make a group of schedules."""
-    name = properties.take("Name", stack.physical(properties.logical_id))
-    arn = stack.client("scheduler").create_schedule_group(Name=name, Tags=tags(properties))["ScheduleGroupArn"]
-    return Made(name, {"Arn": arn})
+    name = properties.name("Name")
+    stack.client("scheduler").create_schedule_group(Name=name)
+    return Made(name)
 
 
 def _definition(properties: Properties, stack: Stack) -> str:

@@ -6,42 +6,36 @@ import json
 from typing import Any
 
 from local.cloudformation.resources.properties import Properties
-from local.cloudformation.resources.resource import Made, Maker, Stack, tags
+from local.cloudformation.resources.resource import Made, Maker, Stack
 
 
 def role(properties: Properties, stack: Stack) -> Made:
     """Make a role with its own policies; AWS's managed policies are named, not attached: moto has none."""
-    client, name = stack.client("iam"), properties.take("RoleName", stack.physical(properties.logical_id))
+    client, name = stack.client("iam"), properties.name("RoleName")
     trust = json.dumps(properties.need("AssumeRolePolicyDocument"))
-    request = properties.some("Description", "Path", "MaxSessionDuration", "PermissionsBoundary")
-    made = client.create_role(RoleName=name, AssumeRolePolicyDocument=trust, Tags=tags(properties), **request)["Role"]
+    request = properties.some("Description", "PermissionsBoundary", "Tags")
+    made = client.create_role(RoleName=name, AssumeRolePolicyDocument=trust, **request)["Role"]
     for policy in properties.take("Policies", []):
         client.put_role_policy(RoleName=name, PolicyName=policy["PolicyName"], PolicyDocument=_document(policy))
     for arn in properties.take("ManagedPolicyArns", []):
         if ":iam::aws:" not in arn:
             client.attach_role_policy(RoleName=name, PolicyArn=arn)
-    return Made(name, {"Arn": made["Arn"], "RoleId": made["RoleId"]})
+    return Made(name, {"Arn": made["Arn"]})
 
 
 def policy(properties: Properties, stack: Stack) -> Made:
     """Attach an inline policy to roles."""
-    name = properties.need("PolicyName")
-    document = _document({"PolicyDocument": properties.need("PolicyDocument")})
+    name, document = properties.need("PolicyName"), _document(properties.some("PolicyDocument"))
     for role_name in properties.take("Roles", []):
         stack.client("iam").put_role_policy(RoleName=role_name, PolicyName=name, PolicyDocument=document)
     return Made(name)
 
 
 def managed_policy(properties: Properties, stack: Stack) -> Made:
-    """Make a policy of its own and attach it to roles."""
-    client, name = stack.client("iam"), stack.physical(properties.logical_id)
-    name = properties.take("ManagedPolicyName", name)
-    document = _document({"PolicyDocument": properties.need("PolicyDocument")})
-    request = properties.some("Description", "Path")
-    arn = client.create_policy(PolicyName=name, PolicyDocument=document, **request)["Policy"]["Arn"]
-    for role_name in properties.take("Roles", []):
-        client.attach_role_policy(RoleName=role_name, PolicyArn=arn)
-    return Made(arn, {"PolicyArn": arn})
+    """Make a policy of its own; roles name it."""
+    name, document = properties.name("ManagedPolicyName"), _document(properties.some("PolicyDocument"))
+    made = stack.client("iam").create_policy(PolicyName=name, PolicyDocument=document, **properties.some("Description"))
+    return Made(made["Policy"]["Arn"])
 
 
 def _document(policy: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from local.cloudformation.parameters import STACK_NAME
 from local.cloudformation.resources.ignored import IGNORED_PROPERTIES
 
 
@@ -23,6 +24,10 @@ class Properties:
     def take(self, name: str, default: Any = None) -> Any:
         """Return a property and count it as provisioned."""
         return self._values.pop(name, default)
+
+    def name(self, field: str) -> str:
+        """Return the name that the template gives; without one, CloudFormation's without the random end."""
+        return str(self.take(field, f"{STACK_NAME}-{self.logical_id}"))
 
     def need(self, name: str) -> Any:
         """Return a property that the resource cannot be without."""

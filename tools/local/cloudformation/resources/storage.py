@@ -7,30 +7,26 @@ from typing import Any
 
 from local.cloudformation.parameters import REGION
 from local.cloudformation.resources.properties import Properties
-from local.cloudformation.resources.resource import Made, Maker, Stack, tags
+from local.cloudformation.resources.resource import Made, Maker, Stack
 
 
 def table(properties: Properties, stack: Stack) -> Made:
     """Make a table with its indexes, encryption, recovery and deletion protection."""
-    name = properties.take("TableName", stack.physical(properties.logical_id))
-    client = stack.client("dynamodb")
+    client, name = stack.client("dynamodb"), properties.name("TableName")
     request = properties.some(
         "KeySchema", "AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "DeletionProtectionEnabled"
     )
-    encryption = properties.take("SSESpecification")
-    if encryption:
+    if encryption := properties.take("SSESpecification"):
         request["SSESpecification"] = {"Enabled": encryption.pop("SSEEnabled"), **encryption}
-    arn = client.create_table(TableName=name, Tags=tags(properties), **request)["TableDescription"]["TableArn"]
-    recovery = properties.take("PointInTimeRecoverySpecification")
-    if recovery:
+    arn = client.create_table(TableName=name, **request)["TableDescription"]["TableArn"]
+    if recovery := properties.take("PointInTimeRecoverySpecification"):
         client.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=recovery)
     return Made(name, {"Arn": arn})
 
 
 def bucket(properties: Properties, stack: Stack) -> Made:
     """Make a bucket with its settings, such as versioning, encryption and life cycle."""
-    name = properties.take("BucketName", stack.physical(properties.logical_id).lower())
-    client = stack.client("s3")
+    client, name = stack.client("s3"), properties.name("BucketName").lower()
     client.create_bucket(
         Bucket=name,
         CreateBucketConfiguration={"LocationConstraint": REGION},

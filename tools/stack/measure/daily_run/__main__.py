@@ -8,24 +8,23 @@ function's own; durations are not measured.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import resource
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from importlib import import_module
-from types import SimpleNamespace
 from typing import Any
 
 from renewal.settings import OFF, Settings
 from stack.measure.daily_run.answers import AUDIT, BUCKET, ORDERS, serving
 from stack.measure.daily_run.large_estate import RUN, LargeEstate, Size
-from stack.measure.memory import highest_memory
+from stack.measure.invocation import InvocationCost, in_own_process, invoke
 
-FUNCTIONS = ("check_expiry", "notify", "report")
+EVENTS: Mapping[str, Mapping[str, Any]] = {
+    "check_expiry": {"run_id": RUN, "request": {}, "state_machine": "arn"},
+    "notify": {"run_id": RUN},
+    "report": {"run_id": RUN, "verification": {}},
+}
+"""By function, in the order of the run."""
 SIZES = (
     Size(1_000, 100, 1),
     Size(10_000, 1_000, 1),
@@ -52,12 +51,7 @@ class Measured:
 
     function: str
     size: Size
-    cpu_seconds: float
-    """Of the process, with what it imports."""
-    step_seconds: float
-    """Of the invocation alone."""
-    megabytes: float
-    """Highest resident set."""
+    took: InvocationCost
     calls: int
     """Requests to AWS."""
     renewed: int = 0
@@ -67,17 +61,13 @@ class Measured:
 def measure(size: Size) -> Iterator[Measured]:
     """Play a daily run of an estate; yield what each function took."""
     with serving(LargeEstate(size, datetime.now(UTC))) as service:
-        for function in FUNCTIONS:
+        for function in EVENTS:
             service.calls.clear()
-            command = [sys.executable, "-m", "stack.measure.daily_run", "--invoke", function]
-            done = subprocess.run(command, env=environment(service.url), capture_output=True, text=True, check=False)
-            if done.returncode:
-                msg = f"{function} failed:\n{done.stdout}\n{done.stderr}"
-                raise RuntimeError(msg)
-            took, calls = json.loads(done.stdout.splitlines()[-1]), service.calls.total()
+            took = in_own_process("stack.measure.daily_run", function, environment=environment(service.url))
+            calls = service.calls.total()
             if function == "check_expiry":
                 service.write_results()
-            yield Measured(function, size, **took, calls=calls, renewed=service.renewed())
+            yield Measured(function, size, took, calls=calls, renewed=service.renewed())
 
 
 def environment(url: str) -> dict[str, str]:
@@ -87,40 +77,14 @@ def environment(url: str) -> dict[str, str]:
     return {name.upper(): value for name, value in values.items()} | {"PATH": os.environ["PATH"]}
 
 
-def invoke(function: str) -> dict[str, float]:
-    """Invoke a handler once; return what it took."""
-    events: dict[str, dict[str, Any]] = {
-        "check_expiry": {"run_id": RUN, "request": {}, "state_machine": "arn"},
-        "notify": {"run_id": RUN},
-        "report": {"run_id": RUN, "verification": {}},
-    }
-    context = SimpleNamespace(
-        function_name="",
-        memory_limit_in_mb=0,
-        invoked_function_arn="",
-        aws_request_id="",
-        get_remaining_time_in_millis=lambda: 600_000,
-    )
-    handler = import_module(function).handler
-    before = _cpu_seconds()
-    handler(events[function], context)
-    after = _cpu_seconds()
-    return {"cpu_seconds": after, "step_seconds": after - before, "megabytes": highest_memory()}
-
-
-def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a table, or with `--invoke` one measurement as JSON."""
     parser = argparse.ArgumentParser(prog="python -m stack.measure.daily_run", description=__doc__)
-    parser.add_argument("--invoke", choices=FUNCTIONS, help=argparse.SUPPRESS)
+    parser.add_argument("--invoke", choices=EVENTS, help=argparse.SUPPRESS)
     parser.add_argument("--size", nargs=3, type=int, action="append", metavar=("CERTIFICATES", "DELEGATIONS", "DUE"))
     given = parser.parse_args(arguments)
     if given.invoke:
-        print("\n" + json.dumps(invoke(given.invoke)))
+        invoke(given.invoke, EVENTS[given.invoke])
         return
     print("function      certificates  delegations     due  covered    CPU s   step s    MB   calls")
     for size in [Size(*each) for each in given.size or ()] or SIZES:
@@ -131,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _line(each: Measured) -> str:
     size = each.size
     numbers = f"{size.certificates:12,} {size.delegations:12,} {size.due:7,} {size.covered:8,}"
-    took = f"{each.cpu_seconds:8.2f} {each.step_seconds:8.2f} {each.megabytes:5.0f} {each.calls:7,}"
+    took = f"{each.took.cpu:8.2f} {each.took.step_cpu:8.2f} {each.took.megabytes:5.0f} {each.calls:7,}"
     return f"{each.function:13} {numbers} {took}"
 
 

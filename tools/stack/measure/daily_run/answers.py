@@ -200,6 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, content: bytes, kind: str, status: int = 200) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
+        self.send_header("ETag", '"1"')  # of S3's answers
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

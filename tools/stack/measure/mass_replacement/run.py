@@ -62,11 +62,7 @@ class Player:
         taken, deferred = select(due, self.caps, f"run-{len(self.done)}")
         mine = [self.estate.by_path[each.path] for each in taken]
         before = {each.record.spec.path: each.orders for each in mine}
-        self._began, self._most_at_once, stored = (
-            now,
-            0,
-            sum(each.stored_at is not None for each in self.estate.certificates),
-        )
+        self._began, self._most_at_once, stored = now, 0, self._stored()
         began = now + _SECONDS_OF_START
         ordered = self._map(((each, self._ordering(each)) for each in mine), began, INSPECTION_CALLS)
         new = Counter(each.record.spec.delegation for each in mine if each.orders > before[each.record.spec.path])
@@ -78,7 +74,7 @@ class Player:
                 began=now,
                 ended=ended + _SECONDS_OF_START,
                 ordered=sum(new.values()),
-                stored=sum(each.stored_at is not None for each in self.estate.certificates) - stored,
+                stored=self._stored() - stored,
                 deferred=len(deferred),
                 most_of_delegation=max(new.values(), default=0),
                 most_at_once=self._most_at_once,
@@ -119,15 +115,15 @@ class Player:
 
         return work
 
+    def _stored(self) -> int:
+        return sum(each.stored_at is not None for each in self.estate.certificates)
+
     def _verify(self, now: float) -> None:
+        delay = self.services.conditions.servers_minutes * 60
         for each in self.estate.certificates:
-            is_presented = each.stored_at is not None and each.stored_at + self._delay <= now
+            is_presented = each.stored_at is not None and each.stored_at + delay <= now
             if is_presented and each.served_at is None:
                 each.served_at = now
-
-    @property
-    def _delay(self) -> float:
-        return self.services.conditions.servers_minutes * 60
 
     def _map(self, works: Iterable[tuple[Virtual, Work]], now: float, first_calls: int) -> float:
         """Do each work for its certificate; return when the last one has ended."""

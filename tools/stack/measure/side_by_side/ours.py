@@ -121,7 +121,7 @@ class RenewedDelegation:
         """Collect one order; return whether its certificate is stored."""
         book, deadline = self._book, _deadline()
         objects = self._objects[progress.certificate]
-        stores = Stores(book, self._seal, FakeAcm(), objects, FakeAnnouncer(), utc_now)
+        stores = Stores(book, self._seal, FakeAcm(), objects, FakeAnnouncer(), utc_now, deadline)
         step = Collect(book, book, self._services.accounts(deadline), stores, self._services.roots, utc_now)
         return step(progress).status == ResultStatus.STORED
 

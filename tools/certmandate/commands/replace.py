@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from certmandate.commands.replacement.progress import print_status
 from certmandate.completion import delegation_names
 from certmandate.deployment import Deployment, deployed, read_stored, to_change
 from certmandate.exit import NEEDS_ATTENTION, Refused
@@ -21,7 +20,9 @@ from certmandate.replacement_planning.plan import ReplacementPlan, limits_of, pl
 from certmandate.views import printing
 from certmandate.views.printing import printer
 from certmandate.views.replacement import plan as plan_view
+from certmandate.views.replacement import progress as progress_view
 from renewal.domain.certificate.serial import normalised_serial
+from renewal.domain.judgement.replacement_progress import progress_of
 from renewal.domain.replacement_rule import (
     MOST_ORDERS_PER_DELEGATION,
     MOST_ORDERS_PER_RUN,
@@ -129,7 +130,22 @@ def _without_plan(deployment: Deployment, cancelled: str | None, *, as_json: boo
     if cancelled is not None:
         _cancel(deployment, cancelled, as_json=as_json)
         return 0
-    return NEEDS_ATTENTION if print_status(deployment, as_json=as_json) else 0
+    return NEEDS_ATTENTION if _print_status(deployment, as_json=as_json) else 0
+
+
+def _print_status(deployment: Deployment, *, as_json: bool) -> bool:
+    """Print the progress of every rule; return whether one will not make its deadline."""
+    book, stored, now = deployment.book, read_stored(deployment), datetime.now(UTC)
+    rules = book.all_replacements()
+    printing.print_left_out((*rules.unreadable, *stored.unreadable))
+    found = [progress_of(rule, stored.certificates.values(), now, listed=book.listed(rule)) for rule in rules]
+    if as_json:
+        printing.print_json({"at": now, "replacements": [progress_view.document(each) for each in found]})
+    elif found:
+        printing.show(printer(), *progress_view.page(found))
+    else:
+        printing.print_line("There is no replacement rule.")
+    return any(each.is_late for each in found)
 
 
 @dataclass(frozen=True, slots=True)

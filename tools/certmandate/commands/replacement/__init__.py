@@ -1,1 +1,0 @@
-"""`certmandate replace`: many certificates because of an incident."""
