@@ -24,7 +24,8 @@ class Notified:
     """What is remembered of one problem."""
 
     severity: Severity
-    """The worst that the operator was notified of: a problem that eases and gets worse again is the same one."""
+    """The worst that the operator was notified of: a problem that eases and gets worse again is the same one, unless a
+    daily run had nothing to notify of it, because there was time until a later day."""
     first: datetime
     last: datetime
     """When the operator was notified of it."""
@@ -78,8 +79,8 @@ class NotifiedProblems:
             if key in names:
                 entry = kept.get(key) or Notified(problem.severity, now, now)
                 kept[key] = replace(entry, severity=problem.severity, last=now)
-            elif self._is_news(problem):
-                continue  # the next run names it
+            elif key not in kept or self._is_news(problem):
+                continue  # the next run names it, unless another problem explains it
             if report.dry_run and kept[key].failed_by:
                 continue  # the report of the run before has why; a dry run stores nothing
             if report.outcome is RunOutcome.FAILED if problem.needs_attention else problem.is_outage:
@@ -88,6 +89,8 @@ class NotifiedProblems:
 
     def _is_news(self, problem: Problem) -> bool:
         known = self.problems.get(problem.key)
+        if problem.severity == "info":
+            return False
         return known is None or RANKS[problem.severity] < RANKS[known.severity]
 
 

@@ -45,9 +45,14 @@ class Consequence(StrEnum):
         return _SENTENCES[self]
 
     @property
+    def past(self) -> str:
+        """That it has happened, in English, before its day; empty for what does not begin on a day and go on."""
+        return _PAST.get(self, "")
+
+    @property
     def lasts(self) -> bool:
         """Whether it begins on its day and goes on."""
-        return self in {Consequence.ORDERS_STOP, Consequence.USAGE_ENDS}
+        return bool(self.past)
 
 
 _SENTENCES: Mapping[Consequence, str] = MappingProxyType(
@@ -67,6 +72,7 @@ _SENTENCES: Mapping[Consequence, str] = MappingProxyType(
         Consequence.NONE: "",
     }
 )
+_PAST = MappingProxyType({Consequence.ORDERS_STOP: "orders stopped on", Consequence.USAGE_ENDS: "the usage ended on"})
 _CODES = {
     Consequence.IMPERSONATION: ("NotRevoked",),
     Consequence.MISUSE: SECURITY,
