@@ -281,7 +281,8 @@ def test_a_report_that_is_too_large_is_not_called_a_missing_permission(
     system: System, remedy: str, *, is_too_large: bool
 ) -> None:
     """The RAO granted a right that the account had, for ever."""
-    system.scm.answers["reported"] = ScmUnavailable("no answer", is_too_large=is_too_large)
+    system.scm.answers["reported"] = outage = ScmUnavailable("no answer")
+    outage.is_too_large = is_too_large
 
     system.inspect(system.item())
 

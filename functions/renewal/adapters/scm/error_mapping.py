@@ -91,8 +91,9 @@ def no_answer(request: Request, failure: httpx.RequestError) -> RenewalError:
     cause = f"{name} ({redacted(str(failure))})" if isinstance(failure, httpx.ConnectError) else name
     if request.orders and not isinstance(failure, _NOTHING_WAS_SENT):
         return AnswerLost(f"SCM's answer to '{request.operation}' was lost: {cause}; the order may exist")
-    text = f"SCM did not answer '{request.operation}': {cause}; the request is repeated later"
-    return ScmUnavailable(text, is_too_large=isinstance(failure, AnswerTooLarge))
+    error = ScmUnavailable(f"SCM did not answer '{request.operation}': {cause}; the request is repeated later")
+    error.is_too_large = isinstance(failure, AnswerTooLarge)
+    return error
 
 
 def _error(request: Request, status: int, meaning: Code | None) -> type[RenewalError]:
