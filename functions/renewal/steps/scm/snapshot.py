@@ -96,12 +96,13 @@ class SnapshotReader:
         except NeedsAttention:
             pass  # the login is accepted, or the profiles will be refused too: this is about the section alone
         except ScmUnavailable as outage:
-            before = self.snapshot
+            late = frozenset() if self.deadline.seconds() else frozenset({section})
+            before, large = self.snapshot, frozenset({section} if outage.is_too_large else ())
             self.snapshot = replace(
                 before,
                 unanswered=before.unanswered | {section},
-                late=before.late if self.deadline.seconds() else before.late | {section},
-                too_large=before.too_large | {section} if outage.is_too_large else before.too_large,
+                late=before.late | late,
+                too_large=before.too_large | large,
             )
 
     def _take(self, section: Section, answer: object) -> None:
