@@ -199,5 +199,7 @@ def require_plausible(due: Iterable[DueCertificate], estate_size: int, limits: L
 
 def _by_age(due: Iterable[DueCertificate]) -> list[DueCertificate]:
     """Without what a replacement rule covers: the operator has confirmed how many that are."""
-    of_age = (candidate for candidate in due if {Cause.AGE, Cause.LAST_RESORT} & set(candidate.decision.causes))
+    of_age = (
+        candidate for candidate in due if {Cause.AGE, Cause.LAST_RESORT, Cause.EXPIRED} & set(candidate.decision.causes)
+    )
     return [candidate for candidate in of_age if Cause.REPLACEMENT not in candidate.decision.causes]

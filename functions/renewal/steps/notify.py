@@ -212,7 +212,8 @@ class _Facts:
         """Return on what the RAO must act, most urgent first."""
         judged = [judge(each, self.record, self.now, self.times, replacements=self.rules) for each in self.certificates]
         problems = problems_of(self.name, self.record, judged, self.now, self.times)
-        return [problem for problem in problems if problem.actor == "rao"]
+        today = self.now.date()
+        return sorted((each for each in problems if each.actor == "rao"), key=lambda each: each.urgency_on(today))
 
     def listed(self, problems: Iterable[Problem], history: Iterable[FinishedOrder]) -> Mapping[Finding, Otherwise]:
         """Return what a mail lists of *problems*. *history*: the delegation's audit rows, oldest first."""

@@ -193,6 +193,17 @@ def test_a_mismatched_certificate_is_not_reported_as_pending() -> None:
     assert document(then)["under_way"][0]["trouble"] == "CertificateMismatch"
 
 
+@pytest.mark.parametrize(
+    ("status", "state"), [("REQUESTED", "waiting for your approval in SCM"), ("APPLIED", "waiting for the certificate")]
+)
+def test_an_order_that_awaits_the_rao_is_reported_as_such(status: str, state: str) -> None:
+    """The RAO had to approve it, and read that the certificate authority had to act."""
+    order = an_order(status=OrderStatus.ORDERED, ssl_id=5001, scm_status=status)
+    managed = [ManagedCertificate(IDP, None, order)]
+
+    assert state in page(rao_report(record(), managed, (), month_named("2026-11"), NOW, proof=Proof(HEAD)))
+
+
 def test_adopted_certificates_are_excepted_from_the_comment() -> None:
     """An adopted certificate has no comment and would be taken for another's."""
     assert "ceux que nous avons repris" in " ".join(page(of()).split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -15,6 +15,7 @@ from renewal.domain.errors import FieldRefused
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import judge
 from renewal.domain.judgement.consequence import Consequence
+from renewal.domain.judgement.problem import problem_of
 from renewal.domain.order import OrderStatus
 from renewal.domain.orderable import require_custom_fields
 from renewal.domain.setup.checks import review
@@ -56,15 +57,16 @@ def test_the_subject_has_the_first_deadline_of_the_raos_tasks(findings: tuple[Fi
 
 @pytest.mark.parametrize("code", ["en", "fr"])
 @pytest.mark.parametrize(("reason", "detail"), [("incident 12", " (incident 12)"), ("", "")])
-def test_an_order_that_awaits_approval_names_the_incident(code: str, reason: str, detail: str) -> None:
-    """The RAO approves at once what a CA revokes tomorrow, and asks about what they do not expect."""
+def test_an_order_that_awaits_approval_is_identified(code: str, reason: str, detail: str) -> None:
+    """The RAO must find it in SCM; they approve at once what a CA revokes tomorrow, and ask about the unexpected."""
     order = an_order(status=OrderStatus.ORDERED, ssl_id=5001, scm_status="REQUESTED", reason=reason)
     problem = judge(managed(age=20, order=order), record(), NOW, ActingTimes()).problem
     assert problem is not None
 
     _, body = mail(code, Finding(problem.code, "warning", "rao", problem.text, "idp"))
 
-    assert f": {order.opened_at:%Y-%m-%d}{detail}\n" in body
+    assert f": SSL ID 5001{detail}\n" in body
+    assert f": {order.names[0]}\n" in body
 
 
 @pytest.mark.parametrize(
@@ -205,3 +207,40 @@ def test_a_fault_of_the_delegation_is_not_repeated_for_each_certificate() -> Non
     none, expires = Otherwise(Consequence.NO_CERTIFICATE, None), Otherwise(Consequence.EXPIRES, NOW.date())
 
     assert without_repetitions({first: expires, whole: none, other: none}) == {whole: expires, other: none}
+
+
+def test_a_fault_without_names_covers_every_certificate() -> None:
+    """A suspended account was three numbered tasks, and the urgent one was the last."""
+    whole = Finding("AccountSuspended", "error", "rao", "the account is suspended")
+    part = Finding("AccountSuspended", "error", "rao", "suspended; it orders a.univ.example", certificate="a")
+    none, expires = Otherwise(Consequence.NO_CERTIFICATE, None), Otherwise(Consequence.EXPIRES, NOW.date())
+
+    assert without_repetitions({whole: none, part: expires}) == {whole: expires}
+
+
+def test_of_many_names_the_first_ten_and_the_number_of_others_are_listed() -> None:
+    """The mail listed eight of twenty names as if they were all."""
+    some_names = ", ".join(f"n{number}.univ.example" for number in range(11))
+    _, body = mail("en", Finding("NotForSsl", "error", "rao", f"{some_names} and 12 more: not for SSL"))
+
+    assert "n9.univ.example and 13 more\n" in body
+    assert "n10." not in body
+
+
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        ("en", "from 1 December 2026, certificates with these names cannot be ordered or renewed"),
+        ("fr", "à partir du 1er décembre 2026, les certificats comportant ces noms ne pourront plus"),
+    ],
+)
+def test_a_domain_that_lapses_stops_the_orders_of_its_names_only(code: str, line: str) -> None:
+    """The RAO read that nothing at all can be ordered; the task names the entry to validate."""
+    finding = Finding("DcvLapsing", "warning", "rao", "a.x.example", due=date(2026, 12, 1), about="*.x.example")
+    problem = problem_of(finding, "univ", [], NOW.date(), ActingTimes())
+    otherwise = Otherwise(problem.consequence, problem.consequence_on)
+
+    body = findings_mail(record(finding), {finding: otherwise}, date(2026, 11, 1), language(code)).body
+
+    assert line in body
+    assert "*.x.example" in body

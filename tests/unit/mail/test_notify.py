@@ -23,7 +23,9 @@ from tests.unit.system import DELEGATION, IDP, NOW, System, served_by
 
 RAO = "rao@univ.example"
 RUN = {"run_id": "run"}
-DCV = Finding("DcvLapsing", "warning", "rao", "idp.univ.example expires on 2027-01-08", due=date(2027, 1, 1))
+DCV = Finding(
+    "DcvLapsing", "warning", "rao", "idp.univ.example expires on 2027-01-08", due=date(2027, 1, 1), about="univ.example"
+)
 
 
 def notify(system: System, mailer: FakeMailer | None, **instead: Any) -> Notify:
@@ -61,8 +63,8 @@ def test_a_mail_has_what_the_rao_must_do_in_both_languages(system: System) -> No
     assert mail.to == RAO
     assert "première échéance le 1er janvier 2027 / [Université d'Exemple] Delegated" in mail.subject
     assert "Validez de nouveau le domaine" in mail.body
-    assert "Validate the domain again" in mail.body
-    assert "Otherwise: from 1 January 2027, nothing can be ordered or renewed" in mail.body
+    assert "Validate the domain univ.example again" in mail.body
+    assert "Otherwise: from 1 January 2027, certificates with these names cannot be ordered or renewed" in mail.body
     assert "password" not in mail.body
     assert mail.body.count("Hébergeur Exemple") == 2
     (notice,) = sent(system)

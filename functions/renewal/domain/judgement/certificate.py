@@ -24,12 +24,13 @@ from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.command import command_for
 from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.judgement.obstacle import is_shut_out, obstacle
-from renewal.domain.judgement.order_wait import AWAITS_APPROVAL, failure_text, held_failure, waits_for
+from renewal.domain.judgement.order_wait import awaits_approval, failure_text, held_failure, waits_for
 from renewal.domain.judgement.problem import OUTAGES, Problem
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import decide_with
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.service.state import service_state
+from renewal.domain.setup.domain_checks import some
 from renewal.domain.setup.finding import Finding, Severity
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.scm_menu import screen_of
@@ -249,10 +250,12 @@ class _Case:
     def _of_order(self, order: Order) -> Problem:
         if order.trouble:
             return self._now(order.trouble, "the issued certificate was not stored")
-        awaits = order.scm_status in AWAITS_APPROVAL
+        awaits = awaits_approval(order)
         actor: Actor = "rao" if awaits else "operator"
         why = f" ({order.reason})" if order.reason else ""
-        text = f"order of {order.opened_at:%Y-%m-%d}{why}: {waits_for(order, self.now) or 'SCM has not issued it yet'}"
+        number = f" SSL ID {order.ssl_id}" if order.ssl_id else ""
+        which = f"order{number}{why} of {order.opened_at:%Y-%m-%d} for {some(order.names)}"
+        text = f"{which}: {waits_for(order, self.now) or 'SCM has not issued it yet'}"
         early: Severity = "warning" if awaits else "info"
         severity = "error" if self._is_late(actor, order) else early
         return self._made(OrderPending.__name__, text, severity, actor)

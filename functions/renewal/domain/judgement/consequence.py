@@ -20,6 +20,8 @@ class Consequence(StrEnum):
     """Clients may refuse the stored certificate: it is revoked, or will be."""
     ORDERS_STOP = "orders-stop"
     """Nothing can be ordered any more."""
+    NAMES_STOP = "names-stop"
+    """No certificate with some of the names can be ordered any more."""
     ORDERS_WAIT = "orders-wait"
     """An order whose answer is lost waits for the operator."""
     MISUSE = "misuse"
@@ -47,7 +49,7 @@ class Consequence(StrEnum):
     @property
     def lasts(self) -> bool:
         """Whether it begins on its day and goes on."""
-        return self in {Consequence.ORDERS_STOP, Consequence.USAGE_ENDS}
+        return self in {Consequence.NAMES_STOP, Consequence.ORDERS_STOP, Consequence.USAGE_ENDS}
 
 
 _SENTENCES: Mapping[Consequence, str] = MappingProxyType(
@@ -56,6 +58,7 @@ _SENTENCES: Mapping[Consequence, str] = MappingProxyType(
         Consequence.NO_CERTIFICATE: "the service has no certificate",
         Consequence.REVOKED: "clients may refuse the certificate",
         Consequence.ORDERS_STOP: "no more certificates are ordered",
+        Consequence.NAMES_STOP: "certificates with these names cannot be ordered",
         Consequence.ORDERS_WAIT: "an order whose answer is lost waits for the operator",
         Consequence.MISUSE: "more can be ordered than was agreed",
         Consequence.IMPERSONATION: "anyone who has its key can impersonate the service",
@@ -83,3 +86,5 @@ CONSEQUENCES: Mapping[str, Consequence] = MappingProxyType(
     {code: consequence for consequence, codes in _CODES.items() for code in codes}
 )
 """By code; of all others orders stop on the day that the finding names, or certificates expire."""
+OF_NAMES = frozenset({"DcvLapsing", "DcvMethodEnding", "PersistentRecordEnding", "PersistentRecordUnusable"})
+"""Codes of what stops the orders of some names on the day that the finding names, and of no others."""
