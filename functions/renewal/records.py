@@ -29,6 +29,9 @@ from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_h
 
 T = TypeVar("T")
 
+FIRST_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+"""No record has an earlier time."""
+
 REQUIRED: Mapping[str, Any] = MappingProxyType({"required": True})
 """Metadata of a field that has a default for new records, and that no stored record lacks."""
 REWRITTEN: Mapping[str, Any] = MappingProxyType({"rewritten": True})
@@ -218,13 +221,20 @@ def _whole(value: Any) -> int:
     return int(value)
 
 
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text).astimezone(UTC)
+    if time < FIRST_TIME:  # the days before the year 1 are an OverflowError wherever they are counted
+        raise ValueError
+    return time
+
+
 _SCALARS: dict[Any, Callable[[Any], Any]] = {
     str: partial(_instance, str),
     bool: partial(_instance, bool),
     bytes: partial(_instance, bytes),
     int: _whole,
     float: lambda value: float(_instance(int | float | Decimal, value)),
-    datetime: lambda text: datetime.fromisoformat(text).astimezone(UTC),
+    datetime: _time,
     date: date.fromisoformat,
     Any: lambda value: value,
 }

@@ -53,7 +53,7 @@ class Settings:
     orders_per_delegation: int
     orders_per_run: int
     due_share_percent: int
-    """Share of the certificates (1 to 100) that may be due by age at once; beyond, the run stops with TooManyDue."""
+    """Share of the certificates (1 to 100) that may be due by age at once; beyond, none is ordered (TooManyDue)."""
     operator_working_days: int
     """How long it takes until the operator has acted; a finding whose consequence is closer fails the run."""
     rao_working_days: int

@@ -28,6 +28,7 @@ from renewal.domain.endpoint.observation import EndpointState
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
 from renewal.domain.service.comparison import Compared, Contact, Expected, compare
+from tests.fakes import ample
 from tests.throwaway_ca import hierarchy, pem, root, trusted_roots
 
 NOW = datetime.now(UTC)
@@ -277,6 +278,19 @@ def test_addresses_that_are_too_many_to_contact_are_not_served(farm: Farm) -> No
     assert (
         text == "idp.univ.example has 2 addresses beyond the 16 that are contacted: declare each address in its place"
     )
+
+
+def test_an_endpoint_that_leads_to_a_bug_hinders_no_other(farm: Farm) -> None:
+    """An exception that nothing foresees once ended the verification of the estate."""
+    served, odd = farm.serve().address, ("not an address", 443)
+    addresses = {Endpoint(HOST): [served], Endpoint(HOST, 8443): [odd]}
+    prober = TlsProber(permits_private=True, resolve=lambda host, port: addresses[Endpoint(host, port)])
+
+    found = prober.contacts(list(addresses), ample(lambda: datetime.now(UTC)).at_most(20))
+
+    assert found[Endpoint(HOST)][0].chain
+    (contact,) = found[Endpoint(HOST, 8443)]
+    assert contact.failure == "it was not contacted: an error that nothing foresees (ValueError)"
 
 
 def test_what_the_deadline_cuts_is_late_and_not_broken(farm: Farm) -> None:

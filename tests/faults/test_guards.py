@@ -48,7 +48,8 @@ def test_an_estate_that_is_suddenly_due_needs_a_confirmation(harness: Harness, m
 
     run = harness.run()
 
-    assert (run.status, run.error) == ("FAILED", "TooManyDue")
+    assert (run.status, run.error) == ("FAILED", "RunNeedsPerson")
+    assert {row["error"] for row in (run.document or {})["certificates"]} == {"TooManyDue"}, "the report names each"
     assert orders_of(gather(harness)) == ALL
     monkeypatch.setenv("ORDERS_PER_DELEGATION", str(CAP))  # more would prove no more
     harness.environments.forget()

@@ -13,10 +13,22 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from stack.cost import ROOT
-from stack.deploy import PURPOSE, Change, Refused, deploy, harm, main, overrides, plan, require_no_second_address
+from stack.deploy import (
+    PURPOSE,
+    Change,
+    Refused,
+    deploy,
+    harm,
+    main,
+    overrides,
+    plan,
+    require_deployable,
+    require_no_second_address,
+)
 from stack.resolved import Stack
 
 
@@ -158,6 +170,7 @@ class CloudFormation(ChangeSets):
         super().__init__(*changes)
         self.file = file
         self.executed: list[str] = []
+        self.status = "UPDATE_COMPLETE"
 
     @property
     def kept(self) -> list[str]:
@@ -174,8 +187,10 @@ class CloudFormation(ChangeSets):
             yield {"Summaries": [{"ChangeSetId": name, "ExecutionStatus": "AVAILABLE"}]}
 
     def describe_stacks(self, **_request: Any) -> dict[str, Any]:
-        """Answer for a stack that exists."""
-        return {"Stacks": [{"StackStatus": "UPDATE_COMPLETE"}]}
+        """Answer for a stack with `status`; without, for one that does not exist."""
+        if not self.status:
+            raise ClientError({"Error": {"Message": "Stack with id s does not exist"}}, "DescribeStacks")
+        return {"Stacks": [{"StackStatus": self.status}]}
 
     def delete_change_set(self, **request: Any) -> None:
         """Delete a change set."""
@@ -256,3 +271,21 @@ def test_a_confirmed_plan_is_executed(answer: str | None, folder: Path) -> None:
 def test_a_change_set_of_an_earlier_deployment_is_not_executed(folder: Path) -> None:
     """When nothing changes, sam creates none, and the old one would deploy what was declined."""
     assert asked(folder).executed == []
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED"])
+def test_a_stack_whose_first_deployment_failed_is_refused_with_the_way_out(status: str, folder: Path) -> None:
+    """CloudFormation only deletes it; the error of `sam` came after the upload and named no command."""
+    cloudformation = CloudFormation(folder / "sets")
+    cloudformation.status = status
+    with pytest.raises(Refused, match="aws cloudformation delete-stack --stack-name s\n"):
+        require_deployable(cloudformation, "s")
+
+
+def test_a_stack_that_does_not_exist_is_deployed_unless_its_name_is_too_long(folder: Path) -> None:
+    """SES refused the configuration set of such a stack in the middle of an update, when mails were switched on."""
+    cloudformation = CloudFormation(folder / "sets")
+    cloudformation.status = ""
+    require_deployable(cloudformation, "s" * 60)
+    with pytest.raises(Refused, match="61 characters"):
+        require_deployable(cloudformation, "s" * 61)

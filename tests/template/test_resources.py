@@ -11,18 +11,28 @@ from stack.policy import Request, allowed, statements
 from stack.resolved import Stack
 
 NETWORK = Path(__file__).resolve().parents[2] / "infra" / "network.yaml"
-KEPT = {
-    "AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::S3::Bucket",
+REMOVED_BY_A_ROLLBACK = {
+    "AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::S3::BucketPolicy",
 }  # fmt: skip
-"""Types whose loss loses keys, certificates or the audit trail."""
+"""What outlives the stack, because its loss loses keys, certificates or the audit trail, or lets others read them. Only
+the deployment that creates it removes it, when it fails."""
 
 
 def test_what_holds_data_outlives_the_stack(stack: Stack) -> None:
-    """Deleting the stack by mistake must not delete private keys or the audit trail."""
+    """Deleting the stack by mistake must not delete private keys or the audit trail, nor what denies reading them."""
     for resource in stack.resources():
-        if resource.type in KEPT:
-            assert resource.body.get("DeletionPolicy") == "Retain", resource.logical_id
+        if resource.type in REMOVED_BY_A_ROLLBACK | {"AWS::DynamoDB::Table"}:
+            assert resource.body.get("DeletionPolicy", "").startswith("Retain"), resource.logical_id
             assert resource.body.get("UpdateReplacePolicy") == "Retain", resource.logical_id
+
+
+def test_a_failed_first_deployment_leaves_only_the_tables(stack: Stack) -> None:
+    """Five keys cost five dollars a month for nothing. A table's deletion protection would make the rollback fail."""
+    for resource in stack.resources():
+        if resource.type in REMOVED_BY_A_ROLLBACK:
+            assert resource.body.get("DeletionPolicy") == "RetainExceptOnCreate", resource.logical_id
+        if resource.type == "AWS::DynamoDB::Table":
+            assert resource.body.get("DeletionPolicy") == "Retain", resource.logical_id
 
 
 def test_what_is_kept_for_a_time_ends_as_the_pages_state(stack: Stack) -> None:

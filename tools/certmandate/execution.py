@@ -20,14 +20,14 @@ from certmandate.files.operator_action import WHOLE_ESTATE, ActionKind
 from certmandate.progress import ProgressReader
 from certmandate.views.printing import print_error
 from renewal.domain.delegation import CertificatePath
-from renewal.domain.errors import InvalidRequest, PlanUnreadable, TooManyDue, UnknownDelegation
+from renewal.domain.errors import InvalidRequest, PlanUnreadable, UnknownDelegation
 from renewal.domain.run.report import RunReport
 from renewal.domain.run.request import RunRequest
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between two queries; longer while nothing changes
 _MOST_FOLLOWED = 50  # delegations; of more, only the number is printed: GetExecutionHistory has a small quota
 _OPTIONS = ("dry_run", "all_due_is_right", "open_orders_only", "record")
-_BAD_INPUT = frozenset(kind.__name__ for kind in (InvalidRequest, UnknownDelegation, TooManyDue))
+_BAD_INPUT = frozenset(kind.__name__ for kind in (InvalidRequest, UnknownDelegation))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import json
 import uuid
@@ -56,7 +55,6 @@ class InProcessAws(MotoStack):
         except BaseException:
             self.close()
             raise
-        self._secrets = copy.deepcopy(self._secrets_kept())
         names = self._stack.physical_names("AWS::Lambda::Function")
         self._logical_ids = {name: logical_id for logical_id, name in names.items()}
 
@@ -80,19 +78,13 @@ class InProcessAws(MotoStack):
             get_backend("dynamodb")[ACCOUNT][REGION].tables[table].items.clear()
         for bucket in self._stack.physical_names("AWS::S3::Bucket").values():
             get_backend("s3")[ACCOUNT]["aws"].buckets[bucket].keys.clear()
-        self._secrets_kept().clear()
-        self._secrets_kept().update(copy.deepcopy(self._secrets))
+        get_backend("secretsmanager")[ACCOUNT][REGION].secrets.clear()
         for backend in get_backend("acm")[ACCOUNT].values():
             backend._certificates.clear()
         for group in get_backend("logs")[ACCOUNT][REGION].groups.values():
             group.streams.clear()
         for machine in stepfunctions_parser_backends[ACCOUNT][REGION].state_machines:
             machine.executions.clear()
-
-    def _secrets_kept(self) -> Any:
-        from moto.backends import get_backend
-
-        return get_backend("secretsmanager")[ACCOUNT][REGION].secrets
 
     def _start(self, wait_factor: float) -> None:
         from moto import mock_aws

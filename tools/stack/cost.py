@@ -23,7 +23,9 @@ DOCUMENT = ROOT / "docs" / "cost.md"
 DELEGATIONS = (1, 10, 100, 1_000)
 LIVES = {"199 days, today": 199, "99 days, from March 2027": 99, "46 days, from March 2029": 46}
 DAYS_A_MONTH = 365 / 12
-KEPT_YEARS = 5  # age of the order book whose storage is counted
+KEPT_YEARS = 5  # age of the order book whose storage is counted, and of the keys
+BILLED_ROTATIONS = 2
+"""Of the yearly rotations of a key, those that add its price (aws.amazon.com/kms/pricing): the first two."""
 BY_INTERFACE = ("acm", "events", "kms", "secretsmanager")
 """Services that the functions in the VPC call through the gateway; endpoints of S3 and DynamoDB are free."""
 
@@ -154,12 +156,14 @@ def fixed(stack: Stack, load: Load, table: Prices) -> dict[str, float]:
     """Return the fixed costs, by name, in dollars a month."""
     price, hours = table["fixed"], table["hours_a_month"]
     alarms = list(stack.resources("AWS::CloudWatch::Alarm"))
+    keys = list(stack.resources("AWS::KMS::Key"))
+    rotated = sum(bool(key.properties.get("EnableKeyRotation")) for key in keys)
     watched = sum(max(1, len(alarm.properties.get("Metrics", ())) - 1) for alarm in alarms)
     return {
         "NAT gateway": price["nat_gateway_hour"] * hours,
         "address": price["public_address_hour"] * hours,
-        "keys": price["kms_key_month"] * len(list(stack.resources("AWS::KMS::Key"))),
-        "credentials": price["secret_month"] * (load.delegations + 1),
+        "keys": price["kms_key_month"] * (len(keys) + BILLED_ROTATIONS * rotated),
+        "credentials": price["secret_month"] * load.delegations,
         "alarms": price["alarm_metric_month"] * watched,
         "metrics": price["custom_metric_month"] * len(_own_metrics(stack)),
         "dashboard": price["dashboard_month"],
@@ -251,10 +255,9 @@ def _rule(columns: int) -> str:
 
 def choices() -> str:
     """Return the table of choices that change the totals, as Markdown."""
-    stack, table, largest = Stack(ROOT / "template.yaml", IN_A_VPC), prices(), Load(DELEGATIONS[-1], 199)
+    table, largest = prices(), Load(DELEGATIONS[-1], 199)
     price, hours = table["fixed"], table["hours_a_month"]
     address, gateway = price["public_address_hour"] * hours, price["nat_gateway_hour"] * hours
-    keys = sum(bool(key.properties.get("EnableKeyRotation")) for key in stack.resources("AWS::KMS::Key"))
     endpoints = ", ".join(f"`{service}`" for service in BY_INTERFACE)
     events = 3 * largest.objects  # each is written once and read twice
     rows = {
@@ -264,7 +267,6 @@ def choices() -> str:
         * hours
         * len(BY_INTERFACE),
         "your own subnets in place of `infra/network.yaml`": -(gateway + address),
-        "the yearly rotation of the keys, from the third year on": 2 * price["kms_key_month"] * keys,
         "CloudTrail data events of the bucket, for 1,000 delegations": table["used"]["trail_events_100000"]
         * events
         / 100_000,

@@ -27,6 +27,12 @@ SAM = Path(".venv-sam/bin/sam")
 CONFIGURATION = Path("samconfig.toml")
 CONFIGURATIONS = {"network": "network", "application": "default"}
 """samconfig.toml's names of the two stacks."""
+EVENTS = (
+    "aws cloudformation describe-stack-events --stack-name {} --query "
+    "\"StackEvents[?contains(ResourceStatus, 'FAILED')].[LogicalResourceId, ResourceStatusReason]\" --output table"
+)
+LONGEST_NAME = 60
+"""Characters of a stack's name. SES permits 64 for the configuration set, whose name is the stack's with `-rao`."""
 
 
 class Refused(Exception):
@@ -137,6 +143,26 @@ def change_sets(cloudformation: Any, stack: str) -> set[str]:
     }
 
 
+def require_deployable(cloudformation: Any, stack: str) -> None:
+    """Raise Refused when CloudFormation can only delete the stack, or a name in the template would be too long."""
+    if len(stack) > LONGEST_NAME:
+        msg = f"the stack's name has {len(stack)} characters; {LONGEST_NAME} are permitted"
+        raise Refused(msg)
+    try:
+        status = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return
+        raise
+    if status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}:
+        msg = (
+            f"the first deployment of {stack} failed, and a stack that is {status} can only be deleted. For the "
+            f"reason, run: {EVENTS.format(stack)}\nThen: aws cloudformation delete-stack --stack-name {stack}\nWhen it "
+            "is deleted, deploy again. What is retained: docs/deploy.md, A failed first deployment"
+        )
+        raise Refused(msg)
+
+
 def overrides(parameters: str) -> list[str]:
     """Return parameters for `sam`, every value in quotes, because sam splits at spaces. Raises Refused.
 
@@ -178,11 +204,7 @@ def execute(cloudformation: Any, stack: str, change_set: str) -> None:
     try:
         cloudformation.get_waiter(awaited).wait(StackName=stack)
     except WaiterError as error:
-        msg = (
-            f"CloudFormation failed and rolls back. For the reason, run: aws cloudformation "
-            f"describe-stack-events --stack-name {stack} --query \"StackEvents[?contains(ResourceStatus, 'FAILED')]."
-            '[LogicalResourceId, ResourceStatusReason]" --output table'
-        )
+        msg = f"CloudFormation failed and rolls back. For the reason, run: {EVENTS.format(stack)}"
         raise Refused(msg) from error
 
 
@@ -225,6 +247,7 @@ def deploy(options: argparse.Namespace, session: Any) -> None:
     """
     parameters = overrides(options.parameters)
     cloudformation = session.client("cloudformation")
+    require_deployable(cloudformation, options.stack)
     before = change_sets(cloudformation, options.stack)
     prepare(CONFIGURATIONS[options.which], options.stack, options.template, parameters)
     made = change_sets(cloudformation, options.stack) - before  # older change sets belong to other deployments

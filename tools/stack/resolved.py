@@ -42,14 +42,12 @@ _ARNS = {
     "AWS::S3::Bucket": "arn:aws:s3:::{name}",
     "AWS::SNS::Topic": "arn:aws:sns:{region}:{account}:{name}",
     "AWS::SQS::Queue": "arn:aws:sqs:{region}:{account}:{name}",
-    "AWS::SecretsManager::Secret": "arn:aws:secretsmanager:{region}:{account}:secret:{name}-AbCdEf",
     "AWS::StepFunctions::StateMachine": "arn:aws:states:{region}:{account}:stateMachine:{name}",
 }
 _REF_IS_ARN = {
     "AWS::IAM::ManagedPolicy",
     "AWS::Lambda::LayerVersion",
     "AWS::SNS::Topic",
-    "AWS::SecretsManager::Secret",
     "AWS::StepFunctions::StateMachine",
 }
 

@@ -11,7 +11,7 @@ The class names are a contract: the state machine matches them as text (Retry an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -96,6 +96,10 @@ class UnknownDelegation(NeedsAttention):
 
 class TooManyDue(NeedsAttention):
     """So much is due at once that an error of a clock or a policy is likely."""
+
+
+class OrderLimitReached(NeedsAttention):
+    """The run has begun all the orders of the delegation that it may: its plan has more."""
 
 
 class PlanUnreadable(NeedsAttention):
@@ -298,14 +302,10 @@ class Failure:
 
 def every_error() -> tuple[type[RenewalError], ...]:
     """Return every class that is raised under its own name: all but the families."""
-    kinds = {*_below(RenewalError)} - {Retryable, Pending, NeedsAttention}
-    return tuple(sorted(kinds, key=lambda kind: kind.__name__))
-
-
-def _below(kind: type[RenewalError]) -> Iterator[type[RenewalError]]:
-    for subclass in kind.__subclasses__():
-        yield subclass
-        yield from _below(subclass)
+    kinds: set[type[RenewalError]] = {RenewalError}
+    while below := {each for kind in kinds for each in kind.__subclasses__()} - kinds:
+        kinds |= below
+    return tuple(sorted(kinds - {RenewalError, Retryable, Pending, NeedsAttention}, key=lambda kind: kind.__name__))
 
 
 def _names(kinds: Iterable[type[RenewalError]]) -> frozenset[str]:

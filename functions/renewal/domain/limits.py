@@ -72,6 +72,11 @@ class DueCertificate:
         return Cause.ORDER_OPEN in self.decision.causes
 
     @property
+    def is_by_age_alone(self) -> bool:
+        """Whether nothing but the time of a clock says that it is due."""
+        return set(self.decision.causes) <= {Cause.AGE, Cause.LAST_RESORT, Cause.EXPIRED}
+
+    @property
     def needed_by(self) -> datetime:
         """When the stored certificate stops being valid: it expires, or a rule's deadline is over."""
         return min(self.expires, *(rule.deadline or FAR_FUTURE for rule in self.rules), FAR_FUTURE)
@@ -102,6 +107,13 @@ def select(
     chosen = {candidate.path for candidate in _chosen(urgent, limits)}
     selected = [candidate for candidate in urgent if candidate.path in chosen]
     return selected, [candidate for candidate in urgent if candidate.path not in chosen]
+
+
+def reached(taken: Iterable[DueCertificate], deferred: Iterable[DueCertificate], limits: Limits) -> dict[str, str]:
+    """Return which limit defers each of *deferred*, by its path, because of *taken*."""
+    counts = Counter(candidate.delegation for candidate in taken)
+    own, whole = f"OrdersPerDelegation={limits.orders_per_delegation}", f"OrdersPerRun={limits.orders_per_run}"
+    return {each.path: own if counts[each.delegation] >= limits.orders_per_delegation else whole for each in deferred}
 
 
 def by_delegation(candidates: Iterable[DueCertificate]) -> dict[str, list[DueCertificate]]:
@@ -180,8 +192,8 @@ def plausible_estate(due: Iterable[DueCertificate], limits: Limits) -> int:
     return max(SMALL_ESTATE, int(by_age / limits.due_share) + 1) if by_age else 0
 
 
-def require_plausible(due: Iterable[DueCertificate], estate_size: int, limits: Limits) -> None:
-    """Raise TooManyDue when more of the estate is due by age than a correct clock and policy allow.
+def too_many_due(due: Iterable[DueCertificate], estate_size: int, limits: Limits) -> TooManyDue | None:
+    """Return an error when more of the estate is due by age than a correct clock and policy allow, else None.
 
     Renewals are spread over months. If most certificates are due on one day, the clock or a policy is wrong, or this is
     the first run after a long outage: the operator decides which, and gives a reason. *estate_size*: the number of
@@ -189,12 +201,12 @@ def require_plausible(due: Iterable[DueCertificate], estate_size: int, limits: L
     """
     by_age = _by_age(due)
     if estate_size < SMALL_ESTATE or len(by_age) <= estate_size * limits.due_share:
-        return
-    msg = (
-        f"{len(by_age)} of {estate_size} certificates are due by age at once, so nothing was ordered: the clock or a "
-        "renewal policy may be wrong. If they are right: `certmandate renew --all-due --all-due-is-right --reason …`"
+        return None
+    return TooManyDue(
+        f"{len(by_age)} of {estate_size} certificates are due by age at once, so none of them was ordered: the "
+        "clock or a renewal policy may be wrong. If they are right: `certmandate renew --all-due --all-due-is-right "
+        "--reason …`"
     )
-    raise TooManyDue(msg)
 
 
 def _by_age(due: Iterable[DueCertificate]) -> list[DueCertificate]:

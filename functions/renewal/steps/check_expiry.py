@@ -10,7 +10,7 @@ from typing import Any
 
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import EVERY_RUN, decide
-from renewal.domain.errors import RecordUnreadable, RunInProgress, UnknownDelegation
+from renewal.domain.errors import RecordUnreadable, RunInProgress, TooManyDue, UnknownDelegation
 from renewal.domain.judgement.replacement_progress import ReplacementProgress, ReplacementTally
 from renewal.domain.limits import (
     DueCertificate,
@@ -18,8 +18,9 @@ from renewal.domain.limits import (
     allot,
     by_delegation,
     plausible_estate,
-    require_plausible,
+    reached,
     select,
+    too_many_due,
 )
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
@@ -57,7 +58,8 @@ class CheckExpiry:
         "plan": {"bucket", "key"}, "results": prefix, "polls": 0}`. Runs work one after another: while an older one is
         in progress, a scheduled follow-up is skipped (without plan and results), and any other run raises
         RunInProgress.
-        Raises InvalidRequest, UnknownDelegation or TooManyDue before anything is written.
+        When too many are due by age (TooManyDue), none of these is planned: the report has the error for each of them.
+        Raises InvalidRequest or UnknownDelegation before anything is written.
         """
         request = RunRequest.parse(document)
         if older := self.runs.older(state_machine, run_id):
@@ -66,22 +68,22 @@ class CheckExpiry:
         delegations = self._delegations(request)
         tallies = self._tallies(request, now)
         due, is_whole = self._due(request, tallies, now)
-        if not request.is_deliberate:
-            require_plausible(due, self.book.count(plausible_estate(due, self.limits)), self.limits)
-        taken, deferred = select((each for each in due if not each.decision.held), self.limits, run_id)
+        doubt = None if request.is_deliberate else self._doubt(due)
+        wanted = (each for each in due if not (each.decision.held or (doubt and each.is_by_age_alone)))
+        taken, deferred = select(wanted, self.limits, run_id)
         of_delegation = by_delegation(taken)
         delegations = _inspected(request, delegations, due, of_delegation)
         # What a rule's raised caps permit takes nothing from what the inspections may add.
         left = self.limits.orders_per_run - sum(candidate.caps is None for candidate in taken)
         capacities = allot(left, delegations, run_id)
-        items = (
+        plan = [
             _item(name, run_id, now, request, of_delegation.get(name, ()), capacities[name]) for name in delegations
-        )
-        plan: list[Mapping[str, Any]] = [item.payload() for item in items]
+        ]
         bucket, key = self.archive.write_plan(run_id, plan)
         # A rule may cover what cannot be read.
         progress = _progress(request, tallies, ends_at=now if is_whole and not request.dry_run else None)
-        facts = _facts(request, now, delegations, due, deferred, tuple(progress.values()))
+        planned = _planned(due, reached(taken, deferred, self.limits), doubt)
+        facts = _facts(request, now, delegations, planned, doubt, progress)
         self.archive.write_facts(run_id, facts)
         for rule, found in progress.items():  # last, because after it no other run shows their progress
             if found.ended_at:
@@ -113,14 +115,18 @@ class CheckExpiry:
         for found in self._candidates(request, now, [tally.listed for tally in tallies]):
             is_whole = is_whole and not found.unreadable
             for certificate in found:
-                covering = tuple(tally.rule for tally in tallies if tally.rule.covers(certificate))
-                decision = decide(certificate, now, replacements=covering)
-                candidate = DueCertificate.of(certificate, decision, covering)
-                if decision.causes and _is_asked(request, candidate):
+                try:
+                    candidate = _candidate(certificate, tallies, now)
+                except Exception:  # noqa: BLE001 - a bug costs the certificate: the report, which decides again, names it
+                    is_whole = False
+                    continue
+                if candidate.decision.causes and _is_asked(request, candidate):
                     due.append(candidate)
-                for tally in tallies:
-                    tally.add(certificate)
         return due, is_whole
+
+    def _doubt(self, due: Collection[DueCertificate]) -> TooManyDue | None:
+        """Why what is due by age alone is not ordered, None when it is plausible."""
+        return too_many_due(due, self.book.count(plausible_estate(due, self.limits)), self.limits)
 
     def _delegations(self, request: RunRequest) -> list[str]:
         """The delegations that the run was asked for; none when it inspects only those of what it takes."""
@@ -194,6 +200,15 @@ def _works_on(request: RunRequest, rule: ReplacementRule) -> bool:
     return not request.open_orders_only or (request.is_follow_up and rule.deadline is not None)
 
 
+def _candidate(certificate: ManagedCertificate, tallies: Iterable[ReplacementTally], now: datetime) -> DueCertificate:
+    """Decide about the certificate, and count it in *tallies*."""
+    covering = tuple(tally.rule for tally in tallies if tally.rule.covers(certificate))
+    candidate = DueCertificate.of(certificate, decide(certificate, now, replacements=covering), covering)
+    for tally in tallies:
+        tally.add(certificate)
+    return candidate
+
+
 def _is_asked(request: RunRequest, candidate: DueCertificate) -> bool:
     """Whether the run works on it: a follow-up starts no order, except for a rule with a deadline.
 
@@ -230,7 +245,7 @@ def _paths(request: RunRequest) -> list[CertificatePath]:
 
 def _item(
     name: str, run_id: str, now: datetime, request: RunRequest, taken: Iterable[DueCertificate], capacity: int
-) -> DelegationTask:
+) -> Mapping[str, Any]:
     shared: dict[str, Any] = {"follow_up": request.is_follow_up, "reason": request.reason}
     mine = [(due, Task(run_id, now, name, due.name, due.decision.causes, **shared)) for due in taken]
     return DelegationTask(
@@ -246,18 +261,17 @@ def _item(
         reason=request.reason,
         certificates=tuple(task for _, task in mine),
         issued=() if request.dry_run else tuple(task for due, task in mine if due.is_issued),
-    )
+    ).payload()
 
 
 def _facts(
     request: RunRequest,
     now: datetime,
     delegations: list[str],
-    due: list[DueCertificate],
-    deferred: list[DueCertificate],
-    progress: tuple[ReplacementProgress, ...],
+    planned: Mapping[str, PlannedCertificate],
+    doubt: TooManyDue | None,
+    progress: Mapping[ReplacementRule, ReplacementProgress],
 ) -> PlanFacts:
-    paths = {candidate.path for candidate in deferred}
     return PlanFacts(
         started_at=now,
         reason=request.reason,
@@ -267,13 +281,25 @@ def _facts(
         follow_up=request.is_follow_up,
         named=(*request.delegations, *request.certificates),
         delegations=tuple(delegations),
-        due={candidate.path: _planned(candidate, paths) for candidate in due},
-        replacements=progress,
+        due=planned,
+        doubt=str(doubt or ""),
+        replacements=tuple(progress.values()),
     )
 
 
-def _planned(due: DueCertificate, deferred: set[str]) -> PlannedCertificate:
+def _planned(
+    due: Iterable[DueCertificate], over: Mapping[str, str], doubt: TooManyDue | None
+) -> dict[str, PlannedCertificate]:
+    """Return what is planned, by path; *over*: the limits that were reached."""
+    return {
+        each.path: PlannedCertificate(each.decision.causes, _state(each, over, doubt), over.get(each.path, ""))
+        for each in due
+    }
+
+
+def _state(due: DueCertificate, over: Collection[str], doubt: TooManyDue | None) -> PlanState:
     if due.decision.held:
-        return PlannedCertificate(due.decision.causes, PlanState.HELD)
-    is_deferred = due.path in deferred
-    return PlannedCertificate(due.decision.causes, PlanState.DEFERRED if is_deferred else PlanState.PLANNED)
+        return PlanState.HELD
+    if doubt and due.is_by_age_alone:
+        return PlanState.REFUSED
+    return PlanState.DEFERRED if due.path in over else PlanState.PLANNED

@@ -22,10 +22,10 @@ from renewal.domain.errors import (
     MandateEnded,
     NeedsAttention,
     OrderConflict,
+    OrderLimitReached,
     OrderUnconfirmed,
     RenewalError,
     ScmUnavailable,
-    TooManyDue,
     error_named,
 )
 from renewal.domain.keypair import KeyPair
@@ -118,7 +118,7 @@ class Enroll:
         return None if served is None or still_due.causes else _stored(task, served)
 
     def _require_capacity(self, task: Task, rules: Rules) -> None:
-        """Raise TooManyDue when this run has begun as many orders as it may: whoever forges a plan has no more."""
+        """Raise OrderLimitReached when this run has begun as many orders as it may, also by a forged plan."""
         begun = self.book.begun(task.delegation, task.run_id)
         if len(begun) < self.orders_per_delegation:
             return
@@ -127,7 +127,7 @@ class Enroll:
         raised = max((rule.caps.orders_per_delegation for rule in rules if rule.caps), default=0)
         if len(counted) >= max(raised, self.orders_per_delegation):
             msg = f"this run has begun {len(counted)} orders of {task.delegation}: OrdersPerDelegation permits no more"
-            raise TooManyDue(msg)
+            raise OrderLimitReached(msg)
 
     def _begin(
         self,

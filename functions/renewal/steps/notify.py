@@ -34,6 +34,7 @@ from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.map_results import read_map_results
 from renewal.domain.run.outcome import RunResults
 from renewal.domain.run.turns import in_turn
+from renewal.domain.run.unforeseen import unforeseen
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.mail.asks import asks_of
@@ -94,6 +95,8 @@ class Notify:
                         errors[name] = MailRefused(notice.text)
             except RenewalError as error:
                 errors[name] = error
+            except Exception as error:  # noqa: BLE001 - a bug costs the delegation that leads to it
+                errors[name] = unforeseen(error, name)
         for first in errors.values():
             raise type(first)("; ".join(f"{name}: {each}" for name, each in errors.items()))
         return dict(sent)

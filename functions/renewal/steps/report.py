@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.endpoint.observation import ServiceState
-from renewal.domain.errors import Failure, RecordUnreadable, ScmUnavailable, UnknownDelegation
+from renewal.domain.errors import Failure, RecordUnreadable, RenewalError, ScmUnavailable, UnknownDelegation
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
@@ -22,7 +22,14 @@ from renewal.domain.judgement.problem import Problem, severity_at
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, StoredCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.map_results import failure, read_map_results
-from renewal.domain.run.outcome import RunResults, notes_of, outcome_of, planned_by_inspection, reason_of
+from renewal.domain.run.outcome import (
+    RunResults,
+    notes_of,
+    outcome_of,
+    planned_by_inspection,
+    reason_of,
+    why_deferred,
+)
 from renewal.domain.run.plan import PlanFacts
 from renewal.domain.run.report import (
     CertificateRow,
@@ -35,11 +42,12 @@ from renewal.domain.run.report import (
     RunReport,
     common_cause,
 )
+from renewal.domain.run.unforeseen import unforeseen
 from renewal.domain.service.state import current_service, service_findings
 from renewal.domain.setup.finding import Finding, Severity, sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.ports.environment import Clock
-from renewal.ports.order_book import OrderReader
+from renewal.ports.order_book import Listing, OrderReader
 from renewal.ports.runs import RunArchive
 from renewal.steps.reporting.alert_sender import AlertSender
 from renewal.steps.reporting.metrics import run_metrics
@@ -116,7 +124,15 @@ class Report:
         )
 
     def _part(self, read: DelegationRead, run: _Run) -> _Part:
-        """The part of the report about one delegation."""
+        """The part of the report about one delegation; a bug costs the delegation that leads to it."""
+        try:
+            return self._part_of(read, run)
+        except RenewalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - see above
+            return self._part_of(DelegationRead(read.delegation, unforeseen(error, read.delegation), Listing()), run)
+
+    def _part_of(self, read: DelegationRead, run: _Run) -> _Part:
         if read.record is None:
             return _Part(read.delegation, read.summary.first_expiry, read.summary.password_expires)
         known = read.record if isinstance(read.record, DelegationRecord) else None
@@ -149,10 +165,13 @@ class Report:
         if planned is None and not run.facts.open_orders_only:
             planned = planned_by_inspection(certificate, inspected, run.now)
         finished = self._finished(certificate, run)
-        outcome, failed = outcome_of(certificate, planned, run.results, finished)
+        outcome, failed = outcome_of(certificate, planned, run.results, finished, run.facts.doubt)
         next_renewal = NextRenewal.of(certificate, record, run.now)
         error = failed if outcome is Outcome.FAILED else None
         judged = judge(certificate, record, run.now, run.times, replacements=run.replacements, failure=error)
+        remarks = list(notes_of(certificate, finished, run.now))
+        if planned and outcome is Outcome.DEFERRED:
+            remarks.append(why_deferred(planned, run.results.certificates.get(spec.path)))
         return CertificateRow(
             delegation=spec.delegation,
             name=spec.name,
@@ -165,7 +184,7 @@ class Report:
             new_serial=finished.serial if finished else "",
             key=spec.key_type,
             stores=spec.stores,
-            remarks=notes_of(certificate, finished, run.now),
+            remarks=tuple(remarks),
             would=preview(certificate, record, inspected, run.now) if record and outcome is Outcome.PLANNED else "",
             renew_at=next_renewal.renew_at,
             service=judged.service,

@@ -9,6 +9,7 @@ from renewal.domain.audit.hash_chain import ChainHead, beginning, number_of
 from renewal.domain.audit.seal import Seal, SealStatement
 from renewal.domain.errors import AuditTrailTampered, RenewalError, StoreUnavailable, error_of
 from renewal.domain.run.turns import in_turn
+from renewal.domain.run.unforeseen import unforeseen
 from renewal.ports.audit import AuditTrails, SealAnnouncer, Seals, Signer
 from renewal.ports.environment import Clock
 
@@ -43,6 +44,8 @@ class SealAudit:
                     sealed.append(delegation)
             except RenewalError as error:
                 failures[delegation] = error
+            except Exception as error:  # noqa: BLE001 - a bug costs the trail that leads to it
+                failures[delegation] = unforeseen(error, delegation)
         if failures:
             raise error_of(failures)
         return tuple(sealed)

@@ -14,6 +14,7 @@ from renewal.domain.endpoint.observation import EndpointState, Observation
 from renewal.domain.errors import RenewalError, StoreRefused, shortened
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.run.request import RunRequest
+from renewal.domain.run.unforeseen import unforeseen
 from renewal.domain.service.comparison import Compared, Contact, Expected, compare, compare_reported
 from renewal.domain.service.state import (
     awaits_verification,
@@ -87,6 +88,8 @@ class VerifyServed:
                 pairs.append((certificate, self._verified(certificate, contacts)))
             except RenewalError as error:
                 errors[certificate.spec.path] = error
+            except Exception as error:  # noqa: BLE001 - a bug costs the certificate that leads to it
+                errors[certificate.spec.path] = unforeseen(error, *certificate.spec.record_key)
 
     def _chosen(self, *, everything: bool) -> Iterator[ManagedCertificate]:
         """Yield certificates with endpoints, which the index has as waiting; the least recently verified first."""
@@ -96,7 +99,7 @@ class VerifyServed:
             if certificate.spec.served_at and expected_certificate(certificate)
         )
         for certificate in sorted(declared, key=_observed_at):
-            if everything or awaits_verification(certificate, self.clock()):
+            if everything or _awaits_verification(certificate, self.clock()):
                 yield certificate
 
     def _verified(self, certificate: ManagedCertificate, contacts: Contacts) -> ManagedCertificate:
@@ -138,6 +141,13 @@ class VerifyServed:
 def _observed_at(certificate: ManagedCertificate) -> tuple[bool, float]:
     record = certificate.service
     return record is not None, record.observed_at.timestamp() if record else 0.0
+
+
+def _awaits_verification(certificate: ManagedCertificate, now: datetime) -> bool:
+    try:
+        return awaits_verification(certificate, now)
+    except Exception:  # noqa: BLE001 - its verification meets the error again, and names it
+        return True
 
 
 def _is_contacted(certificate: ManagedCertificate, contacts: Contacts) -> bool:

@@ -187,6 +187,19 @@ def test_a_held_certificate_shows_everywhere_why_scm_refused(sit: Sit):
         assert refused.text in " ".join(desk.run(*arguments).stdout.split()), arguments
 
 
+def test_what_is_due_all_at_once_is_not_called_in_order(sit: Sit):
+    """The run refuses to order; a status without a problem would promise these renewals for every next day."""
+    desk = sit(*(f"c{number}:160" for number in range(20)))
+
+    ended = desk.document("renew", "--all-due")
+
+    assert {row["error"] for row in ended["report"]["certificates"]} == {"TooManyDue"}
+    status = desk.run("status")
+    assert status.exit_code == 1
+    assert "renew --all-due --all-due-is-right" in status.stdout
+    assert "TooManyDue" in desk.run("show", "univ/c1").stdout
+
+
 def test_order_again_permits_one_order_that_waits_for_the_operator(sit: Sit):
     """The answer to the first order was lost, and no search of this delegation has found an order."""
     desk = sit("lost")

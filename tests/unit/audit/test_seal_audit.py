@@ -17,7 +17,7 @@ from renewal.adapters.order_book.schema import finished_item
 from renewal.deadline import Deadline
 from renewal.domain.audit.hash_chain import ChainHead, beginning, newest
 from renewal.domain.audit.seal import Seal
-from renewal.domain.errors import AuditTrailTampered, StoreUnavailable
+from renewal.domain.errors import AuditTrailTampered, RecordUnreadable, StoreUnavailable
 from renewal.steps.seal_audit import SealAudit
 from tests.unit.orders import an_order
 from tests.unit.system import NOW
@@ -196,6 +196,17 @@ def test_a_row_with_a_value_of_any_type_stops_no_other(audit: Audit, value: obje
     audit.add("zoo")
 
     with pytest.raises(AuditTrailTampered, match="univ"):
+        audit.seal()
+    assert audit.last("zoo") == audit.head("zoo")
+
+
+def test_a_trail_that_leads_to_a_bug_stops_no_other(audit: Audit) -> None:
+    """What is no row is an error that nothing foresees."""
+    audit.add("univ")
+    audit.stored["univ"].append(None)
+    audit.add("zoo")
+
+    with pytest.raises(RecordUnreadable, match="what the order book has of univ leads to an error"):
         audit.seal()
     assert audit.last("zoo") == audit.head("zoo")
 

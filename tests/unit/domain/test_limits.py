@@ -9,8 +9,7 @@ import pytest
 
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.due import Cause, Decision
-from renewal.domain.errors import TooManyDue
-from renewal.domain.limits import DueCertificate, Limits, require_plausible, select
+from renewal.domain.limits import DueCertificate, Limits, reached, select, too_many_due
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import Caps, ReplacementRule
 from tests.unit.orders import an_order
@@ -148,7 +147,7 @@ def test_what_a_rule_covers_is_plausible() -> None:
     """The operator has confirmed how many are replaced; the hourly run failed, and collected nothing."""
     found = [covered(due(f"c{n}", Cause.LAST_RESORT, Cause.REPLACEMENT)) for n in range(30)]
 
-    require_plausible(found, 40, MANY)
+    assert too_many_due(found, 40, MANY) is None
 
 
 def test_the_nearest_deadline_goes_first() -> None:
@@ -180,18 +179,29 @@ def test_more_than_a_share_of_the_estate_due_by_age_is_not_believed(
     """A wrong clock makes everything old at once; new, changed and requested certificates come from an operator."""
     found = [due(f"a{n}") for n in range(by_age)] + [due(f"n{n}", Cause.NEW, age=None) for n in range(others)]
 
-    if is_plausible:
-        require_plausible(found, estate, MANY)
-    else:
-        with pytest.raises(TooManyDue, match=f"{by_age} of {estate} certificates are due by age at once") as stopped:
-            require_plausible(found, estate, MANY)
-        assert "nothing was ordered" in str(stopped.value)
-        assert "--all-due-is-right" in str(stopped.value)
+    doubt = too_many_due(found, estate, MANY)
+
+    assert (doubt is None) == is_plausible
+    if doubt:
+        assert f"{by_age} of {estate} certificates are due by age at once, so none of them was ordered" in str(doubt)
+        assert "--all-due-is-right" in str(doubt)
 
 
 def test_expired_certificates_count_as_due_by_age() -> None:
     """A clock that is ten years fast shows nothing else."""
     found = [due(f"a{n}", Cause.EXPIRED, Cause.LAST_RESORT, age=900) for n in range(20)]
 
-    with pytest.raises(TooManyDue):
-        require_plausible(found, 20, MANY)
+    assert too_many_due(found, 20, MANY)
+
+
+def test_what_is_deferred_names_the_limit_that_was_reached() -> None:
+    """The operator who raises the wrong limit waits another day."""
+    limits = Limits(orders_per_delegation=2, orders_per_run=3, due_share=0.5)
+    found = [due("a"), due("b"), due("c"), *(replace(due("d", age=1), delegation="lycee", name=n) for n in "de")]
+
+    taken, deferred = select(found, limits, "run")
+
+    assert reached(taken, deferred, limits) == {
+        "univ/c": "OrdersPerDelegation=2",
+        "lycee/e": "OrdersPerRun=3",
+    }

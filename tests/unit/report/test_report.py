@@ -250,6 +250,10 @@ def test_a_revocation_is_reported_even_when_it_is_deferred_or_held(system: Syste
         "idp": ("deferred", "new", ""),
     }
     assert report.outcome == "failed"
+    reached = {row.remarks for row in report.certificates if row.outcome == "deferred"}
+    assert reached == {
+        ("the run has reached its limit OrdersPerDelegation or OrdersPerRun; a later daily run orders it",)
+    }
 
 
 def test_a_renewal_by_a_run_at_the_same_time_counts_as_renewed(system: System) -> None:

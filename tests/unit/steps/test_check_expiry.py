@@ -10,7 +10,7 @@ import pytest
 
 from renewal.domain.delegation import CertificatePath, CertificateSpec
 from renewal.domain.endpoint.declaration import Endpoint
-from renewal.domain.errors import InvalidRequest, RecordUnreadable, RunInProgress, TooManyDue, UnknownDelegation
+from renewal.domain.errors import InvalidRequest, RecordUnreadable, RunInProgress, UnknownDelegation
 from renewal.domain.limits import SMALL_ESTATE, Limits
 from renewal.domain.replacement_rule import Caps, ReplacementRule
 from renewal.domain.run.plan import PlannedCertificate, PlanState
@@ -439,17 +439,18 @@ def test_limits_defer_what_expires_last(system: System) -> None:
     }
 
 
-def test_an_estate_that_is_due_all_at_once_stops_the_run(system: System) -> None:
+def test_of_an_estate_that_is_due_all_at_once_nothing_is_ordered_by_age(system: System) -> None:
     """A clock that is wrong by a year would order everything, also where a script names every delegation."""
     serving(system, **{f"univ__c{n}": 1 for n in range(30)})
     system.clock.advance(days=365)
 
-    with pytest.raises(TooManyDue, match="30 of 31 certificates"):
-        system.check_expiry()
-    with pytest.raises(TooManyDue):
-        system.check_expiry(delegations=["univ"])
-    assert not system.archive.documents
+    assert system.check_expiry(delegations=["univ"])["due"] == 1
+    assert system.check_expiry()["due"] == 1
 
+    facts = system.archive.read("run", "facts")
+    assert planned(system) == {"univ/idp": ["new"]}, "what no clock decides is ordered as on any day"
+    assert facts["doubt"].startswith("30 of 31 certificates are due by age at once")
+    assert {fact["state"] for path, fact in facts["due"].items() if path != "univ/idp"} == {"refused"}
     assert system.check_expiry(all_due_is_right=True, reason="back from a long outage")["due"] == 30
     assert system.check_expiry(delegations=["univ"], reason="they asked for it")["due"] == 30
 

@@ -23,6 +23,7 @@ from renewal.domain.errors import (
     NameNotDelegated,
     OrderConflict,
     OrderDeclined,
+    OrderLimitReached,
     OrderPending,
     OrderUnconfirmed,
     PermissionMissing,
@@ -31,7 +32,6 @@ from renewal.domain.errors import (
     ScmUnavailable,
     StoreUnavailable,
     TermRefused,
-    TooManyDue,
 )
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair, public_key_bytes, requested_key
@@ -66,7 +66,7 @@ def test_a_plan_with_more_orders_than_the_limit_is_not_believed(system: System) 
     system.collect(system.enroll(first, most_orders=2))
     progress = system.enroll(second, most_orders=2)
 
-    with pytest.raises(TooManyDue, match="2 orders of univ"):
+    with pytest.raises(OrderLimitReached, match="2 orders of univ"):
         system.enroll(third, most_orders=2)
 
     assert system.enroll(second, most_orders=2) == progress
@@ -109,9 +109,9 @@ def test_only_a_rule_that_covers_it_raises_the_limit(system: System, delegation:
     first, second, third = (system.asked_task(spec, causes=("replacement",)) for spec in specs)
     system.enroll(first, most_orders=1)
 
-    with contextlib.nullcontext() if is_ordered else pytest.raises(TooManyDue):
+    with contextlib.nullcontext() if is_ordered else pytest.raises(OrderLimitReached):
         system.enroll(second, most_orders=1)
-    with pytest.raises(TooManyDue):
+    with pytest.raises(OrderLimitReached):
         system.enroll(third, most_orders=1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -386,6 +387,43 @@ def test_a_certificate_that_cannot_be_recorded_hinders_no_other(
     verification.prober.presented.pop(SP_HOST)
     with pytest.raises(error):
         verification.run()
+
+
+@pytest.mark.parametrize("run", [{}, {"open_orders_only": True}], ids=["daily", "hourly"])
+def test_a_certificate_that_leads_to_a_bug_hinders_no_other(verification: Verification, run: dict[str, Any]) -> None:
+    """An exception that nothing foresees once ended the verification of the estate, in each run."""
+    verification.manage(replace(SP, grace_hours=10**12))
+    verification.prober.presented = {WEB: None, SP_HOST: None}
+    before = verification.system.book.certificate("univ", "sp")
+    record = ServiceRecord(Certificate(verification.current).serial, NOW, (), unserved_since=NOW)
+    verification.system.book.record_service(before.spec.record_key, record)
+    verification.manage()
+
+    summary = verification.run(**run)
+
+    assert (summary["verified"], summary["late"]) == (1, 0)
+    assert re.match(r"RecordUnreadable: univ/sp: .* \(OverflowError, state.py:\d+\)", summary["not_verified"])
+    assert verification.states == [EndpointState.UNREACHABLE]
+
+
+def test_an_observation_that_cannot_be_compared_hinders_no_other(verification: Verification) -> None:
+    """An observation without a contact is a bug of the prober; the neighbour's is recorded."""
+    verification.manage()
+    verification.manage(SP)
+    contacts = verification.prober.contacts
+
+    def broken(endpoints: Sequence[Endpoint], _deadline: Deadline) -> Mapping[Endpoint, tuple[Contact, ...]]:
+        nothing: Any = None
+        return {**contacts(endpoints, _deadline), SP_HOST: (nothing,)}
+
+    verification.prober.presented = {WEB: verification.current, SP_HOST: None}
+    verification.prober.contacts = broken  # type: ignore[method-assign]
+
+    summary = verification.run()
+
+    assert summary["not_verified"].startswith("RecordUnreadable: univ/sp: ")
+    assert "(AttributeError, comparison.py:" in summary["not_verified"]
+    assert verification.states == [EndpointState.SERVED]
 
 
 def test_the_least_recently_verified_is_contacted_first(verification: Verification) -> None:

@@ -242,8 +242,13 @@ ADVICE = {
         "The input names a delegation or certificate that is not in the order book; nothing was changed",
         "Correct the name, or apply the delegation file first",
     ),
+    "OrderLimitReached": Advice(
+        "The run has begun as many orders of the delegation as it may, and its plan has more than check_expiry writes",
+        "Find out who wrote the plan: compare the versions of runs/<run id>/plan.json with what is due",
+        "AWS: S3, CloudTrail",
+    ),
     "TooManyDue": Advice(
-        "So many certificates are due at once that a wrong clock or policy is likely; nothing was ordered",
+        "So many certificates are due by age at once that a wrong clock or policy is likely; none of them was ordered",
         "If all are really due, run `certmandate renew --all-due --all-due-is-right --reason TooManyDue`",
     ),
     "RunInProgress": Advice(

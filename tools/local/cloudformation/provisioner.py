@@ -8,18 +8,18 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.cloudformation.intrinsics import Intrinsics, UnknownIntrinsic
-from local.cloudformation.resources import functions, mail, notifications, orchestration, permissions, secrets, storage
+from local.cloudformation.resources import functions, keys, mail, notifications, orchestration, permissions, storage
 from local.cloudformation.resources.properties import NotProvisioned, Properties
 from local.cloudformation.resources.resource import Made, Maker
 from local.cloudformation.template import Template
 
 MAKERS: Mapping[str, Maker] = {
     **functions.MAKERS,
+    **keys.MAKERS,
     **mail.MAKERS,
     **notifications.MAKERS,
     **orchestration.MAKERS,
     **permissions.MAKERS,
-    **secrets.MAKERS,
     **storage.MAKERS,
 }
 

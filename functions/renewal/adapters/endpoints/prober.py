@@ -6,7 +6,7 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 
@@ -63,7 +63,7 @@ class TlsProber:
         finally:
             for pool in (begun, connecting):
                 pool.shutdown(wait=False, cancel_futures=True)
-        made = {each: future.result() for each, future in futures.items() if future in done}
+        made = {each: _made(future) for each, future in futures.items() if future in done}
         return {each: contacts for each, contacts in made.items() if contacts}
 
     def _contacts(self, endpoint: Endpoint, deadline: Deadline, connecting: Executor) -> tuple[Contact, ...]:
@@ -119,6 +119,13 @@ class TlsProber:
 
 class _Late(Exception):
     """The deadline of all contacts has cut this one, so that it shows nothing of the endpoint."""
+
+
+def _made(contacts: Future[tuple[Contact, ...]]) -> tuple[Contact, ...]:
+    """What was observed; a bug costs the endpoint that leads to it."""
+    error = contacts.exception()
+    text = f"it was not contacted: an error that nothing foresees ({type(error).__name__})"
+    return (Contact("", failure=text),) if error else contacts.result()
 
 
 def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from renewal.domain.due import Cause
-from renewal.domain.errors import Failure
+from renewal.domain.errors import Failure, TooManyDue
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.order_wait import held_failure, waits_for
 from renewal.domain.judgement.summary import NO_SUMMARY, DelegationSummary
@@ -79,8 +79,12 @@ def outcome_of(
     planned: PlannedCertificate | None,
     results: RunResults,
     finished: FinishedOrder | None,
+    doubt: str = "",
 ) -> tuple[Outcome, Failure | None]:
-    """Return the outcome, and the failure behind it; *finished*: the audit row of what the run stored."""
+    """Return the outcome, and the failure behind it.
+
+    *finished*: the audit row of what the run stored. *doubt*: of the plan.
+    """
     result = results.certificates.get(certificate.spec.path)
     if result is not None and result.is_stored:
         # Without an audit row of this run it was no longer due when enroll read it: nothing was ordered.
@@ -93,6 +97,8 @@ def outcome_of(
         return Outcome.NOT_DUE, None
     if planned.state is PlanState.HELD:
         return Outcome.HELD, held_failure(certificate)
+    if planned.state is PlanState.REFUSED:
+        return Outcome.FAILED, Failure(TooManyDue.__name__, doubt)
     failure = results.failure_of(certificate.spec.delegation)
     if planned.state is PlanState.DEFERRED or failure is None:
         return Outcome.DEFERRED, None
@@ -109,6 +115,15 @@ def reason_of(planned: PlannedCertificate | None, finished: FinishedOrder | None
     if next_renewal.is_after_the_mandate:
         return f"none: its renewal would be after the mandate's last day, {next_renewal.mandate_ends}"
     return f"due from {next_renewal.renew_at:%Y-%m-%d}" if next_renewal.renew_at else "nothing to do"
+
+
+def why_deferred(planned: PlannedCertificate, result: CertificateResult | None) -> str:
+    """Return why the run has deferred what it had planned, and which run continues."""
+    if result is not None:
+        return "so long after its start a run begins no order for a replacement rule; the next run does"
+    limit = planned.limit or "OrdersPerDelegation or OrdersPerRun"  # the inspection had something more urgent
+    later = "the next run polls it" if Cause.ORDER_OPEN in planned.causes else "a later daily run orders it"
+    return f"the run has reached its limit {limit}; {later}"
 
 
 def notes_of(certificate: ManagedCertificate, finished: FinishedOrder | None, now: datetime) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ class PlanState(StrEnum):
     PLANNED = "planned"
     DEFERRED = "deferred"
     HELD = "held"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class PlannedCertificate:
 
     causes: tuple[str, ...]
     state: PlanState
+    limit: str = ""
+    """The limit that defers it, for example `OrdersPerRun=500`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class PlanFacts:
     delegations: tuple[str, ...] = ()
     due: Mapping[str, PlannedCertificate] = field(default_factory=lambda: MappingProxyType({}))
     """By `delegation/certificate`."""
+    doubt: str = ""
+    """Why what is due by age alone is refused (TooManyDue); empty when it is plausible."""
     replacements: tuple[ReplacementProgress, ...] = ()
     """Of each replacement rule, when the run began; empty in a run that is narrowed."""
 

@@ -1,4 +1,4 @@
-"""KMS keys and Secrets Manager secrets."""
+"""KMS keys."""
 
 from __future__ import annotations
 
@@ -17,13 +17,4 @@ def key(properties: Properties, stack: Stack) -> Made:
     return Made(made["KeyId"], {"Arn": made["Arn"]})
 
 
-def secret(properties: Properties, stack: Stack) -> Made:
-    """Make a secret with the value that the template gives."""
-    request = properties.some("Name", "Description", "SecretString", "KmsKeyId")
-    return Made(stack.client("secretsmanager").create_secret(**request)["ARN"])
-
-
-MAKERS: dict[str, Maker] = {
-    "AWS::KMS::Key": key,
-    "AWS::SecretsManager::Secret": secret,
-}
+MAKERS: dict[str, Maker] = {"AWS::KMS::Key": key}
