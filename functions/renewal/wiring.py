@@ -300,12 +300,22 @@ def _times() -> ActingTimes:
 def notify(context: LambdaContext) -> Notify:
     """The step of `notify.py`."""
     from renewal.adapters.events import EventBridgeAnnouncer
+    from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
     from renewal.steps.notify import Notify
 
-    announcer = EventBridgeAnnouncer(aws.client("events"), settings().event_bus)
-    book, transitions, signature = _book(), _transitions("notify"), settings().signature
-    mailer, times, deadline = _mailer(), _times(), _deadline(context, 0)
-    return Notify(book, _archive(), transitions, announcer, mailer, signature, utc_now, new_token, times, deadline)
+    return Notify(
+        book=_book(),
+        trails=DynamoDbAuditTrails(_tables().audit),
+        archive=_archive(),
+        notices=_transitions("notify"),
+        announcer=EventBridgeAnnouncer(aws.client("events"), settings().event_bus),
+        mailer=_mailer(),
+        third_party=settings().signature,
+        clock=utc_now,
+        new_id=new_token,
+        times=_times(),
+        deadline=_deadline(context, 0),
+    )
 
 
 def _mailer() -> SesMailer | None:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 
+from renewal.domain.errors import MandateEnded
 from renewal.domain.judgement.consequence import Consequence
-from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.finding import ORDER_NOT_OURS, Finding
+from renewal.domain.setup.foreign_orders import STATUS_UNKNOWN
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.withdrawal import NOT_REVOKED
 from renewal.mail.language import Language, plain
@@ -21,8 +23,9 @@ _DETAILS = {
     "OrderPending": re.compile(r"^order (SSL ID \d+(?: \(.+?\))?) of \d"),
     "OrderDeclined": re.compile(r"(SSL ID \d+)"),
     NOT_REVOKED: re.compile(r"certificate \((.+?)\)(?:.*: (\w+)$)?"),
-    "OrderNotOurs": re.compile(r"order (SSL ID [^:]+): "),
+    ORDER_NOT_OURS: re.compile(r"order (SSL ID \d+)(?:, (\d{4}-\d\d-\d\d))?(?:, ([^:]+))?, ([^:,]+): "),
     "DepartmentNotFound": re.compile(r"no department (\d+)"),
+    MandateEnded.__name__: re.compile(r"(?:ended on|last day,) (\d{4}-\d\d-\d\d)"),
     "PrivilegeExtra": re.compile(r": ([^:]+)$"),
     "PrivilegeMissing": re.compile(r"the privilege ([^:]+):"),
     "RoleExtra": re.compile(r": ([^:]+)$"),
@@ -168,8 +171,21 @@ def detail_in(language: Language, finding: Finding) -> str:
         return ""
     if finding.code in _OF_ROLES:
         return _roles(match[1], language)
+    if finding.code == ORDER_NOT_OURS:
+        return _foreign_order(match, language)
+    if finding.code == MandateEnded.__name__:
+        return language.day(date.fromisoformat(match[1]))
     detail = ", ".join(filter(None, match.groups()))
+    if finding.code == "DepartmentNotFound":
+        return f"OrgID {detail}"
     return detail.replace("serial", language.text("mail.serial")) if finding.code == NOT_REVOKED else detail
+
+
+def _foreign_order(match: re.Match[str], language: Language) -> str:
+    number, day, requester, status = match.groups()
+    ordered = language.text("mail.ordered_on", day=language.day(date.fromisoformat(day))) if day else ""
+    shown = "" if status == STATUS_UNKNOWN else language.text("mail.scm_status", status=status)
+    return ", ".join(part for part in (number, ordered, requester, shown) if part)
 
 
 def _quoted(finding: Finding, known: Container[str], language: Language) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -20,6 +20,7 @@ from renewal.domain.order import OrderStatus
 from renewal.domain.orderable import require_custom_fields
 from renewal.domain.setup.checks import review
 from renewal.domain.setup.finding import Finding, finding_from
+from renewal.domain.setup.foreign_orders import ForeignOrder, ForeignOrders, foreign_findings
 from renewal.domain.setup.snapshot import Account, DelegatedName, Domains, Snapshot
 from renewal.domain.setup.withdrawal import open_revocations
 from renewal.mail.findings_mail import Otherwise, findings_mail, names_in, without_repetitions
@@ -80,6 +81,32 @@ def test_a_requested_revocation_has_its_reason(code: str, detail: str) -> None:
     (finding,) = open_revocations(record(), [certificate], NOW)
 
     assert detail in mail(code, finding)[1]
+
+
+@pytest.mark.parametrize(
+    ("code", "detail"),
+    [
+        ("en", "SSL ID 9, ordered on 28 November 2026, Ann Other, SCM's status: issued"),
+        ("fr", "SSL ID 9, demandée le 28 novembre 2026, Ann Other, statut dans SCM\u00a0: «\u00a0issued\u00a0»"),
+    ],
+)
+def test_an_order_that_is_not_ours_is_described_in_words(code: str, detail: str) -> None:
+    """The French mail had a bare date and an English status."""
+    order = ForeignOrder("9", 9, ("a.example",), "ISSUED", "Ann Other", datetime(2026, 11, 28, tzinfo=UTC))
+    finding = next(foreign_findings(ForeignOrders(NOW, (order,), 1), None))
+
+    assert f": {detail}\n" in mail(code, finding)[1]
+
+
+@pytest.mark.parametrize(("code", "day"), [("en", "1 November 2026"), ("fr", "1er novembre 2026")])
+def test_a_mandate_that_has_ended_has_its_day(code: str, day: str) -> None:
+    """The RAO must know which mandate to extend, and from when."""
+    ended = record()
+    ended = replace(ended, delegation=replace(ended.delegation, mandate_ends=date(2026, 11, 1)))
+    problem = judge(managed(age=180), ended, NOW, ActingTimes()).problem
+    assert problem is not None
+
+    assert f": {day}\n" in mail(code, Finding(problem.code, "error", "rao", problem.text, "idp"))[1]
 
 
 def test_each_finding_has_its_task_deadline_and_menu_path() -> None:

@@ -34,7 +34,9 @@ def notify(system: System, mailer: FakeMailer | None, **instead: Any) -> Notify:
     announcer, name = instead.get("announcer", system.announcer), "Hébergeur Exemple"
     clock = system.clock
     deadline = Deadline(clock() + timedelta(seconds=instead.get("seconds", 600)), clock)
-    return Notify(book, archive, book, announcer, mailer, name, clock, lambda: uuid4().hex, ActingTimes(), deadline)
+    return Notify(
+        book, book, archive, book, announcer, mailer, name, clock, lambda: uuid4().hex, ActingTimes(), deadline
+    )
 
 
 def sent(system: System) -> list[Notice]:
@@ -223,10 +225,11 @@ def test_the_report_is_sent_once_in_the_first_days_of_a_month(system: System) ->
     assert len(reports) == 2
     assert date(2026, 12, 2) in days
     body = reports[0].body
-    assert body.index("Ce que nous attendons de vous") < body.index("Renouvelés ce mois-ci")
+    assert body.index("Ce que nous attendons de vous") < body.index("Demandés et enregistrés ce mois-ci")
     assert "idp (idp.univ.example)\u00a0: le " in body
     assert "idp (idp.univ.example): on " in body
     assert "stops working at the end of its validity" in body
+    assert "Our audit trail has 0 rows" in body
 
 
 def test_a_new_delegation_gets_no_report_on_the_time_before_it(system: System) -> None:

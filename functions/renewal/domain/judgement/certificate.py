@@ -128,8 +128,7 @@ def judge(
     withdrawn = inspection.withdrawn.get(served.serial) if inspection and served else None
     unknown = _unless_known(failure, blocked, is_ended=ends is not None)
     is_past = inspection is not None and inspection.supersedes(certificate.last_error, certificate.failed_at)
-    is_ended = ends is not None
-    case = _Case(certificate, decision, causes, now, times, unknown, blocked, withdrawn, is_ended, is_past)
+    case = _Case(certificate, decision, causes, now, times, unknown, blocked, withdrawn, ends, is_past)
     return Judgement(
         certificate=certificate,
         decision=decision,
@@ -174,8 +173,8 @@ class _Case:
     failure: Failure | None
     obstacle: Finding | None
     withdrawn: Cause | None
-    is_ended: bool
-    """Whether the mandate ends before the next order."""
+    ends: date | None
+    """The mandate's last day, when it is before the next order."""
     is_past: bool
     """Whether a later inspection shows the cause of the failed order, or that it has ended."""
 
@@ -211,8 +210,8 @@ class _Case:
     def _without_order(self) -> CertificateState:
         if self.has_failed:
             return CertificateState.FAILING
-        if self.is_due and (self.is_ended or self.obstacle):
-            return CertificateState.MANDATE_ENDED if self.is_ended else CertificateState.BLOCKED
+        if self.is_due and (self.ends or self.obstacle):
+            return CertificateState.MANDATE_ENDED if self.ends else CertificateState.BLOCKED
         if self.certificate.served is None:
             return CertificateState.NEW
         return CertificateState.DUE if self.is_due else CertificateState.FINE
@@ -238,8 +237,9 @@ class _Case:
             return self._of_order(order)
         if self.decision.held or self.has_failed:
             return self._of_failed_order()
-        if self.is_due and self.is_ended:
-            return self._now(MandateEnded.__name__, "no order is placed after the last day of the mandate")
+        if self.is_due and self.ends:
+            text = f"no order is placed after the mandate's last day, {self.ends}"
+            return self._now(MandateEnded.__name__, text)
         if self.is_due and self.obstacle:
             return self._now(self.obstacle.code, self.obstacle.text, self.obstacle.actor)
         if self.withdrawn:

@@ -27,7 +27,8 @@ def failure_text(certificate: ManagedCertificate) -> str:
 
 def awaits_approval(order: Order) -> bool:
     """Return whether the RAO has to approve the open *order* in SCM."""
-    return order.status is OrderStatus.ORDERED and order.scm_status in _AWAITS_APPROVAL
+    is_ordered = order.status is OrderStatus.ORDERED and not order.trouble
+    return is_ordered and order.scm_status in _AWAITS_APPROVAL
 
 
 def waits_for(order: Order, now: datetime) -> str:
@@ -35,7 +36,7 @@ def waits_for(order: Order, now: datetime) -> str:
     begins = _begins(order)
     if begins and begins > now:
         return f"issued, and stored when it is valid: {begins:%Y-%m-%d %H:%M}Z"
-    if order.status is not OrderStatus.ORDERED or not order.scm_status:
+    if order.trouble or order.status is not OrderStatus.ORDERED or not order.scm_status:
         return ""
     if awaits_approval(order):
         return f"SCM's status is {order.scm_status.title()}: the RAO has to approve the order in SCM"
