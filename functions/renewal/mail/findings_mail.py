@@ -12,7 +12,7 @@ from renewal.domain.errors import MandateEnded
 from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.setup.finding import ORDER_NOT_OURS, Finding
 from renewal.domain.setup.foreign_orders import STATUS_UNKNOWN
-from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.withdrawal import NOT_REVOKED
 from renewal.mail.language import Language, plain
 from renewal.mail.mail import Mail, mail_of
@@ -112,7 +112,16 @@ def findings_mail(
 
 def finding_values(record: DelegationRecord, language: Language) -> dict[str, object]:
     """Return the values of the placeholders in the texts of findings."""
-    return {"address": record.delegation.address or language.text("mail.no_address")}
+    address = record.delegation.address or language.text("mail.no_address")
+    return {"address": address, "expired": _expired(record.inspection, language)}
+
+
+def _expired(inspection: Inspection | None, language: Language) -> str:
+    """Return that the account's password had expired at the last inspection, as far as an earlier login showed it."""
+    expires = inspection.password_expires if inspection else None
+    if inspection is None or expires is None or expires > inspection.at.date():
+        return ""
+    return language.text("mail.password_expired", day=language.day(expires))
 
 
 def names_in(finding: Finding) -> tuple[str, ...]:

@@ -96,6 +96,21 @@ def test_an_order_that_is_not_ours_is_described_in_words(code: str, detail: str)
     finding = next(foreign_findings(ForeignOrders(NOW, (order,), 1), None))
 
     assert f": {detail}\n" in mail(code, finding)[1]
+    assert problem_of(finding, "univ", [], NOW.date(), ActingTimes()).consequence is Consequence.IMPERSONATION
+
+
+@pytest.mark.parametrize(
+    ("expires", "is_known"), [(date(2026, 11, 1), True), (date(2027, 11, 1), False), (None, False)]
+)
+def test_a_refused_login_names_a_password_that_has_expired(expires: date | None, *, is_known: bool) -> None:
+    """The RAO was to check the lock, the type and the list, though an earlier login had shown the day."""
+    refused = record(Finding("LoginRefused", "error", "rao", "refused"))
+    assert refused.inspection is not None
+    refused = replace(refused, inspection=replace(refused.inspection, password_expires=expires))
+
+    body = findings_mail(refused, unless(refused.inspection.findings), NOW.date(), language("en")).body
+
+    assert ("The password expired on 1 November 2026, which is the most likely cause." in body) is is_known
 
 
 @pytest.mark.parametrize(("code", "day"), [("en", "1 November 2026"), ("fr", "1er novembre 2026")])

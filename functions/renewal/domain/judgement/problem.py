@@ -16,6 +16,7 @@ from renewal.domain.names import permits
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.domain_checks import DOMAIN_CODES, is_cut, lists
 from renewal.domain.setup.finding import RANKS, Finding, Severity
+from renewal.domain.setup.foreign_orders import is_issued
 
 MANDATE_ENDING = "MandateEnding"
 """Code: the mandate ends soon, or before a renewal. Its day is the mandate's last one."""
@@ -149,6 +150,8 @@ def _affects(finding: Finding, spec: CertificateSpec) -> bool:
 
 
 def _consequence(finding: Finding, affected: Iterable[ManagedCertificate]) -> tuple[Consequence, date | None]:
+    if is_issued(finding):
+        return Consequence.IMPERSONATION, None
     if finding.code in CONSEQUENCES:
         return CONSEQUENCES[finding.code], finding.due
     if finding.due and finding.code not in OUTAGES:

@@ -198,6 +198,11 @@ def _described(order: ForeignOrder) -> str:
     return f"order {details}: {', '.join(order.names)}{renewal if order.certificate else ''}"
 
 
+def is_issued(finding: Finding) -> bool:
+    """Return whether *finding* is about a foreign order whose certificate is valid."""
+    return finding.code == ORDER_NOT_OURS and ", issued: " in finding.text
+
+
 def _requested(row: ReportedCertificate) -> datetime | None:
     return row.replaced or row.requested or row.issued
 
