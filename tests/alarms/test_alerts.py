@@ -59,8 +59,9 @@ def notified(*reports: RunReport, known: NotifiedProblems | None = None) -> tupl
     memory, keys = known or NotifiedProblems(), []
     for report in reports:
         problems = notifiable(report, LIMITS)
-        keys += [problem.key for problem in memory.news(problems)]
-        memory = memory.after(report, problems, problems)
+        news = memory.news(problems)
+        keys += [problem.key for problem in news]
+        memory = memory.after(report, problems, news)
     return keys, memory
 
 
@@ -100,7 +101,50 @@ def test_a_certificate_near_its_end_has_the_remedy_of_what_stops_it() -> None:
 
     near = notifiable(a_report(ended, rows=[row]), LIMITS)[-1]
 
-    assert (near.code, near.remedy) == ("CertificateNearExpiry", ended.remedy)
+    assert (near.code, near.command, near.remedy) == ("CertificateNearExpiry", "", ended.remedy)
+    assert "\n  Not in SCM: extend the mandate in writing\n" in text_of(near).text
+
+
+def test_an_old_order_whose_trouble_is_known_is_not_notified_again() -> None:
+    """Its certificate is issued and cannot be stored: that it was ordered two days ago is no news."""
+    trouble = a_problem("CertificateMismatch", actor="operator")
+    down = a_problem("ScmUnavailable", severity="warning")
+    failed = a_row(outcome=Outcome.FAILED, ordered_at=NOW)
+    days = [NOW + number * DAY for number in range(6)]
+
+    keys, known = notified(
+        *(a_report(trouble, at=at, rows=[failed]) for at in days[:4]),
+        a_report(down, trouble, at=days[4], rows=[failed]),
+    )
+    later, _ = notified(a_report(at=days[5], rows=[a_row(ordered_at=NOW)]), known=known)
+
+    assert keys == [trouble.key, down.key]
+    assert later == ["univ/idp: OrderPending"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "other"),
+    [(Outcome.PENDING, "StoreDrifted"), (Outcome.FAILED, "ScmUnavailable"), (Outcome.FAILED, "OrderPending")],
+)
+def test_an_old_order_is_notified_beside_what_does_not_explain_it(outcome: Outcome, other: str) -> None:
+    """A finding about what is stored, or a day without an answer of SCM, is not why an order is old."""
+    beside = a_problem(other)
+    row = a_row(outcome=outcome, ordered_at=NOW - 3 * DAY)
+
+    keys, _ = notified(a_report(beside, rows=[row]))
+
+    assert set(keys) == {beside.key, "univ/idp: OrderPending"}
+
+
+def test_an_old_order_that_was_notified_is_not_again_after_another_trouble() -> None:
+    """The account was refused for two days: the order has waited all the while."""
+    refused, order = a_problem("CredentialRefused"), a_row(ordered_at=NOW - 3 * DAY)
+    waiting = a_report(rows=[order])
+    shut_out = a_report(refused, at=NOW + DAY, rows=[replace(order, outcome=Outcome.FAILED)])
+
+    keys, _ = notified(waiting, shut_out, replace(waiting, finished_at=NOW + 2 * DAY))
+
+    assert keys == ["univ/idp: OrderPending", refused.key]
 
 
 @pytest.mark.parametrize(
@@ -128,6 +172,18 @@ def test_a_password_near_its_end_is_notified() -> None:
     (found,) = notifiable(a_report(judged, delegations=(expiring,)), LIMITS)
 
     assert (found.key, found.severity, found.command) == ("univ: PasswordExpiring", "warning", judged.command)
+
+
+@pytest.mark.parametrize(("days", "text"), [(0, "expires on 2026-11-23"), (-1, "expired on 2026-11-22")])
+def test_a_password_that_has_expired_is_not_announced(days: int, text: str) -> None:
+    """An alert wrote that it expires, on a day of last week."""
+    row = DelegationRow(
+        delegation="univ", outcome=DelegationOutcome.INSPECTED, password_expires=NOW.date() + days * DAY
+    )
+
+    (found,) = notifiable(a_report(delegations=(row,)), LIMITS)
+
+    assert found.text == f"the account's password {text}"
 
 
 def test_a_verification_of_endpoints_that_failed_is_notified() -> None:

@@ -24,8 +24,8 @@ TASK = ("severity", "delegation", "code", "actor")
 """What a task of `status --html` is about."""
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_LINE = re.compile(r"(error|warning|info): .*\((?:security, )?(\w+); for the (\w+)((?:[^()]|\(since [^()]*\))*)\)$")
-_OTHERWISE = re.compile(r"(?:^|; )(?:otherwise [^;]*|[^;]* (?:expired on|\(since) \d{4}-\d\d-\d\d\)?)$")
+_LINE = re.compile(r"(error|warning|info): .*\((?:security, )?(\w+); for the (\w+)([^()]*)\)$")
+_OTHERWISE = re.compile(r"(?:^|; )(?:otherwise [^;]*|[^;]* (?:expired|stopped|ended) on \d{4}-\d\d-\d\d)$")
 _SECTION = re.compile(r"^([A-Z]\w+)\n((?:[- ] .*\n?)+)", re.MULTILINE)
 _ITEM = re.compile(r"^- (\S+): the (operator|RAO) must (?:act|begin) (.*)((?:\n  .*)*)", re.MULTILINE)
 _REMEDY = re.compile(r"^[A-Z](?=[a-z])")

@@ -12,7 +12,7 @@ from renewal.domain.delegation import Delegation
 from renewal.domain.due import DCV_MARGIN, brought_forward_to, due_by_age_at
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.domain_checks import RECORD_NOTICE, dcv_soon
-from renewal.domain.setup.finding import Finding, Severity, finding_in_scm
+from renewal.domain.setup.finding import Finding, Severity, expires_on, finding_in_scm
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.snapshot import DelegatedName, Snapshot, dcv_of, entry_for
 from renewal.domain.setup.sunsets import client_auth_findings, method_findings
@@ -128,7 +128,7 @@ def _organisation_validation(renewals: Renewals, snapshot: Snapshot, now: dateti
         return
     due = _by(until - DCV_MARGIN, now)
     before = f", before {_renewal(affected)}" if affected else ""
-    text = f"the organisation's validation expires on {until}{before}; have it validated again"
+    text = f"the organisation's validation {expires_on(until, now.date())}{before}; have it validated again"
     yield finding_in_scm("OrganisationValidationLapsing", _severity(due, now), "rao", text, _only(affected), due)
 
 
@@ -149,7 +149,7 @@ def _terms(renewals: Renewals, snapshot: Snapshot, now: datetime) -> Iterator[Fi
 def _mandate(delegation: Delegation, renewals: Renewals, now: datetime) -> Iterator[Finding]:
     ends = delegation.mandate_ends
     affected = [(certificate, day) for certificate, day in renewals if ends and ends < day]
-    if ends is None or not (affected or ends - now.date() <= MANDATE_SOON):
+    if ends is None or delegation.has_ended(now) or not (affected or ends - now.date() <= MANDATE_SOON):
         return
     is_near = ends - now.date() <= MANDATE_SOON
     before = f", before {_renewal(affected)}" if affected else ""
@@ -171,9 +171,11 @@ def _rotation(delegation: Delegation, snapshot: Snapshot, day: date | None, now:
         yield Finding("RotationOverdue", "warning", "operator", text, due=expires)
     elif expires and expires - day < ROTATION_RESERVE:
         text = (
-            f"the account's password expires on {expires}, and its rotation is due only on {day}: `{rotate}` rotates "
-            f"it now; add --rotate-days {rotate_after(left).days} if new passwords last {left.days} days or less"
+            f"the account's password {expires_on(expires, today)}, and its rotation is due only on {day}: `{rotate}` "
         )
+        text += "rotates it now"
+        if left > timedelta(days=1):
+            text += f"; add --rotate-days {rotate_after(left).days} if new passwords last {left.days} days or less"
         severity: Severity = "error" if expires <= day else "warning"
         yield Finding("RotationTooLate", severity, "operator", text, due=expires)
     elif day - today <= ROTATION_NOTICE:

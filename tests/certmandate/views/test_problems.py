@@ -50,7 +50,7 @@ def test_what_goes_on_has_its_first_day() -> None:
     )
     assert line(stopped, DAY).endswith("otherwise no more certificates are ordered from 2026-11-30)")
     assert line(stopped, DAY + timedelta(days=1)).endswith(
-        "`certmandate renew univ/idp`; no more certificates are ordered (since 2026-11-30))"
+        "`certmandate renew univ/idp`; orders stopped on 2026-11-30)"
     )
 
 

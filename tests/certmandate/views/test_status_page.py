@@ -103,6 +103,25 @@ def test_the_page_is_for_the_operator(code: str, awaits: str, misuse: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("fr", "Le certificat d'une demande n'est pas encore émis"),
+        ("en", "SCM has not issued the certificate of an order"),
+    ],
+)
+@pytest.mark.parametrize("status", ["APPLIED", "REQUESTED"])
+def test_only_an_order_that_awaits_approval_is_described_so(code: str, what: str, status: str) -> None:
+    """The page wrote of an order that the CA was working on that it waits for approval in SCM."""
+    order = an_order(certificate="pending", status=OrderStatus.ORDERED, ssl_id=77, scm_status=status)
+    estate = samples.estate([DelegationRecord(DELEGATION)], [samples.certificate("pending", age=198, order=order)])
+
+    page = html.unescape(section(status_page(estate, [], samples.STACK, code), code))
+
+    assert what in page
+    assert bool(re.search("approval|approbation", page)) is (status == "REQUESTED")
+
+
+@pytest.mark.parametrize(
     ("expires", "error", "shown"), [(9, "", True), (9, "CredentialRefused", False), (-9, "CredentialRefused", True)]
 )
 def test_the_end_of_a_password_is_shown_as_far_as_it_is_known(expires: int, error: str, shown: bool) -> None:

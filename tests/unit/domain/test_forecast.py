@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from renewal.domain.delegation import Profile
 from renewal.domain.due import DCV_MARGIN, Cause, decide, last_resort
 from renewal.domain.forecast import forecast, next_renewal, rotate_after
+from renewal.domain.setup.checks import review
 from renewal.domain.setup.finding import MOST, Finding, sorted_and_capped
 from renewal.domain.setup.snapshot import DelegatedName, Domains, OrganisationValidation, PasswordState, Snapshot
 from tests.unit.system import DELEGATION, IDP, NOW, managed, served_by
@@ -126,6 +127,26 @@ def test_the_finding_names_the_interval_that_fits() -> None:
     assert "certmandate credential univ --rotate" in found.text
     assert "--rotate-days 22 if new passwords last 45 days or less" in found.text
     assert [rotate_after(timedelta(days=life)).days for life in (1, 30, 45, 60, 90, 180)] == [1, 15, 22, 30, 60, 150]
+
+
+@pytest.mark.parametrize(("days", "verb"), [(0, "expires on"), (-3, "expired on")])
+def test_what_has_expired_is_in_the_past(days: int, verb: str) -> None:
+    """SCM may still show a day that is over: findings announced it, and the lifetime of -3 days of new passwords."""
+    shown = replace(snapshot_of(ov=days or 0.1), password=PasswordState("ALIVE", in_days(days)))
+    soon = review(DELEGATION, [IDP], replace(shown, unavailable=frozenset()), NOW)
+
+    texts = [finding.text for finding in forecast(DELEGATION, (managed(age=20),), shown, NOW, in_days(60))]
+    texts += [finding.text for check in soon for finding in check.findings() if finding.code == "PasswordExpiring"]
+
+    assert [text for text in texts if f"{verb} {in_days(days)}" not in text] == []
+    assert len(texts) == 3
+    assert not any(f"last {days}" in text for text in texts)
+
+
+def test_a_mandate_that_has_ended_is_not_ending() -> None:
+    """It is the error MandateEnded; the mail announced its end beside that."""
+    assert found_by(snapshot_of(), mandate_ends=in_days(0)) == [("MandateEnding", "warning", "rao", in_days(0))]
+    assert not found_by(snapshot_of(), mandate_ends=in_days(-1))
 
 
 def test_an_overdue_rotation_is_a_finding() -> None:

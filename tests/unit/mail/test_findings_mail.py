@@ -104,11 +104,12 @@ def test_an_order_that_is_not_ours_is_described_in_words(code: str, detail: str)
 )
 def test_a_refused_login_names_a_password_that_has_expired(expires: date | None, *, is_known: bool) -> None:
     """The RAO was to check the lock, the type and the list, though an earlier login had shown the day."""
-    refused = record(Finding("LoginRefused", "error", "rao", "refused"))
+    finding = Finding("LoginRefused", "error", "rao", "refused")
+    refused = record(finding)
     assert refused.inspection is not None
     refused = replace(refused, inspection=replace(refused.inspection, password_expires=expires))
 
-    body = findings_mail(refused, unless(refused.inspection.findings), NOW.date(), language("en")).body
+    body = findings_mail(refused, unless([finding]), NOW.date(), language("en")).body
 
     assert ("The password expired on 1 November 2026, which is the most likely cause." in body) is is_known
 

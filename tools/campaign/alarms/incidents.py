@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from campaign.alarms.played_estate import PlayedEstate, PlayedRun
+from campaign.alarms.played_estate import BEGINS, ERRORS, PlayedEstate, PlayedRun
+from campaign.alarms.troubles import Kind
 
 DAY = timedelta(days=1)
 DEADLINE = DAY + timedelta(hours=1)
@@ -20,6 +21,7 @@ LATEST_DUE = 4 / 15
 """What is left of a lifetime at the end of the first fifth of its last third: there every certificate is due."""
 ACTING, LONGEST_ACTING = timedelta(days=11), timedelta(days=16)
 """Ten working days, at least and at most: an order that awaits the RAO is notified when so little life is left."""
+OUTAGES = {ERRORS[Kind.NO_ANSWER]}
 THRESHOLDS = {"CertificateNearExpiry", "OrderPending", "PasswordExpiring"}
 _ITEM = re.compile(r"- (\S+): the (?:operator|RAO) must (?:act|begin) (now)?")
 _NAME = re.compile(r"[A-Z]\w+")
@@ -60,6 +62,9 @@ class Watch:
     _lasting: dict[Key, Incident] = field(default_factory=dict)
     _last_items: dict[Key, Item] = field(default_factory=dict)
     _failed: dict[str, datetime] = field(default_factory=dict)
+    _explained: set[str] = field(default_factory=set)
+    """Certificates with an error of which the operator knows: that their order is old is no news."""
+    _explained_until: dict[str, datetime] = field(default_factory=dict)
     _read: int = 0
 
     def observe(self, run: PlayedRun) -> None:
@@ -96,13 +101,24 @@ class Watch:
     def _open(self, run: PlayedRun) -> None:
         now = run.report.finished_at
         lasting = {key: Incident(key, now, now) for key in self._failing(run)}
+        self._note_explained(run)
         lasting |= {key: Incident(key, begins, earliest) for key, begins, earliest in self._crossed(now)}
+        for key in {(path, "OrderPending") for path in self._explained} - self._lasting.keys():
+            lasting.pop(key, None)
         for key in self._lasting.keys() - lasting.keys():
             self._lasting.pop(key).ends = now
             self._last_items.pop(key, None)
         new = {key: incident for key, incident in lasting.items() if key not in self._lasting}
         self._lasting |= new
         self.incidents += new.values()
+
+    def _note_explained(self, run: PlayedRun) -> None:
+        for path, error in run.results.items():
+            if not error:
+                self._explained.discard(path)
+            elif "/" in path and error not in OUTAGES:
+                self._explained.add(path)
+        self._explained_until |= dict.fromkeys(self._explained, run.report.finished_at)
 
     def _failing(self, run: PlayedRun) -> Iterator[Key]:
         """Yield what failed in this run, and what failed before and was not worked on since."""
@@ -135,7 +151,8 @@ class Watch:
                 tenth = (served.not_after - served.not_before) / 10
                 old, early = order.opened_at + OLD, served.not_after - max(LONGEST_ACTING, tenth)
                 begins, earliest = (
-                    min(old, max(order.opened_at, since)) for since in (served.not_after - ACTING, early)
+                    max(min(old, max(order.opened_at, since)), self._explained_until.get(path, BEGINS))
+                    for since in (served.not_after - ACTING, early)
                 )
                 yield from [((path, "OrderPending"), begins, earliest)] if earliest <= now else []
             earliest, begins = near_end(served.not_before, served.not_after)

@@ -65,7 +65,8 @@ class Inbox:
         """*world*: as it was when the last new run had ended."""
         sent = [item for text in texts for item in items_of(run.ended_at, text)]
         if ended.is_complete and run.document:
-            shown = {*_near(world), *_old(world), *self._refused(world, run.run_id)} if is_last else set()
+            old = set(_old(world)) - set(_explained(run.document))
+            shown = {*_near(world), *old, *self._refused(world, run.run_id)} if is_last else set()
             must = self._must(ended, run.document, shown)
             self._note(ended, run.document, must | shown)
             yield from self._repeated(sent) if ended.is_disturbed else self._misjudged(run, must, sent, texts)
@@ -185,6 +186,14 @@ def _old(world: Evidence) -> Iterator[Key]:
     for order in world.open_orders():
         if world.now - order.requested_at >= OLD and any(token in order.comments for token in known):
             yield path_of(order), "OrderPending"
+
+
+def _explained(document: Mapping[str, Any]) -> Iterator[Key]:
+    """Of a report: the orders of certificates with an error that the operator knows: their age is no news."""
+    urgent = {_key(each) for each in document["problems"] if each["severity"] == "error"}
+    paths = {path for path, code in urgent if code not in {"OrderPending", "ScmUnavailable", "StoreUnavailable"}}
+    failed = {f"{row['delegation']}/{row['name']}" for row in document["certificates"] if row["outcome"] == "failed"}
+    yield from ((path, "OrderPending") for path in paths & failed)
 
 
 def _still_open(document: Mapping[str, Any], now: datetime) -> Iterator[Key]:

@@ -112,17 +112,18 @@ def plan_of(
     times: ActingTimes,
 ) -> ReplacementPlan:
     """Plan *rule* from the time at which it was asked for; *limits*: of the stack, without the rule's raised caps."""
-    now = rule.began_at
     covered = sorted(filter(rule.covers, certificates), key=attrgetter("spec.path"))
-    judged = [judge(each, records.get(each.spec.delegation), now, times, replacements=(rule,)) for each in covered]
-    stopped = _stopped(judged, rule, now)
+    judged = [
+        judge(each, records.get(each.spec.delegation), rule.began_at, times, replacements=(rule,)) for each in covered
+    ]
+    stopped = _stopped(judged, rule)
     approved_by_hand = frozenset(name for name, record in records.items() if _needs_approval(record))
     paths = {miss.path for miss in stopped}
     orderable = [each for each in covered if each.spec.path not in paths]
     demands, raised = _demands(orderable, approved_by_hand), with_caps(limits, rule.caps)
     hours = hours_to_replace(demands, raised)
     last, limit = max(hours.values(), default=0.0), bottleneck(demands, raised)
-    behind = {name for name, after in hours.items() if _is_late(after, rule, now)}
+    behind = {name for name, after in hours.items() if _is_late(after, rule)}
     late = [Miss(each.spec.path, limit) for each in orderable if each.spec.delegation in behind]
     return ReplacementPlan(
         rule=replace(rule, certificates=len(covered), planned_hours=round(last, 2)),
@@ -132,15 +133,15 @@ def plan_of(
         hours=last,
         bottleneck=limit,
         misses=(*stopped, *late),
-        sufficient=_sufficient(demands, rule, limits, now),
+        sufficient=_sufficient(demands, rule, limits),
     )
 
 
-def _stopped(judged: Iterable[Judgement], rule: ReplacementRule, now: datetime) -> list[Miss]:
-    return [Miss(judgement.path, cause) for judgement in judged if (cause := _stopped_by(judgement, rule, now))]
+def _stopped(judged: Iterable[Judgement], rule: ReplacementRule) -> list[Miss]:
+    return [Miss(judgement.path, cause) for judgement in judged if (cause := _stopped_by(judgement, rule))]
 
 
-def _stopped_by(judgement: Judgement, rule: ReplacementRule, now: datetime) -> str:
+def _stopped_by(judgement: Judgement, rule: ReplacementRule) -> str:
     """Return why no order would be made for it as things are; empty: none is known."""
     certificate, until = judgement.certificate, judgement.certificate.hold_until
     if judgement.mandate_ends:
@@ -149,7 +150,7 @@ def _stopped_by(judgement: Judgement, rule: ReplacementRule, now: datetime) -> s
         return f"{certificate.order.trouble}: the issued certificate was not stored"
     if judgement.obstacle:
         return f"{judgement.obstacle.code}: {judgement.obstacle.text}"
-    if judgement.decision.held and until and until > (rule.deadline or now):
+    if judgement.decision.held and until and until > (rule.deadline or rule.began_at):
         return f"{certificate.last_error}: held until {until:%Y-%m-%d %H:%M}Z after a failed order"
     return ""
 
@@ -169,17 +170,15 @@ def _demands(certificates: Iterable[ManagedCertificate], approved_by_hand: Colle
     return {name: Demand(number, name in approved_by_hand, imports[name]) for name, number in numbers.items()}
 
 
-def _is_late(hours: float, rule: ReplacementRule, now: datetime) -> bool:
-    return rule.deadline is not None and now + timedelta(hours=hours) > rule.deadline
+def _is_late(hours: float, rule: ReplacementRule) -> bool:
+    return rule.deadline is not None and rule.began_at + timedelta(hours=hours) > rule.deadline
 
 
-def _sufficient(
-    demands: Mapping[str, Demand], rule: ReplacementRule, limits: PlanningLimits, now: datetime
-) -> Caps | None:
+def _sufficient(demands: Mapping[str, Demand], rule: ReplacementRule, limits: PlanningLimits) -> Caps | None:
     """Return the first caps of `_raised` with which the deadline is met, where those of the rule do not."""
     for tried in (rule.caps, *_raised(limits)):
         hours = hours_to_replace(demands, with_caps(limits, tried))
-        if not _is_late(max(hours.values(), default=0.0), rule, now):
+        if not _is_late(max(hours.values(), default=0.0), rule):
             return None if tried == rule.caps else tried
     return None
 

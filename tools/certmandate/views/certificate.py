@@ -23,6 +23,7 @@ from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.service.state import current_service
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports.order_book import Listing
+from renewal.records import to_json
 
 SHOWN = 10
 """Actions that are printed; --json has all."""
@@ -191,7 +192,7 @@ def document(record: DelegationRecord, state: Judgement, judged: JudgedEstate, h
         "external_requester": spec.external_requester,
         "applied_by": certificate.applied_by or None,
         "served": json_records.served_document(certificate.served) if certificate.served else None,
-        "findings": [json_records.problem_document(problem) for problem in judged.problems_for(spec)],
+        "findings": [to_json(problem) for problem in judged.problems_for(spec)],
         "notices": notice_documents(record),
         "actions": [json_records.action_document(action) for action in history.newest_actions()],
         "history": [json_records.finished_document(order) for order in history.orders],

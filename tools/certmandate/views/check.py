@@ -10,7 +10,6 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from certmandate.views import printing
-from certmandate.views.json_records import problem_document
 from certmandate.views.problems import by_cause, problem_lines
 from renewal.domain.delegation import CustomField
 from renewal.domain.judgement.problem import Problem
@@ -229,7 +228,7 @@ def document(checked: Checked) -> dict[str, Any]:
         "names": [name.document() for name in checked.covered],
         "organisation_validated_until": inspection.organisation_validated_until,
         "password_expires": inspection.password_expires,
-        "findings": [problem_document(problem) for problem in checked.problems],
+        "findings": [to_json(problem) for problem in checked.problems],
         "report": report.document() if report else None,
     }
 

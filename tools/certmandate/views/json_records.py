@@ -10,7 +10,6 @@ from certmandate.views.problems import next_step
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import Observation
 from renewal.domain.judgement.certificate import Judgement
-from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import FinishedOrder, Order, StoredCertificate
 from renewal.domain.service.state import current_service
 from renewal.records import to_json
@@ -117,11 +116,6 @@ def action_document(action: OperatorAction) -> Document:
         "at", "action", "identity", "certificates", "removed", "reason", "run_id", "details", "delegation", "sequence",
     )  # fmt: skip
     return _members(action, *names)
-
-
-def problem_document(problem: Problem) -> Document:
-    """Return a problem."""
-    return to_json(problem)
 
 
 def run_document(execution: Mapping[str, Any]) -> Document:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from certmandate.judged_estate import JudgedEstate
 from certmandate.views import printing
-from certmandate.views.json_records import certificate_document, problem_document
+from certmandate.views.json_records import certificate_document
 from certmandate.views.problems import by_cause, next_step, problem_lines
 from certmandate.views.replacement.plan import rule_document
 from certmandate.views.replacement.progress import lines as replacement_lines
@@ -23,6 +23,7 @@ from renewal.domain.judgement.problem import Problem
 from renewal.domain.judgement.replacement_progress import ReplacementProgress
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.inspection import DelegationRecord
+from renewal.records import to_json
 
 if TYPE_CHECKING:
     from certmandate.files.operator_records import Retired
@@ -199,5 +200,5 @@ def _delegation_document(name: str, record: DelegationRecord, problems: Iterable
         "inspected_at": record.inspection.at if record.inspection else None,
         "inspected_in_full_at": record.inspection.full_at if record.inspection else None,
         "password_expires": record.inspection.password_expires if record.inspection else None,
-        "findings": [problem_document(problem) for problem in problems],
+        "findings": [to_json(problem) for problem in problems],
     }

@@ -12,14 +12,13 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
-from moto.acm.exceptions import AWSValidationException, CertificateNotFound
+from moto.acm.exceptions import AWSValidationException
 from moto.acm.models import AWSCertificateManagerBackend as Backend
 from moto.acm.models import CertBundle
 from moto.acm.responses import AWSCertificateManagerResponse as Response
@@ -46,17 +45,6 @@ class QuotaExceeded(AWSError):
     """A quota of the account was reached."""
 
     TYPE = "LimitExceededException"
-
-
-@dataclass(frozen=True)
-class Import:
-    """An ImportCertificate request."""
-
-    certificate: bytes
-    private_key: bytes
-    chain: bytes | None
-    arn: str | None
-    tags: list[dict[str, str]] | None
 
 
 class StrictAcm:
@@ -93,7 +81,10 @@ class StrictAcm:
             tags: Any,
         ) -> str:
             self._admit(backend.region_name)
-            check(Import(certificate, private_key, chain, arn, tags), _held(backend, arn))
+            held = None if arn is None else backend.get_certificate(arn)._cert
+            if held is not None and tags:
+                _refuse("Tagging is not permitted on re-import.")
+            _check(certificate, private_key, chain or b"", held)
             arn = importing(backend, certificate, private_key, chain, arn, tags)
             backend._certificates[arn].chain = chain or b""  # moto adds a root of its own
             self._imported[backend.region_name] += 1
@@ -123,24 +114,13 @@ class StrictAcm:
                 raise QuotaExceeded(message)
 
 
-def check(request: Import, held: x509.Certificate | None) -> None:
+def _check(certificate: bytes, private_key: bytes, chain: bytes, held: x509.Certificate | None) -> None:
     """Raise the error with which ACM refuses an import; `held` is what the ARN of a re-import holds."""
-    if request.arn and request.tags:
-        _refuse("Tagging is not permitted on re-import.")
-    leaf = _leaf(request.certificate)
-    _check_key(request.private_key, leaf)
-    _check_chain(leaf, _certificates(request.chain or b"", "The certificate chain is not PEM-encoded or is not valid."))
+    leaf = _leaf(certificate)
+    _check_key(private_key, leaf)
+    _check_chain(leaf, _certificates(chain, "The certificate chain is not PEM-encoded or is not valid."))
     if held is not None:
         _check_replacement(leaf, held)
-
-
-def _held(backend: Any, arn: str | None) -> x509.Certificate | None:
-    if arn is None:
-        return None
-    if arn not in backend._certificates:
-        raise CertificateNotFound(arn=arn, account_id=backend.account_id)
-    held: x509.Certificate = backend._certificates[arn]._cert
-    return held
 
 
 def _leaf(pem: bytes) -> x509.Certificate:

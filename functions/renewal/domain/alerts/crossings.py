@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from renewal.domain.errors import OrderPending
 from renewal.domain.judgement.command import command_for
 from renewal.domain.judgement.problem import Problem
-from renewal.domain.run.report import CertificateRow, RunReport
-from renewal.domain.setup.finding import RANKS
+from renewal.domain.run.report import CertificateRow, Outcome, RunReport
+from renewal.domain.setup.finding import RANKS, expires_on
 
 NEAR_EXPIRY = "CertificateNearExpiry"
 PASSWORD_EXPIRING = "PasswordExpiring"  # noqa: S105 - the name of a finding
@@ -29,6 +29,17 @@ class Thresholds:
     """Age of an open order."""
     password: timedelta
     """Remaining validity of the password of an SCM account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Caused(Problem):
+    """A crossed threshold with the problem behind it, which has the remedy."""
+
+    cause: Problem
+
+    @property
+    def remedy(self) -> str:
+        return self.cause.remedy
 
 
 def notifiable(report: RunReport, thresholds: Thresholds) -> tuple[Problem, ...]:
@@ -62,12 +73,11 @@ def _crossed(report: RunReport, thresholds: Thresholds) -> Iterator[Problem]:
         if _is_near_expiry(row, now, thresholds.expiry):
             yield _near_expiry(row, report)
         if row.ordered_at and now - row.ordered_at >= thresholds.pending:
-            hours = int((now - row.ordered_at) / timedelta(hours=1))
-            yield _problem(report, row.delegation, row.name, OrderPending.__name__, f"ordered {hours} hours ago")
+            yield _old_order(row, report, int((now - row.ordered_at) / timedelta(hours=1)))
     for delegation in report.delegations:
         expires = delegation.password_expires
         if expires and expires - now.date() <= thresholds.password:
-            text = f"the account's password expires on {expires}"
+            text = f"the account's password {expires_on(expires, now.date())}"
             yield _problem(report, delegation.delegation, "", PASSWORD_EXPIRING, text)
 
 
@@ -78,18 +88,28 @@ def _is_near_expiry(row: CertificateRow, now: datetime, threshold: timedelta) ->
 
 def _near_expiry(row: CertificateRow, report: RunReport) -> Problem:
     """With what is known to stop its renewal, who must act, and the command."""
-    found = (
-        problem
-        for problem in report.problems
-        if (problem.delegation, problem.certificate) == (row.delegation, row.name)
-    )
-    known = next(found, None)
+    known = next(_problems_of(row, report), None)
     verb = "expired" if row.not_after and row.not_after <= report.finished_at else "expires"
     text = f"{verb} on {row.not_after:%Y-%m-%d %H:%M}Z"
     if known is None:
         return _problem(report, row.delegation, row.name, NEAR_EXPIRY, text)
-    text = f"{text}; {known.code}: {known.text}"
-    return replace(known, code=NEAR_EXPIRY, about="", severity="warning", text=text, command=known.remedy)
+    members = {member.name: getattr(known, member.name) for member in fields(Problem)}
+    members |= {"code": NEAR_EXPIRY, "about": "", "severity": "warning", "text": f"{text}; {known.code}: {known.text}"}
+    return _Caused(**members, cause=known)
+
+
+def _old_order(row: CertificateRow, report: RunReport, hours: int) -> Problem:
+    """It needs no notice of its own while the certificate has failed: the operator knows why it is not stored."""
+    problem = _problem(report, row.delegation, row.name, OrderPending.__name__, f"ordered {hours} hours ago")
+    others = (other for other in _problems_of(row, report) if other.needs_attention and not other.is_outage)
+    is_explained = row.outcome is Outcome.FAILED and any(other.key != problem.key for other in others)
+    return replace(problem, severity="info") if is_explained else problem
+
+
+def _problems_of(row: CertificateRow, report: RunReport) -> Iterator[Problem]:
+    """Yield the problems of a certificate, most urgent first."""
+    path = row.delegation, row.name
+    return (problem for problem in report.problems if (problem.delegation, problem.certificate) == path)
 
 
 def _problem(report: RunReport, delegation: str, certificate: str, code: str, text: str) -> Problem:

@@ -78,8 +78,8 @@ class NotifiedProblems:
             if key in names:
                 entry = kept.get(key) or Notified(problem.severity, now, now)
                 kept[key] = replace(entry, severity=problem.severity, last=now)
-            elif self._is_news(problem):
-                continue  # the next run names it
+            elif key not in kept or self._is_news(problem):
+                continue  # the next run names it, unless another problem explains it
             if report.dry_run and kept[key].failed_by:
                 continue  # the report of the run before has why; a dry run stores nothing
             if report.outcome is RunOutcome.FAILED if problem.needs_attention else problem.is_outage:
@@ -88,6 +88,8 @@ class NotifiedProblems:
 
     def _is_news(self, problem: Problem) -> bool:
         known = self.problems.get(problem.key)
+        if problem.severity == "info":
+            return False
         return known is None or RANKS[problem.severity] < RANKS[known.severity]
 
 

@@ -47,9 +47,14 @@ class Consequence(StrEnum):
         return _SENTENCES[self]
 
     @property
+    def past(self) -> str:
+        """That it has happened, in English, before its day; empty for what does not begin on a day and go on."""
+        return _PAST.get(self, "")
+
+    @property
     def lasts(self) -> bool:
         """Whether it begins on its day and goes on."""
-        return self in {Consequence.NAMES_STOP, Consequence.ORDERS_STOP, Consequence.USAGE_ENDS}
+        return bool(self.past)
 
 
 _SENTENCES: Mapping[Consequence, str] = MappingProxyType(
@@ -68,6 +73,13 @@ _SENTENCES: Mapping[Consequence, str] = MappingProxyType(
         Consequence.UNINFORMED: "the RAO does not learn what they must do",
         Consequence.TRIED_LATER: "the next daily run tries it",
         Consequence.NONE: "",
+    }
+)
+_PAST = MappingProxyType(
+    {
+        Consequence.NAMES_STOP: "orders with these names stopped on",
+        Consequence.ORDERS_STOP: "orders stopped on",
+        Consequence.USAGE_ENDS: "the usage ended on",
     }
 )
 _CODES = {

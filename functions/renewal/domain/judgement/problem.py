@@ -82,7 +82,7 @@ class Problem:
         if on <= today and is_expiry:
             return f"{which} expired on {on}"
         if on < today and self.consequence.lasts:
-            return f"{text} (since {on})"
+            return f"{self.consequence.past} {on}"
         return f"otherwise {text} {'from' if self.consequence.lasts else 'on'} {on}"
 
     @property

@@ -15,7 +15,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.setup.check_result import CheckResult, SetupStep, failed, manual, passed, suspected, warning
 from renewal.domain.setup.domain_checks import domain_results
-from renewal.domain.setup.finding import Finding, finding_in_scm
+from renewal.domain.setup.finding import Finding, expires_on, finding_in_scm
 from renewal.domain.setup.snapshot import Account, Department, Section, Snapshot, is_for_ssl
 
 ROLE = "DRAO_SSL"
@@ -270,7 +270,8 @@ def _password(snapshot: Snapshot, now: datetime) -> list[CheckResult]:
     if is_expired(snapshot):
         return [failed(step, CredentialExpired.__name__, "the account's password has expired")]
     if password.expires and password.expires - now.date() <= PASSWORD_SOON:
-        text = f"SCM shows {password.expires} as the day on which the account's password expires; renewals stop then"
+        then = "renewals stop then" if password.expires >= now.date() else "the login still works"
+        text = f"SCM shows that the account's password {expires_on(password.expires, now.date())}; {then}"
         return [warning(step, "PasswordExpiring", text, "operator", password.expires)]
     return [passed(step, f"the login works; the password is valid until {password.expires or 'it is changed'}")]
 

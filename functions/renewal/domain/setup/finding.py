@@ -70,6 +70,11 @@ LONGEST_ABOUT = 200
 RANKS: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
 
+def expires_on(day: date, today: date) -> str:
+    """Return `expires on` *day*, or `expired on` it, as it is *today*: the last day still counts."""
+    return f"{'expired' if day < today else 'expires'} on {day}"
+
+
 def sorted_and_capped(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return *findings* each once, errors first, then by date (none = now); of more than a hundred, the last counts.
 
