@@ -69,6 +69,6 @@ def _require_accepted(
 def _names(finding: Finding, certificate: ManagedCertificate, inspection: Inspection, now: datetime) -> bool:
     """Whether a finding about domains is about a name of the certificate; its text lists only the first eight."""
     names = certificate.spec.names
-    if lists(finding, names):
+    if lists(finding.text, names):
         return True
-    return is_cut(finding) and any(not is_usable(entry_for(inspection.delegated, name), now) for name in names)
+    return is_cut(finding.text) and any(not is_usable(entry_for(inspection.delegated, name), now) for name in names)
