@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from renewal.domain.certificate.acceptance import Expectation, check
@@ -163,9 +163,11 @@ class Collect:
 
     def _awaits_search(self, order: Order) -> bool:
         """Whether no search has found the order, and none has just missed it."""
-        now = self.clock()
-        is_recent = order.missed_at is not None and order.missed_at <= now < order.missed_at + CONFIRM_EVERY
-        return not (order.found_at or is_recent)
+        return not (order.found_at or self._is_recent(order.missed_at))
+
+    def _is_recent(self, at: datetime | None) -> bool:
+        """A time in the future does not count: a wrong clock recorded it."""
+        return at is not None and at <= self.clock() < at + CONFIRM_EVERY
 
     def _control_search(self, order: Order, record: DelegationRecord, progress: Progress) -> Observed:
         """Search for the order, which exists; return what is to be noted beside it."""
@@ -204,7 +206,7 @@ class Collect:
             except (OrderPending, NeedsAttention) as error:
                 # SCM's answer for an order that ended is that of a pending one, or any other refusal: only the details
                 # distinguish them (SCM reference §5.10).
-                if isinstance(error, NeedsAttention) or not self._is_confirmed(order):
+                if isinstance(error, NeedsAttention) or not self._is_recent(order.confirmed_at):
                     with suppress(PermissionMissing, ScmRefused):
                         observed |= self._confirmed(order, authority.details(order.ssl_id))
                 raise
@@ -215,11 +217,6 @@ class Collect:
             msg = f"SCM order {details.ssl_id} of {order.path} is {details.status.lower()}"
             raise error(msg)
         return {"confirmed_at": self.clock(), "scm_status": details.status}
-
-    def _is_confirmed(self, order: Order) -> bool:
-        """A time in the future does not count: a wrong clock recorded it."""
-        now = self.clock()
-        return order.confirmed_at is not None and order.confirmed_at <= now < order.confirmed_at + CONFIRM_EVERY
 
     def _note(self, order: Order, observed: Observed) -> None:
         """Record what is new, in one write: with an error, the order is not reported as pending at the CA."""

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from campaign.alarms.played_estate import BEGINS, ERRORS, PlayedEstate, PlayedRun
 from campaign.alarms.troubles import Kind
@@ -48,6 +49,8 @@ class Item:
     at: datetime
     key: Key
     is_urgent: bool
+    text: str
+    """What is wrong, in its line."""
 
 
 @dataclass(slots=True)
@@ -190,9 +193,9 @@ def near_end(begins: datetime, ends: datetime) -> tuple[datetime, datetime]:
 
 def items_of(at: datetime, text: str) -> Iterator[Item]:
     """Read an alert: names stand alone in a line, and what they are about below."""
-    name = ""
-    for line in text.splitlines():
+    name, lines = "", text.splitlines()
+    for line, below in pairwise([*lines, ""]):
         if _NAME.fullmatch(line):
             name = line
         elif found := _ITEM.match(line):
-            yield Item(at, (found[1], name), bool(found[2]))
+            yield Item(at, (found[1], name), bool(found[2]), below.strip())

@@ -193,7 +193,8 @@ ADVICE = {
     ),
     "StoreRefused": Advice(
         "AWS denied a call that the stack's roles should permit",
-        "Check that the stack is deployed completely and that its roles, key and bucket are unchanged",
+        "Read in AWS's text what denied the call: a role, policy or resource that differs from the template, a service "
+        "control policy, or a permissions boundary",
         "AWS: CloudTrail",
     ),
     "StoreUnavailable": Advice(
