@@ -205,7 +205,7 @@ def _lines(request: dict[str, Any]) -> Iterator[RenderableType]:
     show = f"certmandate show {request['certificate']}"
     note = f"; note: {request['reason']}" if request["reason"] else ""
     replacement = {
-        "none": "No replacement was ordered. The next run orders one, unless the certificate is removed from its file.",
+        "none": "No replacement was ordered. The next daily run orders one, unless it is removed from its file.",
         "ordered": f"A run that replaces it was started; `{show}` shows when it is stored.",
         "stored": "The replacement is stored. Check that every server has loaded it before the old one is revoked.",
     }
