@@ -303,28 +303,18 @@ def notify(context: LambdaContext) -> Notify:
     from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
     from renewal.steps.notify import Notify
 
-    return Notify(
-        book=_book(),
-        trails=DynamoDbAuditTrails(_tables().audit),
-        archive=_archive(),
-        notices=_transitions("notify"),
-        announcer=EventBridgeAnnouncer(aws.client("events"), settings().event_bus),
-        mailer=_mailer(),
-        third_party=settings().signature,
-        clock=utc_now,
-        new_id=new_token,
-        times=_times(),
-        deadline=_deadline(context, 0),
-    )
+    announcer = EventBridgeAnnouncer(aws.client("events"), settings().event_bus)
+    book, trails, notices = _book(), DynamoDbAuditTrails(_tables().audit), _transitions("notify")
+    mailer, who, times, deadline = _mailer(), settings().signature, _times(), _deadline(context, 0)
+    return Notify(book, trails, _archive(), notices, announcer, mailer, who, utc_now, new_token, times, deadline)
 
 
 def _mailer() -> SesMailer | None:
-    if settings().mail_sender == OFF:
+    if (found := settings()).mail_sender == OFF:
         return None
     from renewal.adapters.mail import SesMailer
 
-    sender, configuration_set = settings().mail_sender, settings().mail_configuration_set
-    return SesMailer(aws.client("sesv2"), sender, settings().signature, configuration_set)
+    return SesMailer(aws.client("sesv2"), found.mail_sender, found.signature, found.mail_configuration_set)
 
 
 def seal_audit(context: LambdaContext) -> SealAudit:

@@ -277,7 +277,7 @@ def test_of_many_names_the_first_ten_and_the_number_of_others_are_listed() -> No
         ("fr", "à partir du 1er décembre 2026, les certificats comportant ces noms ne pourront plus"),
     ],
 )
-def test_a_domain_that_lapses_stops_the_orders_of_its_names_only(code: str, line: str) -> None:
+def test_a_domain_that_expires_stops_the_orders_of_its_names_only(code: str, line: str) -> None:
     """The RAO read that nothing at all can be ordered; the task names the entry to validate."""
     finding = Finding("DcvLapsing", "warning", "rao", "a.x.example", due=date(2026, 12, 1), about="*.x.example")
     problem = problem_of(finding, "univ", [], NOW.date(), ActingTimes())

@@ -95,8 +95,7 @@ def revoke_command(
         target = _target(deployment, state, serial)
         replace = target.is_served and not no_replacement and reason_code is not ReasonCode.CESSATION_OF_OPERATION
         printing.print_line(f"To be revoked: {target}.", style="bold", to_stderr=as_json)
-        question = f"ask the RAO to revoke {'it' if replace else target.path} for {reason_code.value}?"
-        confirm(f"Replace {target.path}, and {question}" if replace else f"A{question[1:]}", yes=yes)
+        confirm(_question(target, reason_code, replace=replace), yes=yes)
         why = f"{REVOCATION}{reason_code.value}" + (f", {reason}" if reason else "")
         order = {"certificates": [target.path], "reason": why[:200]}
         urgent = reason_code is ReasonCode.KEY_COMPROMISE
@@ -115,6 +114,12 @@ def revoke_command(
     else:
         printing.show(printer(), *_lines(request))
     raise typer.Exit(NEEDS_ATTENTION)
+
+
+def _question(target: Target, code: ReasonCode, *, replace: bool) -> str:
+    if replace:
+        return f"Replace {target.path}, and ask the RAO to revoke it for {code.value}?"
+    return f"Ask the RAO to revoke {target.path} for {code.value}?"
 
 
 def _remembered(target: Target, reason_code: ReasonCode) -> RevocationRequest:
