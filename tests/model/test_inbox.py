@@ -48,7 +48,15 @@ ONE_BY_ONE: Steps = [
 """The second order is old while the first one is."""
 
 
-@pytest.mark.parametrize("steps", [SHUT_OUT, NOT_APPROVED, ONE_BY_ONE], ids=["shut out", "not approved", "one by one"])
+PASSWORD_ENDS: Steps = [RUN, ("end_password", {"days": 15}), *[RUN] * 3, ("days", {"count": 14}), RUN]
+"""It is near its end, and then SCM refuses the login."""
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [SHUT_OUT, NOT_APPROVED, ONE_BY_ONE, PASSWORD_ENDS],
+    ids=["shut out", "not approved", "one by one", "password ends"],
+)
 def test_what_lasts_is_notified_once(harness: Harness, steps: Steps) -> None:
     """Refused accounts, old orders and near expiries, each by the first run that meets it."""
     replay(harness, steps)
@@ -84,6 +92,7 @@ def noisy() -> Any:
         (SHUT_OUT, SnsAlerts, "publish", lambda *_: None, r"did not notify \('univ', 'CredentialRefused'\)"),
         (ONE_BY_ONE, NotifiedProblems, "news", muted, r"did not notify \('lycee/ent', 'OrderPending'\)"),
         (SHUT_OUT, alert_sender, "notifiable", without_thresholds, "'CertificateNearExpiry'"),
+        (PASSWORD_ENDS, alert_sender, "notifiable", without_thresholds, "'PasswordExpiring'"),
         (
             NOT_APPROVED,
             alert_sender,
@@ -97,7 +106,18 @@ def noisy() -> Any:
         (SHUT_OUT, inbox, "shipped_alarms", noisy, "certmandate-RunFailed is OK"),
         (SHUT_OUT, report, "run_metrics", unmarked, "RunMissing is ALARM"),
     ],
-    ids=["none", "a gauge", "no expiry", "no old order", "double", "no memory", "each hour", "OK", "no metric"],
+    ids=[
+        "none",
+        "a gauge",
+        "no expiry",
+        "no password",
+        "no old order",
+        "double",
+        "no memory",
+        "each hour",
+        "OK",
+        "no metric",
+    ],
 )
 def test_a_history_detects_a_fault_of_the_notices(
     harness: Harness,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
@@ -168,6 +168,12 @@ class History(RaoSteps):
         """Days on which no run starts."""
         self.harness.time.pass_seconds(count * DAY)
 
+    def until_end(self, days: int) -> None:
+        """No run starts until the stored certificate that ends first has so many *days* left."""
+        end = min((datetime.fromisoformat(each["not_after"]) for each in self.world.announced().values()), default=None)
+        if end and (wait := end - self.harness.time() - days * timedelta(days=1)) > timedelta(0):
+            self.harness.time.pass_seconds(wait.total_seconds())
+
     def ask(self, certificate: str) -> None:
         """The operator requests a new certificate."""
         self._asked(certificate)
@@ -267,6 +273,11 @@ class History(RaoSteps):
     def lock(self) -> None:
         """SCM locks the account."""
         self.harness.played.simulator.lock(self.login)
+        self.is_shut_out = True
+
+    def end_password(self, days: int) -> None:
+        """SCM's policy is made stricter: the password ends in so many *days*."""
+        self.harness.played.simulator.end_password(self.login, timedelta(days=days))
         self.is_shut_out = True
 
     def unlock(self) -> None:

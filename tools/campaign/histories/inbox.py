@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from campaign.alarms.evaluation import ALARM, EXTRA_PERIODS, OK, Alarm, Data
-from campaign.alarms.incidents import NEAR, OLD, Item, Key, items_of, near_end
+from campaign.alarms.incidents import NEAR, OLD, ORDER_NOT_OURS, PASSWORD, Item, Key, items_of, near_end
 from campaign.alarms.shipped import shipped_alarms
 from campaign.auditor.reports import EndedRun
 from campaign.auditor.world import path_of
@@ -115,7 +115,8 @@ class Inbox:
         """What the operator must know after *run*; *shown*: by the world, which only daily runs read as a whole."""
         assert run.report is not None  # noqa: S101 - it is complete
         errors = (each for each in document["problems"] if each["severity"] == "error")
-        return {*run.report.failures(), *map(_key, errors), *(shown if document["is_daily"] else ())}
+        ending = _ending_passwords(document, run.report.finished_at)
+        return {*run.report.failures(), *map(_key, errors), *(shown if document["is_daily"] else ()), *ending}
 
     def _note(self, run: EndedRun, document: Mapping[str, Any], known: set[Key]) -> None:
         """Note what lasts after *run*: *known*, and what its report has."""
@@ -196,6 +197,13 @@ def _explained(document: Mapping[str, Any]) -> Iterator[Key]:
     yield from ((path, "OrderPending") for path in paths & failed)
 
 
+def _ending_passwords(document: Mapping[str, Any], now: datetime) -> Iterator[Key]:
+    """Of a report: the delegations whose password ends within two weeks."""
+    for row in document["delegations"]:
+        if row["password_expires"] and date.fromisoformat(row["password_expires"]) - now.date() <= PASSWORD:
+            yield row["delegation"], "PasswordExpiring"
+
+
 def _still_open(document: Mapping[str, Any], now: datetime) -> Iterator[Key]:
     """Of a report: the orders that are open for two days, also those that SCM has issued and no run could store."""
     for row in document["certificates"]:
@@ -204,7 +212,8 @@ def _still_open(document: Mapping[str, Any], now: datetime) -> Iterator[Key]:
 
 
 def _key(problem: Mapping[str, Any]) -> Key:
-    return "/".join(filter(None, (problem["delegation"], problem["certificate"]))), problem["code"]
+    about = f" {problem['about']}" if problem["code"] == ORDER_NOT_OURS and problem["about"] else ""
+    return "/".join(filter(None, (problem["delegation"], problem["certificate"]))), problem["code"] + about
 
 
 def _may_last(key: Key, run: EndedRun, *, is_daily: bool) -> bool:
