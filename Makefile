@@ -18,7 +18,8 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/build/sam
 # `make test` is to end in about two minutes on two idle cores. These tests take longest for what they show.
 LONG := tests/alarms/test_played_estate.py tests/browser tests/campaign tests/certmandate/commands/test_local.py \
     tests/certmandate/documents tests/certmandate/replacement/test_model.py tests/certmandate/test_hostile_texts.py \
-    tests/faults tests/fetch/test_kills.py tests/fetch/test_recipes.py tests/gate/test_template_lint.py \
+    tests/faults tests/fetch/test_java.py tests/fetch/test_kills.py tests/fetch/test_python39.py \
+    tests/fetch/test_recipes.py tests/gate/test_template_lint.py \
     tests/local/test_functions.py tests/model tests/rotation/test_kills.py tests/secrecy tests/silence \
     tests/stack/test_command_times.py tests/stack/test_daily_run.py tests/stack/test_exercised.py \
     tests/stack/test_one_renewal.py tests/stack/test_picture.py tests/stack/test_side_by_side.py \

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 from renewal.domain.errors import every_error
-from renewal.domain.judgement.certificate import CLOSED
+from renewal.domain.order import CLOSED
 
 ROOT = Path(__file__).parents[1]
 _MAKERS = {"CheckResult", "Finding", "failed", "finding_in_scm", "suspected", "warning"}
@@ -15,15 +16,17 @@ _CODE = re.compile(r"(?:[A-Z][a-z]+){2,}")
 _NO_CODES = {"ByEye", CLOSED}
 
 
-def finding_codes() -> set[str]:
+@cache
+def finding_codes() -> frozenset[str]:
     """Every literal of the form of a code in the modules that make findings or results of setup steps.
 
     `ByEye` is a result that is no finding, and what the operator has closed is no problem any more.
     """
-    return {code for folder in ("functions/renewal", "tools/certmandate") for code in _codes_below(ROOT / folder)}
+    folders = ("functions/renewal", "tools/certmandate")
+    return frozenset(code for folder in folders for code in _codes_below(ROOT / folder))
 
 
-def problem_codes() -> set[str]:
+def problem_codes() -> frozenset[str]:
     """The codes of the findings, and the names of the errors."""
     return finding_codes() | {kind.__name__ for kind in every_error()}
 

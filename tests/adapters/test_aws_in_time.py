@@ -80,7 +80,7 @@ def test_an_answer_may_take_the_longer_the_larger_it_is(server: Server, monkeypa
     monkeypatch.setattr(aws, "_LEAST_RATE", 100_000)
 
     def send(connection: socket.socket) -> None:
-        connection.sendall(f"{HEAD}Content-Length: 300000\r\n\r\n".encode())
+        connection.sendall(f'{HEAD}ETag: "1"\r\nContent-Length: 300000\r\n\r\n'.encode())
         for _ in range(6):
             server.is_over.wait(0.25)
             connection.sendall(b" " * 50_000)

@@ -284,6 +284,16 @@ def test_a_problem_that_returns_is_notified_again() -> None:
     assert keys == 2 * [problem.key]
 
 
+def test_a_problem_that_had_time_again_is_notified_again() -> None:
+    """A validation of ten days is renewed, and its certificate lasts longer: the RAO must act on a later day again."""
+    urgent = a_problem("DcvLapsing")
+    has_time = replace(urgent, severity="warning", act_by=NOW.date() + 10 * DAY)
+
+    keys, _ = notified(a_report(urgent), a_report(has_time, at=NOW + DAY), a_report(urgent, at=NOW + 10 * DAY))
+
+    assert keys == 2 * [urgent.key]
+
+
 def test_a_day_without_an_answer_of_scm_resolves_nothing() -> None:
     """The delegation was not inspected: its problems would be notified again the day after."""
     problem, down = a_problem(), a_problem("ScmUnavailable", "")

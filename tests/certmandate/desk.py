@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
+from certmandate import execution
 from certmandate.cli import app
 from certmandate.files.operator_records import OperatorReader
 from local.run import parameters
@@ -185,5 +186,6 @@ def operated(system: System, folder: Path) -> Iterator[Desk]:
         "OrdersPerRun": "500",
     }
     facts = {**parameters(os.environ["SCM_URL"], system.simulator.root_pem), **defaults, **system.aws.outputs}
-    with patch.dict(os.environ, {"CERTMANDATE_OUTPUTS": json.dumps(facts)}):
+    outputs = {"CERTMANDATE_OUTPUTS": json.dumps(facts)}
+    with patch.dict(os.environ, outputs), patch.object(execution, "_FIRST_PAUSE", 0.05):
         yield Desk(system, folder)

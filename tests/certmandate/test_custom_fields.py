@@ -31,26 +31,6 @@ def test_a_missing_mandatory_field_is_refused_before_an_order(sit: Sit):
     assert warning.startswith("univ/idp and 1 more: on ")
 
 
-def test_the_fields_of_the_file_are_in_the_order(sit: Sit):
-    """The delegation's hold for every certificate; a certificate may have its own."""
-    desk = sit("idp", "www", scm=REQUIRED)
-    write(desk, 'custom_fields: {Cost centre: "4711"}', "external_requester: pki@univ.example")
-    desk.rewrite("names: [www.univ.example]", 'names: [www.univ.example], custom_fields: {Cost centre: "0815"}')
-    desk.run("apply", desk.folder, "--yes")
-
-    for name in ("idp", "www"):
-        desk.run("renew", f"univ/{name}", "--reason", "test", "--yes")
-
-    placed = {name: desk.system.simulator.order(desk.served(name).ssl_id) for name in ("idp", "www")}
-    assert {name: dict(order.custom_fields) for name, order in placed.items()} == {
-        "idp": {"Cost centre": "4711"},
-        "www": {"Cost centre": "0815"},
-    }
-    assert {order.external_requester for order in placed.values()} == {"pki@univ.example"}
-    assert "Cost centre: 0815" in desk.run("show", "univ/www").stdout
-    assert desk.document("show", "univ/www")["external_requester"] == "pki@univ.example"
-
-
 def test_a_missing_external_requester_is_advised_after_the_refusal(sit: Sit):
     """No request shows that SCM requires it."""
     desk = sit("idp", scm=REQUIRED)
@@ -59,5 +39,6 @@ def test_a_missing_external_requester_is_advised_after_the_refusal(sit: Sit):
 
     desk.run("renew", "univ/idp", "--reason", "test", "--yes")
 
+    assert "Cost centre: 4711" in desk.run("show", "univ/idp").stdout
     assert desk.certificate("idp").last_error == "FieldRefused"
     assert "-139" in desk.certificate("idp").last_error_text

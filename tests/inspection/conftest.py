@@ -70,7 +70,7 @@ class Mandate:
     error: NeedsAttention | None = None
     """What the inspection ended with."""
 
-    def inspect(self, *, whole: bool = True, **plan: Any) -> Inspection:
+    def inspect(self, **plan: Any) -> Inspection:
         """Inspect it as a run does, with more of its *plan*; return the inspection in the order book."""
         self.simulator = Simulator(self._world(), clock=self.clock)
         for dial, value in self.dials.items():
@@ -94,7 +94,7 @@ class Mandate:
             ActingTimes(),
         )
         name = self.delegation.name
-        task = DelegationTask("run", self.clock(), name, dry_run=True, whole=whole, certificates=(), capacity=30)
+        task = DelegationTask("run", self.clock(), name, dry_run=True, whole=True, certificates=(), capacity=30)
         try:
             self.tasks = step(replace(task, **plan))
         except NeedsAttention as error:

@@ -34,14 +34,6 @@ def test_an_inspection_records_all_that_it_observed() -> None:
     assert [profile.profile_id for profile in found.profiles] == [31]
 
 
-def test_a_dry_run_leaves_the_same() -> None:
-    """`certmandate check` starts one for the delegation alone."""
-    mandate = Mandate()
-    mandate.inspect()
-    assert mandate.tasks["dry_run"] is True
-    assert mandate.book.delegation("univ").inspection is not None
-
-
 def test_a_refusal_in_the_middle_keeps_what_was_observed_before() -> None:
     """The account may not list profiles; that it has the wrong role is what explains it."""
     mandate = Mandate()
@@ -61,14 +53,6 @@ def test_a_certificate_whose_validation_expires_is_added_to_the_run() -> None:
     assert [(task["certificate"], task["causes"]) for task in mandate.tasks["certificates"]] == [
         ("idp", ["dcv-lapsing"])
     ]
-
-
-def test_a_run_that_was_asked_for_one_certificate_adds_none() -> None:
-    """It does what it was asked."""
-    mandate = Mandate(domains=expiring(5), age=110)
-    mandate.inspect(whole=False)
-
-    assert not mandate.tasks["certificates"]
 
 
 def test_enroll_orders_what_was_brought_forward() -> None:

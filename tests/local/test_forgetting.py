@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from local.in_process import InProcessAws
-
-from .authority import Request, hierarchy, issue
+from tests.adapters.aws.records import a_pair
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 VALUES: dict[str, Any] = {
@@ -62,9 +61,9 @@ def put_everything(aws: InProcessAws) -> None:
         aws.client("dynamodb").put_item(TableName=aws.outputs[table], Item=item)
     aws.client("s3").put_object(Bucket=aws.outputs["StoreBucket"], Key="runs/one", Body=b"")
     secrets.create_secret(Name=f"{prefix}/univ", SecretString="{}")
-    leaf = issue(Request(), hierarchy("P-256")[0])
-    chain = b"".join(issuer.pem for issuer in hierarchy("P-256"))
-    aws.client("acm").import_certificate(Certificate=leaf.pem, PrivateKey=leaf.key_pem, CertificateChain=chain)
+    pair = a_pair()
+    leaf, issuers = pair.chain.leaf.pem(), pair.chain.issuers_pem()
+    aws.client("acm").import_certificate(Certificate=leaf, PrivateKey=pair.key.pem(), CertificateChain=issuers)
     aws.client("logs").create_log_stream(logGroupName=aws.outputs["FunctionLogs"], logStreamName="one")
     aws.run(aws.outputs["StateMachineArn"], {})
 

@@ -1,22 +1,81 @@
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from moto import mock_aws
 
 from local.moto_repairs.strict_acm import StrictAcm
-
-from .authority import NOW, Issued, Request, hierarchy, issue
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair
+from tests.throwaway_ca import Issuer, hierarchy, pem, root
 
 SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+NOW = datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A certificate of the throw-away CA, with its key."""
+
+    certificate: x509.Certificate
+    key: KeyPair
+
+    @property
+    def chain(self) -> list[x509.Certificate]:
+        """Its issuers."""
+        return chain_for(self.key.key_type)
+
+    @property
+    def pem(self) -> bytes:
+        """The certificate."""
+        return pem(self.certificate).encode()
+
+
+@cache
+def a_key(key_type: KeyType, number: int) -> KeyPair:
+    """Make a key once; another number is another key."""
+    del number
+    return KeyPair.generate(key_type)
+
+
+def chain_for(key_type: KeyType) -> list[x509.Certificate]:
+    """The intermediate for a key of this type, and the root."""
+    return [
+        hierarchy().issuer_for(a_key(key_type, 0).private_key.public_key()).certificate,
+        hierarchy().root.certificate,
+    ]
+
+
+def a_leaf(
+    key_type: KeyType = KeyType.P_256,
+    *,
+    number: int = 0,
+    issuer: Issuer | None = None,
+    name: str = "www.example.org",
+    usages: Sequence[str] = ("digital_signature",),
+    extended: Sequence[x509.ObjectIdentifier] = (SERVER,),
+    begins: datetime = NOW - timedelta(days=1),
+) -> Leaf:
+    """A certificate for 90 days."""
+    key = a_key(key_type, number)
+    public = key.private_key.public_key()
+    every = (
+        "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+        "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
+    )  # fmt: skip
+    others = [x509.KeyUsage(**{usage: usage in usages for usage in every})]
+    by = issuer or hierarchy().issuer_for(public)
+    return Leaf(by.issue(public, [name], not_before=begins, days=90, usages=extended, others=others), key)
 
 
 class Clock:
@@ -37,12 +96,13 @@ class Acm:
         self.clock = clock
         self.client: Any = boto3.client("acm", region_name="eu-west-3")
 
-    def put(self, leaf: Issued, chain: list[Issued] | None = None, region: str = "eu-west-3", **given: Any) -> str:
+    def put(
+        self, leaf: Leaf, chain: list[x509.Certificate] | None = None, region: str = "eu-west-3", **given: Any
+    ) -> str:
         """Import and return the ARN; the chain is the leaf's own unless another one is given."""
-        links = list(hierarchy(kind_of(leaf))) if chain is None else chain
-        request = {"Certificate": leaf.pem, "PrivateKey": leaf.key_pem, **given}
-        if links:
-            request.setdefault("CertificateChain", b"".join(link.pem for link in links))
+        request = {"Certificate": leaf.pem, "PrivateKey": leaf.key.pem(), **given}
+        if links := leaf.chain if chain is None else chain:
+            request.setdefault("CertificateChain", pem(*links).encode())
         client = boto3.client("acm", region_name=region, config=None)
         return str(client.import_certificate(**request)["CertificateArn"])
 
@@ -65,17 +125,6 @@ def acm(monkeypatch: pytest.MonkeyPatch) -> Iterator[Acm]:
         yield Acm(rules, clock)
 
 
-def kind_of(leaf: Issued) -> str:
-    """Say which hierarchy issues such a key."""
-    key = leaf.certificate.public_key()
-    return "P-256" if hasattr(key, "curve") else "2048"
-
-
-def a_leaf(request: Request | None = None, kind: str = "P-256") -> Issued:
-    """Issue a certificate by the intermediate."""
-    return issue(request or Request(key=kind), hierarchy(kind)[0])
-
-
 def test_a_good_certificate_is_described_as_acm_describes_it(acm: Acm) -> None:
     """Our adapter compares the serial and reads the key type: both have a form of their own."""
     leaf = a_leaf()
@@ -90,15 +139,16 @@ def test_a_good_certificate_is_described_as_acm_describes_it(acm: Acm) -> None:
 
 def test_the_chain_comes_back_as_it_was_given(acm: Acm) -> None:
     """What is stored must be what was imported."""
-    intermediate, root = hierarchy("P-256")
+    answer = acm.client.get_certificate(CertificateArn=acm.put(a_leaf()))
 
-    answer = acm.client.get_certificate(CertificateArn=acm.put(a_leaf(), [intermediate, root]))
-    assert answer["CertificateChain"].encode() == intermediate.pem + root.pem
+    assert answer["CertificateChain"] == pem(*chain_for(KeyType.P_256))
 
 
 def test_a_self_signed_certificate_needs_no_chain(acm: Acm) -> None:
     """ACM takes it; so must we, or a local test refuses what AWS allows."""
-    assert acm.put(issue(Request()), [])
+    leaf = a_leaf()
+
+    assert acm.put(a_leaf(issuer=Issuer(leaf.certificate, leaf.key.private_key)), [])
 
 
 def test_a_certificate_of_a_ca_needs_its_chain(acm: Acm) -> None:
@@ -113,7 +163,7 @@ def test_the_certificate_is_exactly_one(acm: Acm) -> None:
     """A full chain in the wrong field is the usual mistake."""
     leaf = a_leaf()
 
-    code, text = acm.refusal(leaf, Certificate=leaf.pem + hierarchy("P-256")[0].pem)
+    code, text = acm.refusal(leaf, Certificate=leaf.pem + pem(leaf.chain[0]).encode())
     assert code == "ValidationException"
     assert text == (
         "The certificate field contains more than one certificate. You can specify only one certificate in this field."
@@ -133,17 +183,23 @@ def test_what_is_not_pem_is_refused(acm: Acm, field: str) -> None:
 
 def test_text_around_the_certificates_is_refused(acm: Acm) -> None:
     """Some collect formats put subject lines before each certificate."""
-    code, _ = acm.refusal(a_leaf(), CertificateChain=b"subject=CN=x\n" + hierarchy("P-256")[0].pem)
+    leaf = a_leaf()
+    code, _ = acm.refusal(leaf, CertificateChain=b"subject=CN=x\n" + pem(leaf.chain[0]).encode())
 
     assert code == "ValidationException"
 
 
 def test_a_chain_out_of_order_is_refused_with_its_index(acm: Acm) -> None:
     """SCM has formats with the leaf or the root first, and a gap in the chain breaks it."""
-    leaf, (intermediate, root) = a_leaf(), hierarchy("P-256")
-    stranger = issue(Request(number=102, name="P-256 root", is_ca=True))
+    leaf = a_leaf()
+    intermediate, first = leaf.chain
+    stranger = root("Throw-Away Root", a_key(KeyType.P_256, 1).private_key).certificate
 
-    for index, chain in ((0, [leaf, intermediate, root]), (0, [root, intermediate]), (1, [intermediate, stranger])):
+    for index, chain in (
+        (0, [leaf.certificate, intermediate, first]),
+        (0, [first, intermediate]),
+        (1, [intermediate, stranger]),
+    ):
         code, text = acm.refusal(leaf, chain)
         assert code == "ValidationException"
         assert text.endswith(f"The index within the chain of the invalid certificate is: {index}")
@@ -151,7 +207,7 @@ def test_a_chain_out_of_order_is_refused_with_its_index(acm: Acm) -> None:
 
 def test_the_key_is_the_certificates(acm: Acm) -> None:
     """A staged key of another order."""
-    code, text = acm.refusal(a_leaf(), PrivateKey=a_leaf(Request(number=1)).key_pem)
+    code, text = acm.refusal(a_leaf(), PrivateKey=a_leaf(number=1).key.pem())
 
     assert (code, text) == ("ValidationException", "The private key doesn't match the certificate.")
 
@@ -161,18 +217,18 @@ def test_the_key_is_the_certificates(acm: Acm) -> None:
 )
 def test_now_is_within_the_validity(acm: Acm, days_ago: int, text: str) -> None:
     """No import of the past, none of the future."""
-    code, message = acm.refusal(a_leaf(Request(not_before=NOW - dt.timedelta(days=days_ago))))
+    code, message = acm.refusal(a_leaf(begins=NOW - timedelta(days=days_ago)))
 
     assert code == "ValidationException"
     assert message.startswith(text)
 
 
-@pytest.mark.parametrize(("leaf", "authority"), [("2048", "P-256"), ("P-256", "2048")])
-def test_leaf_and_issuer_have_the_same_kind_of_key(acm: Acm, leaf: str, authority: str) -> None:
+@pytest.mark.parametrize(("leaf", "authority"), [(KeyType.RSA_2048, "ec"), (KeyType.P_256, "rsa")])
+def test_leaf_and_issuer_have_the_same_kind_of_key(acm: Acm, leaf: KeyType, authority: str) -> None:
     """An RSA certificate of an EC authority, or the reverse, is refused however valid."""
-    mixed = issue(Request(key=leaf), hierarchy(authority)[0])
+    issuer: Issuer = getattr(hierarchy(), authority)
 
-    code, text = acm.refusal(mixed, list(hierarchy(authority)))
+    code, text = acm.refusal(a_leaf(leaf, issuer=issuer), [issuer.certificate, hierarchy().root.certificate])
     assert code == "ValidationException"
     assert "algorithm of the signing CA" in text
 
@@ -181,7 +237,7 @@ def test_a_re_import_keeps_the_arn_and_may_change_the_names(acm: Acm) -> None:
     """This is what a renewal does."""
     arn = acm.put(a_leaf())
 
-    assert acm.put(a_leaf(Request(number=1, name="other.example.org")), CertificateArn=arn) == arn
+    assert acm.put(a_leaf(number=1, name="other.example.org"), CertificateArn=arn) == arn
     assert acm.client.describe_certificate(CertificateArn=arn)["Certificate"]["DomainName"] == "other.example.org"
 
 
@@ -200,53 +256,54 @@ def test_an_unknown_arn_is_not_found(acm: Acm) -> None:
     assert acm.refusal(a_leaf(), CertificateArn=arn)[0] == "ResourceNotFoundException"
 
 
-@pytest.mark.parametrize(("held", "new"), [("2048", "P-256"), ("P-256", "P-384"), ("2048", "3072")])
-def test_a_re_import_keeps_key_type_and_size(acm: Acm, held: str, new: str) -> None:
+@pytest.mark.parametrize(
+    ("held", "new"),
+    [
+        (KeyType.RSA_2048, KeyType.P_256),
+        (KeyType.P_256, KeyType.P_384),
+        (KeyType.RSA_2048, KeyType.RSA_3072),
+    ],
+)
+def test_a_re_import_keeps_key_type_and_size(acm: Acm, held: KeyType, new: KeyType) -> None:
     """A new key type needs a new ARN, on every load balancer."""
-    authority = {"2048": "2048", "3072": "2048", "P-256": "P-256", "P-384": "P-256"}
-    arn = acm.put(issue(Request(key=held), hierarchy(authority[held])[0]), list(hierarchy(authority[held])))
+    arn = acm.put(a_leaf(held))
 
-    other = issue(Request(key=new), hierarchy(authority[new])[0])
-    code, text = acm.refusal(other, list(hierarchy(authority[new])), CertificateArn=arn)
+    code, text = acm.refusal(a_leaf(new), CertificateArn=arn)
     assert code == "ValidationException"
     assert "key type and size cannot be changed" in text
 
 
 def test_a_re_import_drops_no_key_usage(acm: Acm) -> None:
     """ACM lets usages be added, not removed."""
-    request = Request(key="2048", usages=("digital_signature", "key_encipherment"))
-    arn = acm.put(a_leaf(request, "2048"))
+    arn = acm.put(a_leaf(KeyType.RSA_2048, usages=("digital_signature", "key_encipherment")))
 
-    code, text = acm.refusal(a_leaf(replace(request, usages=("digital_signature",)), "2048"), CertificateArn=arn)
+    code, text = acm.refusal(a_leaf(KeyType.RSA_2048), CertificateArn=arn)
     assert code == "ValidationException"
     assert text.endswith("KEY_ENCIPHERMENT.")
 
 
 def test_a_re_import_drops_no_extended_key_usage(acm: Acm) -> None:
     """serverAuth, for one, must stay."""
-    arn = acm.put(a_leaf(Request(extended=(SERVER, CLIENT))))
+    arn = acm.put(a_leaf(extended=(SERVER, CLIENT)))
 
-    _, text = acm.refusal(a_leaf(Request(extended=(CLIENT,))), CertificateArn=arn)
+    _, text = acm.refusal(a_leaf(extended=(CLIENT,)), CertificateArn=arn)
     assert text.endswith("TLS_WEB_SERVER_AUTHENTICATION.")
 
 
 @pytest.mark.parametrize(
     ("held", "new"),
     [
-        pytest.param(Request(extended=(SERVER, CLIENT)), Request(extended=(SERVER,)), id="clientAuth may go"),
-        pytest.param(
-            Request(usages=("digital_signature", "key_encipherment")),
-            Request(),
-            id="keyEncipherment of an EC key may go",
-        ),
-        pytest.param(Request(), Request(usages=("digital_signature", "key_agreement")), id="a usage may be added"),
+        ({"extended": (SERVER, CLIENT)}, {}),
+        ({"usages": ("digital_signature", "key_encipherment")}, {}),
+        ({}, {"usages": ("digital_signature", "key_agreement")}),
     ],
+    ids=["clientAuth may go", "keyEncipherment of an EC key may go", "a usage may be added"],
 )
-def test_what_a_re_import_may_change(acm: Acm, held: Request, new: Request) -> None:
+def test_what_a_re_import_may_change(acm: Acm, held: dict[str, Any], new: dict[str, Any]) -> None:
     """The exceptions of 2025 and 2026: without them every Sectigo renewal would be refused here."""
-    arn = acm.put(a_leaf(held))
+    arn = acm.put(a_leaf(**held))
 
-    assert acm.put(a_leaf(new), CertificateArn=arn) == arn
+    assert acm.put(a_leaf(**new), CertificateArn=arn) == arn
 
 
 def test_one_import_a_second_and_region(acm: Acm) -> None:
@@ -281,7 +338,7 @@ def test_the_yearly_quota_counts_re_imports(acm: Acm) -> None:
 
 def test_only_small_rsa_is_listed_unless_asked_for(acm: Acm) -> None:
     """Without Includes.keyTypes, EC certificates are not listed and would be imported again."""
-    small, elliptic = acm.put(a_leaf(kind="2048")), acm.put(a_leaf())
+    small, elliptic = acm.put(a_leaf(KeyType.RSA_2048)), acm.put(a_leaf())
 
     def listed(**given: Any) -> list[str]:
         return [item["CertificateArn"] for item in acm.client.list_certificates(**given)["CertificateSummaryList"]]

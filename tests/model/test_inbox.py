@@ -10,8 +10,9 @@ import pytest
 
 from campaign.alarms.evaluation import ALARM, OK
 from campaign.alarms.shipped import shipped_alarms
+from campaign.fault_injection import Mode
 from campaign.harness import Harness
-from campaign.histories import inbox
+from campaign.histories import history, inbox
 from campaign.histories.history import Violated, replay
 from renewal.adapters.events import SnsAlerts
 from renewal.domain.alerts.memory import NotifiedProblems
@@ -46,20 +47,53 @@ ONE_BY_ONE: Steps = [
     *[RUN] * 3,
 ]
 """The second order is old while the first one is."""
-
-
+REFUSED_AFTER_ROTATION: Steps = [
+    RUN,
+    ("rotate", {"mode": Mode.KILLED_AFTER.value, "nth": 99}),
+    ("replace_login", {}),
+    ("lock", {}),
+    RUN,
+]
+"""Of the account before, no version is left that could log in."""
+VALIDATED_EACH_TIME: Steps = [
+    ("validate", {"delegation": "lycee", "days": 30}),
+    RUN,
+    ("days", {"count": 14}),
+    RUN,
+    ("validate", {"delegation": "lycee", "days": 30}),
+    RUN,
+    ("days", {"count": 14}),
+    RUN,
+]
+"""A domain whose validation lasts less long than its certificate: with each one, the RAO has time again."""
+ANOTHER_DOMAIN: Steps = [
+    ("validate", {"delegation": "lycee", "days": 30}),
+    RUN,
+    ("days", {"count": 14}),
+    RUN,
+    ("respecify", {"certificate": "ent", "names": 1}),
+    RUN,
+]
+"""A second domain of the certificate has the problem of the first."""
 PASSWORD_ENDS: Steps = [RUN, ("end_password", {"days": 15}), *[RUN] * 3, ("days", {"count": 14}), RUN]
 """It is near its end, and then SCM refuses the login."""
 
 
 @pytest.mark.parametrize(
     "steps",
-    [SHUT_OUT, NOT_APPROVED, ONE_BY_ONE, PASSWORD_ENDS],
-    ids=["shut out", "not approved", "one by one", "password ends"],
+    [SHUT_OUT, NOT_APPROVED, ONE_BY_ONE, REFUSED_AFTER_ROTATION, VALIDATED_EACH_TIME, ANOTHER_DOMAIN, PASSWORD_ENDS],
+    ids=["shut out", "not approved", "one by one", "rotated", "validated", "another domain", "password ends"],
 )
 def test_what_lasts_is_notified_once(harness: Harness, steps: Steps) -> None:
     """Refused accounts, old orders and near expiries, each by the first run that meets it."""
     replay(harness, steps)
+
+
+def test_a_failure_is_judged_when_its_run_is_the_last(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its cause was in a run that is no more read: of a follow-up, the daily run that failed before it."""
+    monkeypatch.setattr(history, "RUNS_READ", 2)
+
+    replay(harness, [("scm_becomes", {"auto_approve": False}), RUN, ("lock", {}), RUN, FOLLOW_UP, RUN])
 
 
 def muted(self: NotifiedProblems, problems: Any) -> Any:

@@ -55,6 +55,11 @@ PLAYED: dict[str, Steps] = {
     "a password that is pending": [HALF_ROTATED, RUN, HALF_ROTATED, RUN],
     "another account while a password is pending": [HALF_ROTATED, ("replace_login", {}), RUN, HALF_ROTATED, RUN],
     "locked and unlocked": [("lock", {}), RUN, ("unlock", {}), RUN],
+    "a validation that expires while the estate comes to rest": [
+        RUN,
+        ("validate", {"delegation": DELEGATION, "days": 1}),
+        ("ask", {"certificate": "idp"}),
+    ],
     "a mandate that ends and is extended": [RUN, ("end_mandate", {"days": -1}), DUE, RUN, ("extend_mandate", {}), RUN],
     "a persistent record that vanishes": [*PERSISTENT, REMOVED, *[RUN] * 12, PUBLISHED, RUN],
     "a persistent record that vanishes late": [*PERSISTENT, REMOVED, STALE, RUN, CURRENT, RUN, PUBLISHED, RUN],

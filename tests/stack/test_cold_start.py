@@ -27,6 +27,7 @@ JUDGES = {
     "notify",
     "plan_collection",
 }  # the last one reads what the inspections have found
+READS_NO_DELEGATION = {"check_expiry", "seal_audit"}
 _LEFT_OUT = variable((ROOT / "infra" / "dependencies" / "Makefile").read_text(encoding="utf-8"), "UNUSED")
 _FORKED = f"""
 import os, sys
@@ -62,5 +63,6 @@ def test_a_function_imports_only_what_its_step_needs(function: str, imported: di
     assert ("httpx" in modules) is (function in ASKS_SCM)
     assert ("cryptography" in modules) is (function not in WITHOUT_CERTIFICATES)
     assert ("renewal.domain.judgement.problem" in modules) is (function in JUDGES)
+    assert ("renewal.domain.setup.inspection" in modules) is (function not in READS_NO_DELEGATION)
     assert {name for name in modules if name.startswith("renewal.steps.")} >= {f"renewal.steps.{function}"}
     assert not {f"renewal.steps.{other}" for other in functions() if other != function} & modules

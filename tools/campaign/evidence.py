@@ -38,10 +38,10 @@ class Evidence(World):
         return (item for item in found if kind != "order" or "token" in item)
 
 
-def gather(harness: Harness, forgotten: frozenset[str] = frozenset(), *, runs: int = 0) -> Evidence:
+def gather(harness: Harness, forgotten: frozenset[str] = frozenset(), *, runs: int = 0, judged: int = 0) -> Evidence:
     """Read everything; of the runs and their calls, only the last *runs* unless 0.
 
-    *forgotten*: tokens of orders that a restored table does not have.
+    *forgotten*: tokens of orders that a restored table does not have; *judged*: how many runs were judged before.
     """
     played = harness.played.runs[-runs:]
     ledger = harness.interception.ledger
@@ -59,6 +59,7 @@ def gather(harness: Harness, forgotten: frozenset[str] = frozenset(), *, runs: i
         refusals=tuple(refusal for refusal, reader in harness.played.refusals if not reader.is_dead),
         ledger=tuple(chain.from_iterable(calls)),
         runs=tuple(_ended(harness, run) for run in played),
+        judged_before=max(judged - len(harness.played.runs) + len(played), 0),
         forgotten=forgotten,
         deleted=tuple(harness.played.deleted),
         budget=Budget.of(harness.machine),

@@ -115,7 +115,7 @@ def _as(kind: type[Any], step: Any) -> Any:
 
 def _pointer_first(step: Any) -> Any:
     objects = step.stores.objects
-    return replace(step, stores=replace(step.stores, objects=PointerFirst(objects._client, objects._bucket)))  # noqa: SLF001
+    return replace(step, stores=replace(step.stores, objects=PointerFirst(objects._client, objects._bucket.name)))  # noqa: SLF001
 
 
 def _with_acm(kind: type[Acm], step: Any) -> Any:

@@ -100,7 +100,7 @@ def early_orders(evidence: Evidence) -> Counter[str]:
 
 def neighbours_are_untouched(evidence: Evidence, neighbour: str, whole: Container[str]) -> Iterator[str]:
     """Every run of *whole* without a fault reports *neighbour*, and not an error that only another delegation has."""
-    for run in evidence.runs:
+    for run in evidence.judged:
         if run.is_disturbed or run.run_id not in whole:
             continue
         if run.report is None or neighbour not in run.report.delegations:

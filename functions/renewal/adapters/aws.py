@@ -139,7 +139,7 @@ def translated(
     """Decorate a function that makes one kind of call, so that it raises our errors instead of AWS's.
 
     *action* is IAM's name of the call, e.g. `kms:Encrypt`. *named* maps a code of AWS's to the error that it
-    amounts to, which quotes AWS's text. Other codes become StoreUnavailable (later) or StoreRefused (never). What
+    amounts to. Other codes become StoreUnavailable (later) or StoreRefused (never). A refusal quotes AWS's text. What
     *function* cannot read of an answer is StoreUnavailable: the call may have had its effect.
     """
 
@@ -171,17 +171,20 @@ def meaning(error: Exception, action: str, named: Mapping[str, type[RenewalError
     if not isinstance(error, ClientError):
         return _of_botocore(error, action)
     code = error_code(error)
+    quoted = f"{code}: {redacted_of_aws(error.response.get('Error', {}).get('Message', ''))}"
     if code in named:
-        return named[code](f"{action}: {code}: {redacted_of_aws(error.response['Error'].get('Message', ''))}")
+        return named[code](f"{action}: {quoted}")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     is_down = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
     if is_down or code in _BUSY:
         return StoreUnavailable(
             f"{action}: AWS is busy or down ({code})", undone=code in _BUSY and "Timeout" not in code
         )
+    # AWS names what denied a call, except in answers of services that state `Access Denied` only.
     return StoreRefused(
-        f"{action}: AWS refused the call ({code}). In a run: a role, policy or resource of the stack has "
-        "changed, and `make deploy` restores it. In a command: check the rights of your AWS credentials"
+        f"{action}: AWS refused the call ({quoted}). In a run: a role, policy or resource differs from the template, "
+        "which `make deploy` restores, or a service control policy or a permissions boundary denies the call. In a "
+        "command: check the rights of your AWS credentials"
     )
 
 

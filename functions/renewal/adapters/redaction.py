@@ -13,8 +13,8 @@ from renewal.domain.errors import shortened
 
 LONGEST = 200
 """Characters of a text of SCM."""
-LONGEST_OF_AWS = 300
-"""Characters of a text of AWS, which names resources in full."""
+LONGEST_OF_AWS = 400
+"""Characters of a text of AWS: it names role and resource in full, and then which kind of policy denied the call."""
 
 _REMOVED = "[removed]"
 _PEM = re.compile(r"-----BEGIN.*?(?:-----END[^-]*-----|\Z)", re.DOTALL)
@@ -25,6 +25,8 @@ _LONG_CODE = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
 """Base64 or hexadecimal of 24 bytes and more. Labels of domain names look like it, but have no capitals."""
 _LONGER_CODE = re.compile(r"[A-Za-z0-9+/=_]{48,}(?:\s+[A-Za-z0-9+/=_]{48,})*")
 """Base64 or hexadecimal of 36 bytes and more, over several lines. ARNs and names of roles are shorter between signs."""
+_REQUEST_ID = re.compile(r"\s*\(Service: [^()]*\)")
+"""What one service of AWS appends when it quotes another: the request's id, which differs each time."""
 _TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 
@@ -45,6 +47,7 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def redacted_of_aws(text: str) -> str:
-    """Return AWS's *text* in one line of at most 300 characters, without PEM and apparent secrets."""
+    """Return AWS's *text* in one line of at most 400 characters, without PEM and apparent secrets."""
+    text = _REQUEST_ID.sub("", text)
     text = _NAMED_SECRET.sub(rf"\1{_REMOVED}", _PEM.sub(_REMOVED, text))
     return shortened(_LONGER_CODE.sub(_REMOVED, text), LONGEST_OF_AWS)

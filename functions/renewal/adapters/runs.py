@@ -22,6 +22,7 @@ from renewal import records
 from renewal.adapters.aws import translated
 from renewal.adapters.bucket import Bucket
 from renewal.domain.errors import PlanUnreadable
+from renewal.domain.run.payload import read_part
 from renewal.domain.run.plan import PlanFacts
 
 if TYPE_CHECKING:
@@ -71,11 +72,7 @@ class S3RunArchive:
 
     def read_facts(self, run_id: str) -> PlanFacts:
         key = _key(run_id, "facts")
-        try:
-            return records.read(PlanFacts, self._document(key))
-        except records.Unreadable as error:
-            msg = f"{key} in {self._bucket.name} cannot be read: {error}"
-            raise PlanUnreadable(msg) from error
+        return read_part(PlanFacts, self._document(key), f"{key} in {self._bucket.name}")
 
     def read_results(self, run_id: str) -> tuple[list[Mapping[str, Any]], list[PlanUnreadable]]:
         """A run that has planned items and left no results must not pass for an idle one: that is a fault too."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -186,30 +186,23 @@ def allot(capacity: int, delegations: Sequence[str], run_id: str) -> dict[str, i
     return {name: each + (place < rest) for place, name in enumerate(drawn)}
 
 
-def plausible_estate(due: Iterable[DueCertificate], limits: Limits) -> int:
-    """Return how many certificates the order book must have for *due* to be plausible; 0 = any number will do."""
-    by_age = len(_by_age(due))
-    return max(SMALL_ESTATE, int(by_age / limits.due_share) + 1) if by_age else 0
-
-
-def too_many_due(due: Iterable[DueCertificate], estate_size: int, limits: Limits) -> TooManyDue | None:
+def too_many_due(due: Iterable[DueCertificate], count: Callable[[int], int], limits: Limits) -> TooManyDue | None:
     """Return an error when more of the estate is due by age than a correct clock and policy allow, else None.
 
     Renewals are spread over months. If most certificates are due on one day, the clock or a policy is wrong, or this is
-    the first run after a long outage: the operator decides which, and gives a reason. *estate_size*: the number of
-    certificates in the order book, counted up to `plausible_estate`.
+    the first run after a long outage: the operator decides which, and gives a reason. *count* returns how many
+    certificates the order book has, counted up to its argument.
     """
-    by_age = _by_age(due)
-    if estate_size < SMALL_ESTATE or len(by_age) <= estate_size * limits.due_share:
+    causes = [set(candidate.decision.causes) for candidate in due]
+    # Without what a replacement rule covers: the operator has confirmed how many that are.
+    by_age = sum(bool({Cause.AGE, Cause.LAST_RESORT} & each) and Cause.REPLACEMENT not in each for each in causes)
+    if not by_age:
+        return None
+    estate_size = count(max(SMALL_ESTATE, int(by_age / limits.due_share) + 1))
+    if estate_size < SMALL_ESTATE or by_age <= estate_size * limits.due_share:
         return None
     return TooManyDue(
-        f"{len(by_age)} of {estate_size} certificates are due by age at once, so none of them was ordered: the "
+        f"{by_age} of {estate_size} certificates are due by age at once, so none of them was ordered: the "
         "clock or a renewal policy may be wrong. If they are right: `certmandate renew --all-due --all-due-is-right "
         "--reason …`"
     )
-
-
-def _by_age(due: Iterable[DueCertificate]) -> list[DueCertificate]:
-    """Without what a replacement rule covers: the operator has confirmed how many that are."""
-    of_age = (candidate for candidate in due if {Cause.AGE, Cause.LAST_RESORT} & set(candidate.decision.causes))
-    return [candidate for candidate in of_age if Cause.REPLACEMENT not in candidate.decision.causes]

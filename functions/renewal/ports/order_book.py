@@ -12,11 +12,11 @@ from renewal.domain.limits import BegunOrder
 from renewal.domain.order import Adoption, FinishedOrder, ManagedCertificate, Order, StoredCertificate
 from renewal.domain.order_search import SearchControl, SearchResult
 from renewal.domain.replacement_rule import ReplacementRule
-from renewal.domain.setup.foreign_orders import Acknowledgement
-from renewal.domain.setup.inspection import DelegationRecord, Inspection
 
 if TYPE_CHECKING:
     from renewal.domain.certificate.chain import Chain
+    from renewal.domain.setup.foreign_orders import Acknowledgement
+    from renewal.domain.setup.inspection import DelegationRecord, Inspection
 
 T = TypeVar("T")
 Item = TypeVar("Item")

@@ -17,7 +17,6 @@ from renewal.domain.limits import (
     Limits,
     allot,
     by_delegation,
-    plausible_estate,
     reached,
     select,
     too_many_due,
@@ -68,7 +67,7 @@ class CheckExpiry:
         delegations = self._delegations(request)
         tallies = self._tallies(request, now)
         due, is_whole = self._due(request, tallies, now)
-        doubt = None if request.is_deliberate else self._doubt(due)
+        doubt = None if request.is_deliberate else too_many_due(due, self.book.count, self.limits)
         wanted = (each for each in due if not (each.decision.held or (doubt and each.is_by_age_alone)))
         taken, deferred = select(wanted, self.limits, run_id)
         of_delegation = by_delegation(taken)
@@ -123,10 +122,6 @@ class CheckExpiry:
                 if candidate.decision.causes and _is_asked(request, candidate):
                     due.append(candidate)
         return due, is_whole
-
-    def _doubt(self, due: Collection[DueCertificate]) -> TooManyDue | None:
-        """Why what is due by age alone is not ordered, None when it is plausible."""
-        return too_many_due(due, self.book.count(plausible_estate(due, self.limits)), self.limits)
 
     def _delegations(self, request: RunRequest) -> list[str]:
         """The delegations that the run was asked for; none when it inspects only those of what it takes."""

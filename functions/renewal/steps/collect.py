@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from renewal.domain.certificate.acceptance import Expectation, check
@@ -27,7 +27,6 @@ from renewal.domain.errors import (
     RenewalError,
     ScmRefused,
     UnknownDelegation,
-    error_named,
 )
 from renewal.domain.keypair import requested_key
 from renewal.domain.order import (
@@ -41,7 +40,7 @@ from renewal.domain.order import (
 )
 from renewal.domain.order_search import SearchControl
 from renewal.domain.run.payload import Progress
-from renewal.domain.run.result import ResultStatus
+from renewal.domain.run.result import ResultStatus, result_of_end
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import OrderReader, Transitions
@@ -149,7 +148,7 @@ class Collect:
             return progress
         if certificate.order is not None and certificate.order.token == progress.token:
             return replace(progress, status=ResultStatus.PENDING)
-        return _require_stored(certificate, progress, self.book.history(progress.delegation, progress.certificate))
+        return _end_of(certificate, progress, self.book.history(progress.delegation, progress.certificate))
 
     def _ended_by_another_run(self, progress: Progress, error: OrderConflict) -> Progress:
         """The result of the order if it has ended since it was read, as a run that overlaps with this one does.
@@ -163,9 +162,11 @@ class Collect:
 
     def _awaits_search(self, order: Order) -> bool:
         """Whether no search has found the order, and none has just missed it."""
-        now = self.clock()
-        is_recent = order.missed_at is not None and order.missed_at <= now < order.missed_at + CONFIRM_EVERY
-        return not (order.found_at or is_recent)
+        return not (order.found_at or self._is_recent(order.missed_at))
+
+    def _is_recent(self, at: datetime | None) -> bool:
+        """A time in the future does not count: a wrong clock recorded it."""
+        return at is not None and at <= self.clock() < at + CONFIRM_EVERY
 
     def _control_search(self, order: Order, record: DelegationRecord, progress: Progress) -> Observed:
         """Search for the order, which exists; return what is to be noted beside it."""
@@ -204,7 +205,7 @@ class Collect:
             except (OrderPending, NeedsAttention) as error:
                 # SCM's answer for an order that ended is that of a pending one, or any other refusal: only the details
                 # distinguish them (SCM reference §5.10).
-                if isinstance(error, NeedsAttention) or not self._is_confirmed(order):
+                if isinstance(error, NeedsAttention) or not self._is_recent(order.confirmed_at):
                     with suppress(PermissionMissing, ScmRefused):
                         observed |= self._confirmed(order, authority.details(order.ssl_id))
                 raise
@@ -215,11 +216,6 @@ class Collect:
             msg = f"SCM order {details.ssl_id} of {order.path} is {details.status.lower()}"
             raise error(msg)
         return {"confirmed_at": self.clock(), "scm_status": details.status}
-
-    def _is_confirmed(self, order: Order) -> bool:
-        """A time in the future does not count: a wrong clock recorded it."""
-        now = self.clock()
-        return order.confirmed_at is not None and order.confirmed_at <= now < order.confirmed_at + CONFIRM_EVERY
 
     def _note(self, order: Order, observed: Observed) -> None:
         """Record what is new, in one write: with an error, the order is not reported as pending at the CA."""
@@ -269,8 +265,11 @@ def _replaced(order: Order, by: str) -> OrderNotRecorded:
     )
 
 
-def _require_stored(certificate: ManagedCertificate, progress: Progress, rows: Iterable[FinishedOrder]) -> Progress:
-    """The order has ended: by an earlier try of this step whose answer was lost, or by a run that recorded why."""
+def _end_of(certificate: ManagedCertificate, progress: Progress, rows: Iterable[FinishedOrder]) -> Progress:
+    """The order has ended: by an earlier try of this step whose answer was lost, by a run that recorded why, or closed.
+
+    Raises what ended it.
+    """
     served = certificate.served
     if served is not None and served.token == progress.token:
         return replace(progress, ssl_id=served.ssl_id, status=OrderStatus.STORED)
@@ -278,4 +277,4 @@ def _require_stored(certificate: ManagedCertificate, progress: Progress, rows: I
     if row is None or not row.error:
         msg = f"{certificate.spec.path}: order {progress.token} is not open and did not lead to what is stored"
         raise PlanUnreadable(msg)
-    raise error_named(row.error)(row.text)
+    return replace(progress, status=result_of_end(row.error, row.text))

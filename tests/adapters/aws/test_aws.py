@@ -18,7 +18,7 @@ from botocore.exceptions import (
 
 from renewal.adapters import aws as adapter
 from renewal.adapters.aws import meaning, translated
-from renewal.domain.errors import AcmRefused, StoreRefused, StoreUnavailable
+from renewal.domain.errors import AcmRefused, StoreRefused, StoreUnavailable, shortened
 from renewal.wiring import RECORD_SECONDS
 
 
@@ -77,13 +77,43 @@ def test_what_passes_by_itself_is_tried_again(error: Exception):
     ids=str,
 )
 def test_what_must_be_fixed_is_not_tried_again(error: Exception):
-    """A missing permission does not appear by waiting. The message names the call and AWS's code only."""
+    """A missing permission does not appear by waiting. What botocore reports quotes the request, and is not quoted."""
     with pytest.raises(StoreRefused, match="kms:Encrypt") as refusal:
         failing(error)()
 
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
     assert code in str(refusal.value)
-    assert "canary" not in str(refusal.value)
+    assert ("canary" in str(refusal.value)) == isinstance(error, ClientError)
+
+
+@pytest.mark.parametrize(
+    "denied_by",
+    [
+        "because no identity-based policy allows the dynamodb:TransactWriteItems action",
+        "because no permissions boundary allows the dynamodb:TransactWriteItems action",
+        "with an explicit deny in a service control policy",
+    ],
+)
+def test_a_refusal_quotes_which_policy_denied_the_call(denied_by: str):
+    """AWS ends its sentence with it, after two long ARNs; an organisation's policy is not fixed by a deployment."""
+    role = (
+        "arn:aws:sts::123456789012:assumed-role/certmandate-CollectRole-AbCdEfGhIjKl/certmandate-CollectFunction-AbCd"
+    )
+    table = "arn:aws:dynamodb:eu-west-3:123456789012:table/certmandate-OrdersTable-1ABCDEFGHIJKL"
+    text = f"User: {role} is not authorized to perform: dynamodb:TransactWriteItems on resource: {table} {denied_by}"
+
+    with pytest.raises(StoreRefused) as refusal:
+        failing(client_error("AccessDeniedException", message=text))()
+
+    assert f"{table} {denied_by})" in shortened(str(refusal.value))
+
+
+def test_the_same_refusal_has_the_same_text_each_time():
+    """DynamoDB quotes KMS with the id of its request; a text that differs would be written and alerted each time."""
+    text = "KMS key access denied: the key is disabled. (Service: Kms, Status Code: 400, Request ID: {})"
+    texts = [str(meaning(client_error("X", message=text.format(number)), "kms:Decrypt", {})) for number in (1, 2)]
+    assert texts[0] == texts[1]
+    assert "the key is disabled." in texts[0]
 
 
 def test_a_named_code_quotes_aws_without_key_material():

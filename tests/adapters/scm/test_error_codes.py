@@ -232,6 +232,14 @@ def test_a_page_in_answer_to_an_order_leaves_open_what_scm_has():
         scm(FIREWALL).enroll(ORDER)
 
 
+def test_a_page_does_not_prove_that_scm_has_no_such_order():
+    """The operator is advised to close an order that SCM does not know, and its key is deleted."""
+    with pytest.raises(errors.ScmUnavailable, match=f"{NOT_SCM} 'Not found"):
+        scm(httpx.Response(404, text="<title>Not found</title>")).collect(55)
+    with pytest.raises(errors.OrderUnknown):
+        scm(httpx.Response(404)).collect(55)
+
+
 @pytest.mark.parametrize(
     ("answer", "quoted"),
     [

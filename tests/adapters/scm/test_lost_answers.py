@@ -24,6 +24,12 @@ TEMPORARY = [-1, -2, -14, -65, -129, -140, -195, -196, -109, -1400, 0, -183, -43
         pytest.param(ENVOY, id="503 in text"),
         pytest.param(httpx.Response(500, json={"code": -1010, "description": "no"}), id="500 with a refusal"),
         pytest.param(httpx.Response(429), id="429"),
+        *(
+            pytest.param(httpx.Response(status, text="<title>Proxy</title>"), id=f"{status} in HTML")
+            for status in (400, 401, 403, 404, 413)
+        ),
+        pytest.param(httpx.Response(400), id="400 and nothing"),
+        pytest.param(httpx.Response(403, json={"message": "Forbidden"}), id="403 in another form"),
         pytest.param(httpx.Response(302, headers={"Location": "https://scm.test/login"}), id="redirect"),
         pytest.param(httpx.Response(200), id="200 and nothing"),
         pytest.param(httpx.Response(204), id="204"),

@@ -136,7 +136,7 @@ def test_commands_that_read_change_nothing(sit: Sit) -> None:
 @pytest.mark.parametrize("name", CHANGES)
 def test_what_a_command_changes_has_a_row(sit: Sit, name: str) -> None:
     """Who, what and when; before what is outside the order book, and in the transaction that changes it."""
-    desk = sit("idp", scm=OPEN_ORDER) if name == "close-order" else sit(*ESTATE)
+    desk = sit("idp", scm=OPEN_ORDER) if name == "close-order" else sit(*ESTATE[: 1 + (name == "adopt")])
     kind, begin = CHANGES[name]
     line = begin if isinstance(begin, tuple) else begin(desk)
 

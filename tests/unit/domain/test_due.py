@@ -257,11 +257,6 @@ def test_a_hold_keeps_back_what_can_wait(is_held: bool, certificate: Any) -> Non
     assert decision.is_due is not is_held
 
 
-def test_a_request_overrides_a_hold() -> None:
-    """An operator with a reason knows more than the schedule."""
-    assert decide(managed(age=150, hold_until=LATER, asked="again"), NOW).is_due
-
-
 # ---- When the daily run looks again --------------------------------------------------------------------------------
 
 

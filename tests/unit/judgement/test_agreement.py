@@ -21,6 +21,7 @@ from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.run.report import RunReport
 from renewal.domain.setup.finding import Finding, finding_from
 from renewal.domain.setup.inspection import Inspection
+from renewal.domain.setup.snapshot import OrganisationValidation
 from tests.unit.orders import an_order
 from tests.unit.system import DELEGATION, IDP, NOW, System, caught, child, managed, served_by
 
@@ -59,7 +60,7 @@ def require_agreement(report: RunReport, status: JudgedEstate) -> None:
     listed = [problem for incident in incidents_of(report) for problem in incident.problems]
     assert {problem.key for problem in listed} == report.failures
     for judgement in status.certificates:
-        is_promised = "the next run renews it" in next_step(judgement) or "the next run orders" in next_step(judgement)
+        is_promised = next_step(judgement).startswith(("the next daily run renews it", "the next daily run orders"))
         assert not (is_promised and judgement.obstacle), judgement
 
 
@@ -184,6 +185,18 @@ def test_a_certificate_that_cannot_be_ordered_is_not_promised(system: System) ->
 
     assert judgement.state.label == "blocked"
     assert next_step(judgement) == "no run renews it until this is resolved: PermissionMissing"
+
+
+def test_what_scm_is_expected_to_refuse_is_ordered_all_the_same(system: System) -> None:
+    """SCM's own answer decides: `status` printed that no run renews it, and the next daily run did."""
+    system.add(IDP)
+    system.book.kept["univ", "idp"] = managed(age=150)
+    system.scm.validated = (OrganisationValidation("OV_SSL", "EXPIRED", NOW.date() - timedelta(days=9)),)
+    system.daily_run(dry_run=True, delegations=["univ"], reason="check")
+    (judgement,) = status_of(system).certificates
+
+    assert next_step(judgement).startswith("the next daily run tries; SCM is expected to refuse the order: ")
+    assert [row.outcome for row in system.daily_run().certificates] == ["renewed"]
 
 
 def outcomes(days: list[int]) -> Iterator[bool]:

@@ -203,7 +203,7 @@ def test_the_order_ends_when_the_last_store_has_it(system: System) -> None:
     served = system.served()
     assert not system.book.orders
     assert (served.stores, served.serial) == (EVERYWHERE.stores, system.objects.current[PATH])
-    assert served.stored_at - (served.issued_at or NOW) == timedelta(hours=2)
+    assert (served.issued_at, served.stored_at) == (NOW, NOW + timedelta(hours=2))
     assert {count - before[arn] for arn, count in system.acm.imports.items()} == {1}
     assert system.book.rows[-1].stores == EVERYWHERE.stores
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from campaign.alarms.played_estate import BEGINS, ERRORS, PlayedEstate, PlayedRun
+from campaign.alarms.played_estate import BEGINS, ERRORS, PlayedEstate, PlayedRun, Sent
 from campaign.alarms.troubles import Kind
 
 DAY = timedelta(days=1)
@@ -26,7 +26,7 @@ OUTAGES = {ERRORS[Kind.NO_ANSWER]}
 ORDER_NOT_OURS = "OrderNotOurs"
 THRESHOLDS = {"CertificateNearExpiry", "OrderPending", "PasswordExpiring"}
 _ITEM = re.compile(r"- (\S+): the (?:operator|RAO) must (?:act|begin) (now)?")
-_FOREIGN = re.compile(r"  order SSL ID (\d+)")
+_FOREIGN = re.compile(r"order SSL ID (\d+)")
 _NAME = re.compile(r"[A-Z]\w+")
 
 Key = tuple[str, str]
@@ -51,6 +51,8 @@ class Item:
     at: datetime
     key: Key
     is_urgent: bool
+    text: str
+    """What is wrong, in its line."""
 
 
 @dataclass(slots=True)
@@ -76,7 +78,7 @@ class Watch:
         """Compare one run with the world."""
         now = run.report.finished_at
         self._open(run)
-        items = [item for sent in self.estate.sent[self._read :] for item in items_of(sent.at, sent.alert.text)]
+        items = [item for sent in self.estate.sent[self._read :] for item in _items(sent)]
         self._read = len(self.estate.sent)
         for item in items:
             self._judge(item)
@@ -92,7 +94,7 @@ class Watch:
         self.incidents = [each for each in self.incidents if each.begins < (each.ends or now)]
         notified: dict[Key, list[datetime]] = {}
         for sent in self.estate.sent:
-            for item in items_of(sent.at, sent.alert.text):
+            for item in _items(sent):
                 notified.setdefault(item.key, []).append(item.at)
         for incident in self.incidents:
             until = min(incident.begins + DEADLINE, incident.ends or now)
@@ -196,12 +198,19 @@ def near_end(begins: datetime, ends: datetime) -> tuple[datetime, datetime]:
     return ends - NEAR, ends - min(NEAR, overdue)
 
 
+def _items(sent: Sent) -> Iterator[Item]:
+    """Yield the items of an alert; each order that is not ours is a problem of its own."""
+    for item in items_of(sent.at, sent.alert.text):
+        path, name = item.key
+        order = _FOREIGN.match(item.text) if name == ORDER_NOT_OURS else None
+        yield replace(item, key=(path, f"{name} {order[1]}")) if order else item
+
+
 def items_of(at: datetime, text: str) -> Iterator[Item]:
     """Read an alert: names stand alone in a line, and what they are about below."""
-    name = ""
-    for line, following in pairwise([*text.splitlines(), ""]):
+    name, lines = "", text.splitlines()
+    for line, below in pairwise([*lines, ""]):
         if _NAME.fullmatch(line):
             name = line
         elif found := _ITEM.match(line):
-            order = _FOREIGN.match(following) if name == ORDER_NOT_OURS else None
-            yield Item(at, (found[1], f"{name} {order[1]}" if order else name), bool(found[2]))
+            yield Item(at, (found[1], name), bool(found[2]), below.strip())

@@ -111,7 +111,7 @@ def each_store_holds_what_is_its_owners(world: World) -> Iterator[str]:
 
 def no_store_is_called_changed(world: World) -> Iterator[str]:
     """No one but certmandate writes to the stores, so no report has a finding that someone else did."""
-    for run in world.runs:
+    for run in world.judged:
         if run.report and "StoreDrifted" in run.report.findings:
             yield f"{run.run_id} reports that someone else has changed a store"
 
@@ -125,7 +125,7 @@ def a_success_is_true(world: World) -> Iterator[str]:
     Or outages, while each certificate of the delegation has more than a tenth of its lifetime left, unless the run was
     narrowed: then it did not do what the operator has named.
     """
-    for run in world.runs:
+    for run in world.judged:
         if run.status != "SUCCEEDED":
             continue
         if run.report is None or run.metrics.get("RunCompleted") != 1.0:
@@ -153,7 +153,7 @@ def failed_before(world: World, report: PublishedReport) -> set[tuple[str, str]]
 
 def a_failure_is_reported(world: World) -> Iterator[str]:
     """An execution that did not succeed has a status that alarms on, and its report, if any, has the reason."""
-    for run in world.runs:
+    for run in world.judged:
         if run.status not in {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}:
             yield f"{run.run_id} is {run.status}"
         if run.status == "FAILED" and not run.error:
@@ -171,7 +171,7 @@ def every_failure_is_notified(world: World) -> Iterator[str]:
 
     The refused account of a delegation is named once, whatever it stops.
     """
-    for run in world.runs:
+    for run in world.judged:
         for where, error in run.report.failures() if run.report and run.is_complete else ():
             named = {f"\n- {where}: ", f"\n- {where.partition('/')[0]}: "}
             if not any(name in _section(alert, error) for alert in world.alerts for name in named):
@@ -186,7 +186,7 @@ def _section(alert: str, name: str) -> str:
 def every_error_has_a_name(world: World) -> Iterator[str]:
     """A report names errors of the runbook, of Lambda or of Step Functions: never another exception."""
     known = names()
-    for run in world.runs:
+    for run in world.judged:
         for _, error in run.report.failures() if run.report else ():
             if error not in known and not error.startswith(OF_AWS):
                 yield f"{run.run_id} reports {error}, which is no named error"

@@ -52,11 +52,19 @@ class World:
     ledger: tuple[LedgerEntry, ...]
     """Every call of a function, those of a run in the order of their ends."""
     runs: tuple[EndedRun, ...]
+    judged_before: int
+    """How many of `runs`, the first ones, were judged when they were the last: the causes of their failures may lie in
+    runs that are no more among `runs`."""
     sealed: tuple[str, ...]
     """Sort keys of the order book's items that have binary data: only sealed keys are binary."""
     budget: Budget
     runs_overlap: bool
     """Whether the campaign has runs overlap that the product would not: then each run is limited by itself."""
+
+    @property
+    def judged(self) -> tuple[EndedRun, ...]:
+        """The runs that are judged now."""
+        return self.runs[self.judged_before :]
 
     def ours(self) -> Iterator[tuple[str, Order]]:
         """(token, order) of every order at SCM that is ours."""

@@ -31,7 +31,7 @@ from campaign.order_book_invariants import (
     neighbours_are_untouched,
     violations,
 )
-from campaign.scenarios import DELEGATION, PASSWORD, PROFILE
+from campaign.scenarios import DELEGATION, LONG, PASSWORD, PROFILE
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.replacement_rule import Caps, ReplacementRule
 from scm_simulator import Dials, Order
@@ -39,8 +39,8 @@ from scm_simulator import Dials, Order
 DAYS_TO_REST = 20
 """The longest hold after refused orders is eight days, counted from the last refusal."""
 DAYS_UNTIL_OPERATOR_ACTS = 12
-RUNS_JUDGED = 30
-"""Earlier runs were judged when they were the last ones. The cause of a failure may lie in one of these."""
+RUNS_READ = 30
+"""The cause of the last one's failure may lie in any of these."""
 _NOWHERE = Boundary("", "", 0, "")
 
 
@@ -62,7 +62,6 @@ class History(RaoSteps):
         self.passwords = 0
         """How many the RAO has set."""
         self.is_shut_out = False
-        """Whether the stored password was made wrong, or the account locked, since a credential was stored."""
         self.is_rolled_back = False
         """Whether items may hold words of a newer version."""
         self.backup: backup.Backup | None = None
@@ -73,6 +72,8 @@ class History(RaoSteps):
         """By `delegation/certificate`: how often there was a reason to order before half of the lifetime is over."""
         self.whole: set[str] = set()
         """Runs over the whole estate."""
+        self.judged = 0
+        """How many runs the invariants have judged."""
         self.skew = timedelta(0)
         """By how much the functions' clock was fast in the last step."""
         harness.begin(scm_of(self.tenants, **scm), [], {}, Dials(issuance_polls=0))
@@ -98,11 +99,12 @@ class History(RaoSteps):
 
     def evidence(self) -> Evidence:
         """Return the world as it is now."""
-        return gather(self.harness, self.forgotten, runs=RUNS_JUDGED)
+        return gather(self.harness, self.forgotten, runs=RUNS_READ, judged=self.judged)
 
     def _judged(self, before: Sequence[Order]) -> Evidence:
         """Check the invariants that always hold; *before*: the orders before the last step. Raises Violated."""
         self.world = self.evidence()
+        self.judged = len(self.harness.played.runs)
         self.require([*violations(self.world, self._always()), *self._found(self.world, before)])
         return self.world
 
@@ -270,20 +272,6 @@ class History(RaoSteps):
         """The password is rotated, with a fault at the rotation's nth call: then a new one is left pending."""
         self.operator.rotate(self.affected.name, self._fault(mode, nth))
 
-    def lock(self) -> None:
-        """SCM locks the account."""
-        self.harness.played.simulator.lock(self.login)
-        self.is_shut_out = True
-
-    def end_password(self, days: int) -> None:
-        """SCM's policy is made stricter: the password ends in so many *days*."""
-        self.harness.played.simulator.end_password(self.login, timedelta(days=days))
-        self.is_shut_out = True
-
-    def unlock(self) -> None:
-        """The RAO unlocks the account."""
-        self.harness.played.simulator.unlock(self.login)
-
     def follow_runbook(self) -> None:
         """The operator does what the runbook requires after the last run."""
         self.reasons.update(self.operator.follow_runbook(self.harness.played.runs[-1]))
@@ -306,7 +294,9 @@ class History(RaoSteps):
         self.require([*violations(self.evidence(), AT_REST), *self.inbox.alarms()])
 
     def remove_obstacles(self) -> None:
-        """Let SCM issue, the account log in, DNS answer, the mandate hold, and this version read every item."""
+        """Let SCM issue, the RAO validate, the account log in, DNS answer, the mandate hold, and items be readable."""
+        for name in self.tenants:
+            self.validate(name, LONG)
         self.scm_becomes(issuance_polls=0, issuance_seconds=0.0, outcome="issued", auto_approve=True)
         self.decide_orders(approve=True)
         if self.is_shut_out:

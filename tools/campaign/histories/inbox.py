@@ -7,12 +7,12 @@ remembers. Beside it, the alarms on runs are evaluated as by CloudWatch.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from campaign.alarms.evaluation import ALARM, EXTRA_PERIODS, OK, Alarm, Data
-from campaign.alarms.incidents import NEAR, OLD, ORDER_NOT_OURS, PASSWORD, Item, Key, items_of, near_end
+from campaign.alarms.incidents import NEAR, OLD, PASSWORD, Item, Key, items_of, near_end
 from campaign.alarms.shipped import shipped_alarms
 from campaign.auditor.reports import EndedRun
 from campaign.auditor.world import path_of
@@ -38,7 +38,7 @@ class Inbox:
     _data: Data = field(default_factory=Data)
     _lasting: set[Key] = field(default_factory=set)
     _notified: dict[Key, bool] = field(default_factory=dict)
-    """What the operator knows of what lasts: whether as urgent."""
+    """What the operator knows of what lasts: whether as urgent. What has eased to a later day is known as less."""
     _repeatable: set[Key] = field(default_factory=set)
     """What a run with a fault has notified: it may not have been able to record it."""
     _failed: dict[Key, datetime] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Inbox:
         self, run: Run, ended: EndedRun, texts: Sequence[str], world: Evidence, *, is_last: bool
     ) -> Iterator[str]:
         """*world*: as it was when the last new run had ended."""
-        sent = [item for text in texts for item in items_of(run.ended_at, text)]
+        sent = [_identified(item, run) for text in texts for item in items_of(run.ended_at, text)]
         if ended.is_complete and run.document:
             old = set(_old(world)) - set(_explained(run.document))
             shown = {*_near(world), *old, *self._refused(world, run.run_id)} if is_last else set()
@@ -87,6 +87,7 @@ class Inbox:
         yield from self._repeated(sent)
         yield from (f"notified {item.key}, which is no problem" for item in sent if item.key not in self._lasting)
         known = self._notified.keys() | {item.key for item in sent}
+        known |= {(path, code.partition(" ")[0]) for path, code in known}  # a row has the name only
         for path, code in sorted(must):
             if not {(path, code), (path.partition("/")[0], code)} & known:
                 yield f"did not notify {path, code}"
@@ -127,7 +128,10 @@ class Inbox:
         kept = {key for key in self._lasting if _may_last(key, run, is_daily=document["is_daily"])}
         old = set(_still_open(document, run.report.finished_at))
         self._lasting = kept | known | may | old | set(map(_key, document["problems"]))
-        self._notified = {key: is_urgent for key, is_urgent in self._notified.items() if key in self._lasting}
+        eased = set(map(_key, filter(_has_time, document["problems"]))) if document["is_daily"] else set()
+        self._notified = {
+            key: is_urgent and key not in eased for key, is_urgent in self._notified.items() if key in self._lasting
+        }
 
     def _refused(self, world: Evidence, run_id: str) -> Iterator[Key]:
         """The delegations whose account SCM refused in a run, and accepted in no call of it."""
@@ -212,8 +216,21 @@ def _still_open(document: Mapping[str, Any], now: datetime) -> Iterator[Key]:
 
 
 def _key(problem: Mapping[str, Any]) -> Key:
-    about = f" {problem['about']}" if problem["code"] == ORDER_NOT_OURS and problem["about"] else ""
-    return "/".join(filter(None, (problem["delegation"], problem["certificate"]))), problem["code"] + about
+    path = "/".join(filter(None, (problem["delegation"], problem["certificate"])))
+    return path, f"{problem['code']} {problem['about']}".rstrip()
+
+
+def _identified(item: Item, run: Run) -> Item:
+    """The item with what its problem is about: each domain, store or order is a problem of its own."""
+    problems = run.document["problems"] if run.document else ()
+    same = [each for each in problems if _key({**each, "about": ""}) == item.key]
+    named = [each for each in same if each["text"].startswith(item.text.rstrip("…"))]
+    return replace(item, key=_key((named or same)[0])) if same else item
+
+
+def _has_time(problem: Mapping[str, Any]) -> bool:
+    """Whether there is time until the day on which someone must begin, so that it is urgent again from that day."""
+    return problem["severity"] != "error" and bool(problem["act_by"])
 
 
 def _may_last(key: Key, run: EndedRun, *, is_daily: bool) -> bool:

@@ -28,7 +28,7 @@ from renewal.domain.errors import (
     OrderUnconfirmed,
     RenewalError,
 )
-from renewal.domain.judgement.certificate import CLOSED
+from renewal.domain.order import CLOSED
 from renewal.domain.stored_certificate import stored_certificate
 
 ROTATION_STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
@@ -52,12 +52,12 @@ class Operator:
     def store(self, delegation: str, login: str, password: str) -> None:
         """Store a credential, as `certmandate credential` does."""
         self._harness.store_credential(delegation, {**credential(password), "login": login})
-        withdraw_pending(self._deployment, delegation)
         client, name = self._harness.aws.client("secretsmanager"), self._secret(delegation)
         versions = client.describe_secret(SecretId=name)["VersionIdsToStages"]
         *earlier, _ = (version for version, labels in versions.items() if "AWSCURRENT" in labels)
         for version in earlier:  # moto leaves the label on a version that a rotation has promoted
             client.update_secret_version_stage(SecretId=name, VersionStage="AWSCURRENT", RemoveFromVersionId=version)
+        withdraw_pending(self._deployment, delegation)  # which keeps the label of a version that is current
 
     def rotate(self, delegation: str, injection: FaultInjection) -> None:
         """Let Secrets Manager rotate the password once, with a fault injected."""

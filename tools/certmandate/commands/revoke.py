@@ -202,7 +202,7 @@ def _for_rao(target: Target, code: ReasonCode, when: str) -> dict[str, str]:
 
 def _lines(request: dict[str, Any]) -> Iterator[RenderableType]:
     replacement = {
-        "none": "No replacement was ordered. The next run orders one, unless the certificate is removed from its file.",
+        "none": "No replacement was ordered. The next daily run orders one, unless it is removed from its file.",
         "ordered": "A replacement was ordered; `certmandate show` shows when it is stored.",
         "stored": "The replacement is stored. Check that every server has loaded it before the old one is revoked.",
     }

@@ -11,12 +11,22 @@ from renewal.domain.endpoint.declaration import PORTS, Endpoint, StartTls
 
 MOST_ENDPOINTS = 50
 """Of a certificate: what each address presented is kept in its record, an item of at most 400 KB."""
+BLOCKED_PORT = 25
 _FIELDS = frozenset({"host", "port", "starttls", "address"})
 _REPORTED = frozenset({"reported_by"})
 grace_hours = fields.whole(range(721), "a whole number of hours, 0 to 720")
-_port = fields.whole(PORTS, f"one of {', '.join(map(str, sorted(PORTS)))}: connections are made to no other port")
+_port_of_tls = fields.whole(
+    PORTS, f"one of {', '.join(map(str, sorted(PORTS)))}: connections are made to no other port"
+)
 _starttls = fields.one_of(StartTls)
 _FORM = "must be host:port, {host: …, port: …} with starttls and address where needed, or {reported_by: …}"
+
+
+def _port(value: Any) -> int:
+    if value == BLOCKED_PORT:
+        msg = f"AWS blocks connections to port {BLOCKED_PORT}: declare 587 or 465, or `reported_by`"
+        raise ValueError(msg)
+    return _port_of_tls(value)
 
 
 def endpoint(value: Any) -> Endpoint:

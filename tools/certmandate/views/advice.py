@@ -8,8 +8,8 @@ from certmandate.views.language import language
 from renewal.domain.errors import Actor, error_named
 
 AGAIN = "the next run tries again automatically"
-ORDERED = "the next run orders again"
-APPLY = "the operator applies the changed delegation file; the next run then continues"
+ORDERED = "the next daily run orders again"
+APPLY = "the operator applies the changed delegation file; the next daily run then continues"
 ASK = "the operator runs `certmandate renew {certificates} --force --reason {code}`"
 """After these errors the daily run waits 1 to 8 days before it orders again, unless the operator requests a renewal."""
 
@@ -193,7 +193,8 @@ ADVICE = {
     ),
     "StoreRefused": Advice(
         "AWS denied a call that the stack's roles should permit",
-        "Check that the stack is deployed completely and that its roles, key and bucket are unchanged",
+        "Read in AWS's text what denied the call: a role, policy or resource that differs from the template, a service "
+        "control policy, or a permissions boundary",
         "AWS: CloudTrail",
     ),
     "StoreUnavailable": Advice(

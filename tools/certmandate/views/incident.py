@@ -104,7 +104,8 @@ class Incident:
 
 def incidents_of(report: RunReport) -> list[Incident]:
     """Return what needs attention, soonest expiry first; certificates that were never stored come last."""
-    refused = {row.delegation for row in report.refused} if report.common_cause else set()
+    delegations = report.delegations if report.common_cause else ()
+    refused = {row.delegation for row in delegations if row.error in CREDENTIAL_ERRORS}
     groups: dict[tuple[str, str], list[Problem]] = {}
     for problem in report.problems:
         if problem.needs_attention:

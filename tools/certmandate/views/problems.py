@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from renewal.domain.judgement.certificate import Judgement
+from renewal.domain.judgement.obstacle import is_refused_by_runs
 from renewal.domain.judgement.order_wait import held_failure
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import Order
@@ -71,17 +72,19 @@ def next_step(judgement: Judgement) -> str:
     if judgement.mandate_ends:
         return f"nothing: its next order would be after the mandate's last day, {judgement.mandate_ends}"
     verb = "orders" if certificate.served is None else "renews"
-    if decision.causes and obstacle:
+    if decision.causes and obstacle and is_refused_by_runs(obstacle):
         return f"no run {verb} it until this is resolved: {obstacle.code}"
+    if decision.causes and obstacle:
+        return f"the next daily run tries; SCM is expected to refuse the order: {obstacle.code}"
     if decision.causes:
         what = "tries again" if judgement.failed else f"{verb} it"
-        return f"the next run {what} ({', '.join(decision.causes)}){_after_failure(judgement)}"
+        return f"the next daily run {what} ({', '.join(decision.causes)}){_after_failure(judgement)}"
     if judgement.renew_at is None:
         return ""
     is_forward = decision.renew_at is not None and judgement.renew_at < decision.renew_at
     why = ", before a domain validation expires" if is_forward else ""
     condition = f", if this is resolved by then: {obstacle.code}" if obstacle else ""
-    return f"renewed from {judgement.renew_at:%Y-%m-%d}{why}{condition}{_after_failure(judgement)}"
+    return f"due from {judgement.renew_at:%Y-%m-%d %H:%M}Z{why}{condition}{_after_failure(judgement)}"
 
 
 def _order_step(judgement: Judgement, order: Order) -> str:

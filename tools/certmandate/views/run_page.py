@@ -177,7 +177,7 @@ def _then(task: Task, incident: Incident) -> str:
     """How renewal continues; empty when the remedy is all of it."""
     then = task.advice.then.format(certificates=" ".join(incident.paths), code=task.code)
     if task.actor == "operator":
-        then = then.replace(APPLY, "the next run continues").replace("the operator runs", "run")
+        then = then.replace(APPLY, "the next daily run continues").replace("the operator runs", "run")
     return "" if task.remedy and task.remedy in then else then
 
 

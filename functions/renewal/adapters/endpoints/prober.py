@@ -31,7 +31,6 @@ _WITH_IPV4 = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b
 """Addresses whose last 32 bits are an IPv4 address: IPv4-compatible, NAT64 (RFC 6052, RFC 8215)."""
 _GLOBAL_UNICAST, _DOCUMENTATION = ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("3fff::/20")
 Address = tuple[str, int]
-_NO_ADDRESS = "", 0
 
 
 def system_addresses(host: str, port: int) -> tuple[Address, ...]:
@@ -69,14 +68,17 @@ class TlsProber:
     def _contacts(self, endpoint: Endpoint, deadline: Deadline, connecting: Executor) -> tuple[Contact, ...]:
         """Return the contacts with all addresses; none when the deadline has cut one of them."""
         contact = partial(self._contact, endpoint, deadline=deadline)
-        found = self.resolve(endpoint.address or endpoint.host, endpoint.port) or [_NO_ADDRESS]
-        addresses = sorted(found, key=_is_ipv6)  # which may have no route from here
+        addresses = sorted(self._addresses(endpoint), key=_is_ipv6)  # which may have no route from here
         try:
             tried = list(connecting.map(contact, addresses[:MOST_ADDRESSES]))
         except _Late:
             return ()
         others = [each for each in addresses[MOST_ADDRESSES:] if None not in tried or not _is_ipv6(each)]
         return (*_of_all(tried), *_of_others(endpoint, len(others)))
+
+    def _addresses(self, endpoint: Endpoint) -> Sequence[Address]:
+        """The addresses to contact; one that is empty when there is none."""
+        return self.resolve(endpoint.address or endpoint.host, endpoint.port) or [("", 0)]
 
     def _contact(self, endpoint: Endpoint, address: Address, deadline: Deadline) -> Contact | None:
         """Return the contact; None for an IPv6 address that has no route from here. Raises _Late."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import chain, filterfalse
+from typing import TYPE_CHECKING
 
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.table import Item, OrderTables
@@ -14,9 +15,11 @@ from renewal.domain.errors import RecordUnreadable, UnknownDelegation
 from renewal.domain.limits import BegunOrder
 from renewal.domain.order import Adoption, FinishedOrder, ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
-from renewal.domain.setup.foreign_orders import Acknowledgement
-from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports.order_book import Listing
+
+if TYPE_CHECKING:
+    from renewal.domain.setup.foreign_orders import Acknowledgement
+    from renewal.domain.setup.inspection import DelegationRecord
 
 
 class DynamoDbOrderReader:
@@ -108,7 +111,7 @@ class DynamoDbOrderReader:
 
     def acknowledged(self, delegation: str) -> Listing[Acknowledgement]:
         items = filter(number_of, self._audit.query(delegation, schema.ACKNOWLEDGED_PREFIX))
-        return Listing.of(items, lambda item: schema.read(Acknowledgement, item, item))
+        return Listing.of(items, schema.acknowledgement)
 
 
 def finished_orders(items: Iterable[Item]) -> Listing[FinishedOrder]:

@@ -34,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from renewal import records
 from renewal.adapters.order_book.table import Item, Key
@@ -42,12 +42,14 @@ from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.delegation import S3, CertificatePath, CertificateSpec
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.limits import BegunOrder
-from renewal.domain.notices.notice import Notices
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order
 from renewal.domain.replacement_rule import ReplacementRule
-from renewal.domain.setup.foreign_orders import Acknowledgement
-from renewal.domain.setup.inspection import DelegationRecord
 from renewal.records import timestamp
+
+if TYPE_CHECKING:
+    from renewal.domain.notices.notice import Notices
+    from renewal.domain.setup.foreign_orders import Acknowledgement
+    from renewal.domain.setup.inspection import DelegationRecord
 
 T = TypeVar("T")
 
@@ -201,13 +203,24 @@ class _Indexed:
 
 def delegation_record(item: Item) -> DelegationRecord:
     """Read a delegation."""
+    from renewal.domain.setup.inspection import DelegationRecord  # noqa: PLC0415 - a run's plan reads none
+
     read(_Indexed, item, item)
     return read(DelegationRecord, item, _with_keys(item, name=item["delegation"]))
 
 
 def notices_of(item: Item) -> Notices:
     """Read a delegation's notices; unlike in its record, one that cannot be read is an error: it would be repeated."""
+    from renewal.domain.notices.notice import Notices  # noqa: PLC0415 - a run's plan reads none
+
     return read(Notices, item, item.get("notices", {}))
+
+
+def acknowledgement(item: Item) -> Acknowledgement:
+    """Read the acknowledgement of a foreign order."""
+    from renewal.domain.setup.foreign_orders import Acknowledgement  # noqa: PLC0415 - a run's plan reads none
+
+    return read(Acknowledgement, item, item)
 
 
 def managed_certificate(item: Item, order: Item | None) -> ManagedCertificate:

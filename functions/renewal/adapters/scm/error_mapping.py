@@ -48,6 +48,12 @@ class ErrorResponse:
     page: str = ""
     """In place of SCM's JSON: the page's title, the target of the redirect, or the text. Redacted; empty: none."""
 
+    @property
+    def is_scms(self) -> bool:
+        """Whether SCM has refused, by a code or a description (§3.2), or a login by the status alone (§2.4)."""
+        is_refused_login = self.status == httpx.codes.UNAUTHORIZED and not self.page
+        return is_refused_login or bool(self.code or self.description)
+
 
 def error_for(request: Request, answer: ErrorResponse, *, was_answered: bool = False) -> RenewalError:
     """Return the error for a *answer* to *request*; *was_answered*: SCM has answered this login before.
@@ -59,7 +65,9 @@ def error_for(request: Request, answer: ErrorResponse, *, was_answered: bool = F
     error = _error(request, answer.status, meaning)
     if error is AddressRefused and answer.page and (was_answered or request.orders):
         error = ScmUnavailable  # an order is sent only after an inspection has logged in from the same address
-    error = _lost_unless_refused(request, answer.status, error)
+    if error is OrderUnknown and answer.page:
+        error = ScmUnavailable  # of a proxy that does not know the path; the operator would close an order that exists
+    error = _lost_unless_refused(request, answer, error)
     return error(_page_message(request, answer, error) if answer.page else _message(request, answer, meaning))
 
 
@@ -114,14 +122,16 @@ def _applicable(request: Request, error: type[RenewalError]) -> type[RenewalErro
     return ScmRefused if error.ends_order and not request.orders else error
 
 
-def _lost_unless_refused(request: Request, status: int, error: type[RenewalError]) -> type[RenewalError]:
+def _lost_unless_refused(request: Request, answer: ErrorResponse, error: type[RenewalError]) -> type[RenewalError]:
     """Return AnswerLost unless the answer to an order proves that nothing was ordered.
 
-    Only a 4xx that refuses does. 429 counts as lost: most rate limiters answer before anything is done, but SCM
-    documents none. So do -140 and -195 (CSR decoding, CA not available): the vendor does not exclude that the order is
-    stored first. A search costs a request, a second order a certificate.
+    Only a 4xx by which SCM itself refuses does: a proxy may send its page in place of SCM's answer. 429 counts as lost:
+    most rate limiters answer before anything is done, but SCM documents none. So do -140 and -195 (CSR decoding, CA not
+    available): the vendor does not exclude that the order is stored first. A search costs a request, a second order a
+    certificate.
     """
-    if request.orders and (issubclass(error, Retryable) or not httpx.codes.is_client_error(status)):
+    is_refused = answer.is_scms and httpx.codes.is_client_error(answer.status)
+    if request.orders and (issubclass(error, Retryable) or not is_refused):
         return AnswerLost
     return error
 

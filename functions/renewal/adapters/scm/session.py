@@ -49,20 +49,21 @@ class Session:
         Raises what any other response, or none, amounts to. After a refused login it tries once more if another
         credential has been stored meanwhile: SCM checks the login before anything else (§2.4).
         """
-        is_newer = False
+        is_last = self.version in self._refused
+        if is_last:
+            self._take_newer()
         while True:
-            if self.version in self._refused:
-                self._take_newer()
-                is_newer = True
             try:
                 response = exchange(self._http, self.login, request, self._deadline, was_answered=self._was_answered)
             except CredentialRefused as refusal:
                 self._refused[self.version] = str(refusal)
-                if is_newer:
+                if is_last:
                     raise
-                continue
-            self._was_answered = True
-            return response
+            else:
+                self._was_answered = True
+                return response
+            self._take_newer()
+            is_last = True  # whatever is remembered: SCM counts the attempts
 
     def _take_newer(self) -> None:
         version, login = self._newer(self._refused)

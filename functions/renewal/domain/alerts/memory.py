@@ -24,7 +24,8 @@ class Notified:
     """What is remembered of one problem."""
 
     severity: Severity
-    """The worst that the operator was notified of: a problem that eases and gets worse again is the same one."""
+    """The worst that the operator was notified of: a problem that eases and gets worse again is the same one, unless a
+    daily run had nothing to notify of it, because there was time until a later day."""
     first: datetime
     last: datetime
     """When the operator was notified of it."""

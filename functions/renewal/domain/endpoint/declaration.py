@@ -17,10 +17,13 @@ class StartTls(StrEnum):
 
 
 PORTS = frozenset(
-    {25, 110, 143, 389, 443, 465, 563, 587, 636, 853, 990, 993, 995, 2525, 3269, 4190, 4443}
+    {110, 143, 389, 443, 465, 563, 587, 636, 853, 990, 993, 995, 2525, 3269, 4190, 4443}
     | {5061, 5222, 5223, 5269, 5270, 5671, 6514, 6697, 8443, 8883, 9443}
 )
-"""The only ports to which connections are made: those of TLS and STARTTLS (IANA's service names), and usual others."""
+"""The only ports to which connections are made: those of TLS and STARTTLS (IANA's service names), and usual others.
+
+Without 25: AWS blocks it for functions outside a VPC (AWS Lambda FAQs).
+"""
 GRACE_HOURS = 24
 """How long after a renewal an endpoint may still present the former certificate, unless the file has `grace_hours`."""
 

@@ -26,7 +26,7 @@ from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.judgement.obstacle import is_shut_out, obstacle
 from renewal.domain.judgement.order_wait import AWAITS_APPROVAL, failure_text, held_failure, waits_for
 from renewal.domain.judgement.problem import OUTAGES, Problem
-from renewal.domain.order import ManagedCertificate, Order, OrderStatus
+from renewal.domain.order import CLOSED, ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import decide_with
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.service.state import service_state
@@ -35,8 +35,6 @@ from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.scm_menu import screen_of
 from renewal.domain.setup.withdrawal import WITHDRAWN
 
-CLOSED = "ClosedByOperator"
-"""The error that is stored with an order which the operator closed: it needs no attention any more."""
 OVERDUE = "RenewalOverdue"
 """Code: it is due, nothing is known to stop it, and less life is left than acting takes."""
 _BY_CALENDAR = {Cause.AGE, Cause.DCV_LAPSING}
@@ -117,7 +115,8 @@ def judge(
     decision = decide_with(certificate, inspection, now, replacements=rules)
     next_renewal = NextRenewal.of(certificate, record, now)
     renew_at, mandate_ends = next_renewal.at, next_renewal.mandate_ends
-    ordered_on = (now if decision.causes or renew_at is None else renew_at).date()
+    # On the day on which it becomes due, the daily run may be over.
+    ordered_on = now.date() if decision.causes or renew_at is None else renew_at.date() + timedelta(days=1)
     ends = mandate_ends if mandate_ends and mandate_ends < ordered_on else None
     served, order = certificate.served, certificate.order
     without_order = replace(certificate, order=None)

@@ -94,8 +94,7 @@ class Problem:
 
     def affects(self, spec: CertificateSpec) -> bool:
         """Return whether it concerns a certificate of its delegation."""
-        finding = Finding(self.code, self.severity, self.actor, self.text, self.certificate, about=self.about)
-        return _affects(finding, spec)
+        return _affects(self, spec)
 
     @property
     def urgency(self) -> tuple[int, date, str, str]:
@@ -138,12 +137,12 @@ def problem_of(
     )
 
 
-def _affects(finding: Finding, spec: CertificateSpec) -> bool:
+def _affects(finding: Finding | Problem, spec: CertificateSpec) -> bool:
     if finding.certificate:
         return finding.certificate == spec.name
-    if finding.code not in DOMAIN_CODES or lists(finding, spec.names):
+    if finding.code not in DOMAIN_CODES or lists(finding.text, spec.names):
         return True
-    return is_cut(finding) and (not finding.about or any(permits(finding.about, name) for name in spec.names))
+    return is_cut(finding.text) and (not finding.about or any(permits(finding.about, name) for name in spec.names))
 
 
 def _consequence(finding: Finding, affected: Iterable[ManagedCertificate]) -> tuple[Consequence, date | None]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from renewal import records
 from renewal.domain.errors import Failure, PlanUnreadable, shortened
 from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.run.outcome import RunResults
+from renewal.domain.run.payload import read_part
 from renewal.domain.run.result import CertificateResult, ResultStatus
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ def _read_child(
         error = str(child.get("Error") or child.get("Status") or "Unknown")
         failures[delegation] = failure({"Error": error, "Cause": child.get("Cause")})
         return
-    output = _read(_Output, _json(child, "Output"), f"the output of delegation {delegation}")
+    output = read_part(_Output, _json(child, "Output"), f"the output of delegation {delegation}")
     if failures is results.delegations:
         failures[delegation] = output.error.failure() if output.error else None
     if output.summary:
@@ -96,7 +95,7 @@ def _read_child(
 
 def _certificate(path: str, document: Mapping[str, Any]) -> CertificateResult:
     try:
-        found = _read(_Certificate, document, f"the result of {path}")
+        found = read_part(_Certificate, document, f"the result of {path}")
     except PlanUnreadable as error:
         return CertificateResult(ResultStatus.FAILED, failure=_unreadable(error))
     failed = found.error.failure() if found.error else None
@@ -105,7 +104,7 @@ def _certificate(path: str, document: Mapping[str, Any]) -> CertificateResult:
 
 def failure(error: Mapping[str, Any]) -> Failure:
     """Read what a Catch caught: `{"Error", "Cause"}`. Raises PlanUnreadable."""
-    return _read(_Caught, error, "an error in the results of the run").failure()
+    return read_part(_Caught, error, "an error in the results of the run").failure()
 
 
 def _unreadable(error: PlanUnreadable) -> Failure:
@@ -125,12 +124,4 @@ def _json(result: Mapping[str, Any], key: str) -> Any:
         return json.loads(result[key])
     except (KeyError, TypeError, ValueError, RecursionError):
         msg = f"a result of the run has no readable {key}"
-        raise PlanUnreadable(msg) from None
-
-
-def _read(kind: type[T], document: Any, what: str) -> T:
-    try:
-        return records.read(kind, document)
-    except records.Unreadable as error:
-        msg = f"{what} cannot be read: {error}"
         raise PlanUnreadable(msg) from None

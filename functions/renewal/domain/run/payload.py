@@ -41,7 +41,7 @@ class _Payload:
     @classmethod
     def parse(cls, event: object) -> Self:
         """Raises PlanUnreadable that names the member that is missing or of a wrong type."""
-        return _read(cls, event)
+        return read_part(cls, _object(event), f"a payload of this run ({cls.__name__})")
 
     def payload(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -100,7 +100,8 @@ class DelegationTask(_Payload):
             raise PlanUnreadable(msg)
         names = ("run_id", "started_at", "delegation", "follow_up", "reason")
         shared = {name: source[name] for name in names if name in source}
-        return _read(cls, source, certificates=tuple(Task.parse({**_object(entry), **shared}) for entry in entries))
+        tasks = tuple(Task.parse({**_object(entry), **shared}) for entry in entries)
+        return read_part(cls, source, f"a payload of this run ({cls.__name__})", certificates=tasks)
 
     def payload(self) -> dict[str, Any]:
         """Return it as JSON; what all certificates share is written once."""
@@ -122,12 +123,13 @@ class Progress(_Payload):
     """When the run started, in an order that is to be polled; None in the result of enroll."""
 
 
-def _read(kind: type[T], event: object, **given: Any) -> T:
+def read_part(kind: type[T], document: Any, what: str, **given: Any) -> T:
+    """Return the *kind* that a part of a run is; *what* names it. Raises PlanUnreadable."""
     try:
-        return records.read(kind, _object(event), **given)
+        return records.read(kind, document, **given)
     except records.Unreadable as error:
-        msg = f"a payload of this run cannot be read as {kind.__name__}: {error}"
-        raise PlanUnreadable(msg) from error
+        msg = f"{what} cannot be read: {error}"
+        raise PlanUnreadable(msg) from None
 
 
 def _object(event: object) -> dict[str, Any]:

@@ -235,11 +235,6 @@ class RunReport:
         kept = (row.delegation for row in self.delegations if row.outcome is not DelegationOutcome.REMOVED)
         return tuple(sorted((*kept, *self.quiet_delegations)))
 
-    @property
-    def refused(self) -> tuple[DelegationRow, ...]:
-        """The delegations whose account SCM refused."""
-        return tuple(row for row in self.delegations if row.error in CREDENTIAL_ERRORS)
-
 
 def common_cause(delegations: Iterable[DelegationRow]) -> str:
     """Return the likely cause when SCM refused every account that tried to log in, at least two; empty otherwise.

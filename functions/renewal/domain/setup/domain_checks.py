@@ -10,7 +10,6 @@ from renewal.domain.calendar import phase_at
 from renewal.domain.delegation import Delegation
 from renewal.domain.names import is_wildcard, permits
 from renewal.domain.setup.check_result import CheckResult, CheckStatus, SetupStep, manual, passed, warning
-from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.persistent_dcv import NO_RECORD, places
 from renewal.domain.setup.snapshot import DelegatedName, Domains, dcv_of, entry_for
 
@@ -74,14 +73,14 @@ def some(names: Iterable[str]) -> str:
     return ", ".join(listed[:MOST_NAMES]) + more
 
 
-def lists(finding: Finding, names: Iterable[str]) -> bool:
-    """Return whether the text of a finding with one of DOMAIN_CODES lists one of *names*."""
-    return not set(finding.text.replace(",", " ").replace(":", " ").split()).isdisjoint(names)
+def lists(text: str, names: Iterable[str]) -> bool:
+    """Return whether the *text* of a finding with one of DOMAIN_CODES lists one of *names*."""
+    return not set(text.replace(",", " ").replace(":", " ").split()).isdisjoint(names)
 
 
-def is_cut(finding: Finding) -> bool:
-    """Return whether a finding with one of DOMAIN_CODES is about more names than its text lists."""
-    return " more: " in finding.text
+def is_cut(text: str) -> bool:
+    """Return whether a finding with one of DOMAIN_CODES is about more names than its *text* lists."""
+    return " more: " in text
 
 
 def _fault_of(name: str, domains: Domains, listed: set[str], now: datetime) -> _Fault | None:

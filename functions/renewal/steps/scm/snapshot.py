@@ -14,6 +14,7 @@ from typing import Any
 
 from renewal.deadline import Deadline
 from renewal.domain.errors import AddressRefused, CredentialExpired, CredentialRefused, NeedsAttention, ScmUnavailable
+from renewal.domain.run.turns import in_turn
 from renewal.domain.setup.checks import is_expired
 from renewal.domain.setup.persistent_dcv import PersistentRecord, places, record_in
 from renewal.domain.setup.snapshot import DAILY_SECTIONS, DelegatedName, Section, Snapshot
@@ -121,12 +122,15 @@ class PersistentRecords:
     _answers: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
 
     def added_to(self, snapshot: Snapshot, now: datetime) -> Snapshot:
-        """Return *snapshot* with the record of each entry that may be validated persistently."""
+        """Return *snapshot* with the record of each entry that may be validated persistently.
+
+        Each day begins with another entry: names that hang may take the time of all.
+        """
         known = {entry.entry: entry.persistent for entry in self.before}
+        wanted = (entry.entry for entry in snapshot.delegated if entry.may_be_persistent(now))
+        found = {entry: self._record(entry) or known.get(entry) for entry in in_turn(wanted, now.toordinal())}
         delegated = tuple(
-            replace(entry, persistent=self._record(entry.entry) or known.get(entry.entry))
-            if entry.may_be_persistent(now)
-            else entry
+            replace(entry, persistent=found[entry.entry]) if entry.entry in found else entry
             for entry in snapshot.delegated
         )
         return replace(snapshot, domains=replace(snapshot.domains, delegated=delegated))
