@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from renewal.domain.errors import every_error
-from renewal.domain.judgement.certificate import CLOSED
+from renewal.domain.order import CLOSED
 
 ROOT = Path(__file__).parents[1]
 _MAKERS = {"CheckResult", "Finding", "failed", "finding_in_scm", "suspected", "warning"}

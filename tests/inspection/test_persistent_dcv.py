@@ -11,8 +11,10 @@ import pytest
 from renewal.deadline import Deadline
 from renewal.domain.due import Cause, renewal_point
 from renewal.domain.orderable import decide_with
+from renewal.domain.setup.snapshot import DelegatedName, Snapshot
+from renewal.steps.scm.snapshot import PersistentRecords
 from scm_simulator.world.world import Domain
-from tests.fakes import FakeDns
+from tests.fakes import FakeDns, HandClock, ample
 from tests.unit.system import NOW
 
 from .conftest import IDP, NAMES, Mandate, bad
@@ -225,3 +227,29 @@ def test_queries_of_dns_end_after_six_seconds() -> None:
     assert len(asked) == 3
     assert tested.error is None
     assert tested.clock() == NOW.astimezone(UTC) + timedelta(seconds=6)
+
+
+def test_a_name_that_hangs_keeps_no_other_from_its_query() -> None:
+    """In a fixed order the names behind it would never be asked for, and be renewed by a date that only rolls."""
+    clock = HandClock(NOW)
+    answered: set[str] = set()
+    names = [f"host-{index}.univ.example" for index in range(5)]
+    entries = tuple(
+        DelegatedName(name, active=True, certificate_types=frozenset(), dcv_expires=NOW.date() + timedelta(days=5))
+        for name in names
+    )
+
+    def half_silent(place: str, deadline: Deadline) -> tuple[str, ...] | None:
+        if not place.endswith(names[-1]):
+            clock.advance(seconds=min(2.0, deadline.seconds()))
+            return None
+        answered.add(place)
+        return (RECORD,)
+
+    for _ in names:
+        deadline = ample(clock).at_most(6)
+        snapshot = replace(Snapshot(), domains=replace(Snapshot().domains, delegated=entries))
+        PersistentRecords(half_silent, deadline).added_to(snapshot, clock())
+        clock.advance(days=1)
+
+    assert answered

@@ -45,7 +45,7 @@ from renewal.adapters.http import new_http_client
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.deadline import Deadline
-from renewal.domain.judgement.certificate import CLOSED
+from renewal.domain.order import CLOSED
 from renewal.domain.order_search import SearchControl, SearchResult
 from scm_simulator import Dials, Order, Simulator
 from scm_simulator.world.world import World as ScmWorld

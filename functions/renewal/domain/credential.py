@@ -28,7 +28,7 @@ class Credential:
 
     @property
     def account(self) -> tuple[str, ...]:
-        """What names the account: only the password of the same one may be changed."""
+        """What names the account: only its own passwords may be changed, or tried in place of one another."""
         customer_uri = self.members.get("customer_uri") or self.members.get("customerUri", "")
         return self.members.get("login", ""), customer_uri, self.members.get("client_id", "")
 

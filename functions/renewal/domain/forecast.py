@@ -82,8 +82,8 @@ class NextRenewal:
 
     @property
     def is_after_the_mandate(self) -> bool:
-        """Whether the mandate has ended by then, so that nothing is ordered."""
-        return bool(self.at and self.mandate_ends and self.mandate_ends < self.at.date())
+        """Whether the mandate has ended by then, so that nothing is ordered: that day's daily run may be over."""
+        return bool(self.at and self.mandate_ends and self.mandate_ends <= self.at.date())
 
     @property
     def renew_at(self) -> datetime | None:
@@ -148,7 +148,7 @@ def _terms(renewals: Renewals, snapshot: Snapshot, now: datetime) -> Iterator[Fi
 
 def _mandate(delegation: Delegation, renewals: Renewals, now: datetime) -> Iterator[Finding]:
     ends = delegation.mandate_ends
-    affected = [(certificate, day) for certificate, day in renewals if ends and ends < day]
+    affected = [(certificate, day) for certificate, day in renewals if ends and ends <= day]
     if ends is None or delegation.has_ended(now) or not (affected or ends - now.date() <= MANDATE_SOON):
         return
     is_near = ends - now.date() <= MANDATE_SOON

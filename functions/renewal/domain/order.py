@@ -27,6 +27,8 @@ RESTORED_AFTER = timedelta(minutes=10)
 RELEASED = datetime(1970, 1, 1, tzinfo=UTC)
 """The time of an import claim that was released. It blocks no other claim. It stays, because the next import must
 know that an earlier one may have succeeded."""
+CLOSED = "ClosedByOperator"
+"""In an audit row and beside a certificate, in the place of an error's name: the operator has closed the order."""
 
 
 class OrderStatus(StrEnum):

@@ -27,7 +27,6 @@ from renewal.domain.errors import (
     RenewalError,
     ScmRefused,
     UnknownDelegation,
-    error_named,
 )
 from renewal.domain.keypair import requested_key
 from renewal.domain.order import (
@@ -41,7 +40,7 @@ from renewal.domain.order import (
 )
 from renewal.domain.order_search import SearchControl
 from renewal.domain.run.payload import Progress
-from renewal.domain.run.result import ResultStatus
+from renewal.domain.run.result import ResultStatus, result_of_end
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import OrderReader, Transitions
@@ -149,7 +148,7 @@ class Collect:
             return progress
         if certificate.order is not None and certificate.order.token == progress.token:
             return replace(progress, status=ResultStatus.PENDING)
-        return _require_stored(certificate, progress, self.book.history(progress.delegation, progress.certificate))
+        return _end_of(certificate, progress, self.book.history(progress.delegation, progress.certificate))
 
     def _ended_by_another_run(self, progress: Progress, error: OrderConflict) -> Progress:
         """The result of the order if it has ended since it was read, as a run that overlaps with this one does.
@@ -266,8 +265,11 @@ def _replaced(order: Order, by: str) -> OrderNotRecorded:
     )
 
 
-def _require_stored(certificate: ManagedCertificate, progress: Progress, rows: Iterable[FinishedOrder]) -> Progress:
-    """The order has ended: by an earlier try of this step whose answer was lost, or by a run that recorded why."""
+def _end_of(certificate: ManagedCertificate, progress: Progress, rows: Iterable[FinishedOrder]) -> Progress:
+    """The order has ended: by an earlier try of this step whose answer was lost, by a run that recorded why, or closed.
+
+    Raises what ended it.
+    """
     served = certificate.served
     if served is not None and served.token == progress.token:
         return replace(progress, ssl_id=served.ssl_id, status=OrderStatus.STORED)
@@ -275,4 +277,4 @@ def _require_stored(certificate: ManagedCertificate, progress: Progress, rows: I
     if row is None or not row.error:
         msg = f"{certificate.spec.path}: order {progress.token} is not open and did not lead to what is stored"
         raise PlanUnreadable(msg)
-    raise error_named(row.error)(row.text)
+    return replace(progress, status=result_of_end(row.error, row.text))

@@ -15,27 +15,24 @@ from datetime import datetime, timedelta
 from renewal.deadline import Deadline
 from renewal.domain.due import Cause
 from renewal.domain.errors import (
-    NEEDS_ATTENTION,
     AddressRefused,
     AnswerLost,
     CredentialRefused,
     MandateEnded,
     NeedsAttention,
-    OrderConflict,
     OrderLimitReached,
     OrderUnconfirmed,
     RenewalError,
     ScmUnavailable,
-    error_named,
 )
 from renewal.domain.keypair import KeyPair
-from renewal.domain.order import EnrollRequest, FinishedOrder, ManagedCertificate, Order, OrderStatus, StoredCertificate
+from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderStatus, StoredCertificate
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult, known_ids
 from renewal.domain.orderable import decide_with, require_orderable
 from renewal.domain.permission import OrderAgain
 from renewal.domain.replacement_rule import LONGEST_ORDERING, ReplacementRule
 from renewal.domain.run.payload import Progress, Task
-from renewal.domain.run.result import ResultStatus
+from renewal.domain.run.result import ResultStatus, result_of_end
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.domain.setup.unrecorded import lost_order, require_none_lost, require_recorded, unrecorded_orders
@@ -111,7 +108,10 @@ class Enroll:
         if set(task.causes) == {Cause.ORDER_OPEN}:
             return _end_of_planned_order(certificate, task)
         if certificate.last_error:  # what ended an order without a certificate has left it
-            _require_unended(self.book.history(*certificate.spec.record_key), task)
+            rows = self.book.history(*certificate.spec.record_key)
+            # An earlier attempt may have ordered, and its result was lost.
+            if own := [row for row in rows if row.run_id == task.run_id and row.error]:
+                return _ended(task, own[-1].error, own[-1].text)
         still_due = decide_with(certificate, record.inspection, self.clock(), replacements=rules)
         if still_due.held:  # no plan has what is on hold: an order has failed since
             return _end_of_planned_order(certificate, task)
@@ -226,7 +226,8 @@ class Enroll:
         permission: OrderAgain | None,
     ) -> Order:
         """Return the order with its SSL ID, or without one when it may be posted again."""
-        found, now = authority.find(SearchedOrder.of(order)), self.clock()
+        found = authority.find(SearchedOrder.of(order, self.book.history(order.delegation, "")))
+        now = self.clock()
         if found.ssl_id is not None:
             ordered = self.transitions.record_ordered(order, found.ssl_id)
             with suppress(RenewalError):  # it only proves that searches find orders
@@ -318,30 +319,19 @@ def _reason(task: Task, certificate: ManagedCertificate, rules: Iterable[Replace
     return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
 
 
-def _require_unended(ended: Iterable[FinishedOrder], task: Task) -> None:
-    """Raise how an order of this run has ended: an earlier attempt may have ordered, and its result was lost."""
-    own = [row for row in ended if row.run_id == task.run_id and row.error]
-    if own:
-        raise _ended_by(own[-1].error, own[-1].text, f"{task.delegation}/{task.certificate}")
-
-
 def _end_of_planned_order(certificate: ManagedCertificate, task: Task) -> Progress:
     """The order that the run was to collect has ended since its plan was made, and no new one is placed for it.
 
     The record has how, whatever the clocks: `stored_at` is earlier than the time at which the order book shows that
-    the order is stored, and the plan may have been made between the two. Raises the error that ended the order;
-    OrderConflict when it was closed by the operator.
+    the order is stored, and the plan may have been made between the two. Raises the error that ended the order.
     """
     if certificate.served and not certificate.last_error:
         return _stored(task, certificate.served)
-    raise _ended_by(certificate.last_error, certificate.last_error_text, certificate.spec.path)
+    return _ended(task, certificate.last_error, certificate.last_error_text)
 
 
-def _ended_by(error: str, text: str, path: str) -> RenewalError:
-    """The error that ended an order; OrderConflict when it was closed by the operator."""
-    if error in NEEDS_ATTENTION:
-        return error_named(error)(text)
-    return OrderConflict(f"the open order of {path} was closed meanwhile; this run places no new order")
+def _ended(task: Task, error: str, text: str) -> Progress:
+    return Progress(task.run_id, task.delegation, task.certificate, "", 0, result_of_end(error, text))
 
 
 def _stored(task: Task, served: StoredCertificate) -> Progress:

@@ -170,8 +170,8 @@ class Report:
         error = failed if outcome is Outcome.FAILED else None
         judged = judge(certificate, record, run.now, run.times, replacements=run.replacements, failure=error)
         remarks = list(notes_of(certificate, finished, run.now))
-        if planned and outcome is Outcome.DEFERRED:
-            remarks.append(why_deferred(planned, run.results.certificates.get(spec.path)))
+        if outcome is Outcome.DEFERRED:
+            remarks.append(why_deferred(certificate, planned, run.results.certificates.get(spec.path)))
         return CertificateRow(
             delegation=spec.delegation,
             name=spec.name,

@@ -211,6 +211,17 @@ def test_both_passwords_are_refused_once_each(source: Vault) -> None:
     assert shown(wire) == [PASSWORD, NEW]
 
 
+def test_a_password_pending_for_another_account_is_not_tried(source: Vault) -> None:
+    """It may log in, and no run would report that the account the operator has stored is refused."""
+    wire = only(NEW)
+    source.store("3", {**LOGIN, "login": "another-account"})
+
+    with pytest.raises(CredentialRefused):
+        over(wire, source).authority("univ").profiles(2001)
+
+    assert shown(wire) == [PASSWORD]
+
+
 def test_a_credential_stored_by_the_operator_precedes_the_pending_one(source: Vault) -> None:
     """An operator who stores the right one is believed."""
     wire = only("the-right-one")

@@ -104,7 +104,7 @@ def test_a_credential_that_was_stored_since_takes_the_place_of_the_refusal(sit: 
     ]
     assert [found["certificates"][0]["state"] for found in (refused, untried, again)] == ["blocked", "due", "blocked"]
     assert (refused["needs_person"], untried["needs_person"]) == (True, False)
-    assert shown["next"] == "the next run renews it (age)"
+    assert shown["next"] == "the next daily run renews it (age)"
     assert [each["command"] for each in shown["findings"]] == ["certmandate check univ"]
     assert (mail.exit_code, mail.stdout) == (1, "")
     assert "run certmandate check univ first" in " ".join(mail.stderr.split())
@@ -135,7 +135,7 @@ def test_a_credential_that_was_stored_since_ends_the_refusal_of_an_order(sit: Si
 
     assert [refused["needs_person"], status["needs_person"]] == [True, False]
     assert [found["certificates"][0]["state"] for found in (refused, status)] == ["failing", "due"]
-    assert shown["next"] == "the next run renews it (age)"
+    assert shown["next"] == "the next daily run renews it (age)"
     assert "CredentialRefused" not in desk.run("status").stdout
 
 

@@ -32,7 +32,7 @@ def test_show_prints_the_stored_certificate_and_every_order(desk: Desk):
 
     assert found["served"]["serial"] == printed_serial(desk.served("recent").serial)
     assert [(order["status"], order["causes"]) for order in found["history"]] == [("stored", ["new"])]
-    assert found["next"].startswith("renewed from ")
+    assert found["next"].startswith("due from ")
     assert found["served"]["serial"] in desk.run("show", "univ/recent").stdout
 
 

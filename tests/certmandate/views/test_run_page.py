@@ -85,11 +85,11 @@ def printed(made: RunReport) -> str:
     ("code", "then"),
     [
         ("OrderRejected", ""),
-        ("TermRefused", "the next run continues."),
-        ("MandateEnded", "the operator applies the changed delegation file; the next run then continues."),
+        ("TermRefused", "the next daily run continues."),
+        ("MandateEnded", "the operator applies the changed delegation file; the next daily run then continues."),
         ("DcvLapsed", "the next run tries again automatically."),
-        ("CertificateMismatch", "the next run orders again."),
-        ("CertificateUnusable", "the next run orders again."),
+        ("CertificateMismatch", "the next daily run orders again."),
+        ("CertificateUnusable", "the next daily run orders again."),
         ("CredentialRefused", "the next daily run tries again automatically."),
     ],
 )

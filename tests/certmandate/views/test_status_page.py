@@ -17,10 +17,9 @@ from certmandate.views.language import languages
 from certmandate.views.status_page.page import status_page
 from certmandate.views.status_page.pictures import MOST_BY_DAY, MOST_LANES, Planned, Timeline, Weeks
 from renewal.domain.endpoint.observation import EndpointState, ServiceState
-from renewal.domain.judgement.certificate import CLOSED
 from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.consequence import Consequence
-from renewal.domain.order import OrderStatus
+from renewal.domain.order import CLOSED, OrderStatus
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.mail.language import Language
@@ -188,7 +187,7 @@ def test_no_renewal_is_promised_after_a_failed_attempt(age: float | None, cause:
 
     page = section(status_page(samples.estate([record], [failed]), (), {}, "en"), "en")
 
-    assert f"the next run tries again: {cause}" in page
+    assert f"the next daily run tries again: {cause}" in page
 
 
 def test_an_empty_estate_needs_no_attention() -> None:

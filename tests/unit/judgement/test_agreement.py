@@ -16,11 +16,13 @@ from certmandate.views.problems import next_step
 from renewal.domain.due import Cause
 from renewal.domain.errors import NeedsAttention, error_named
 from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.judgement.problem import problem_of
 from renewal.domain.limits import Limits
 from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.run.report import RunReport
 from renewal.domain.setup.finding import Finding, finding_from
 from renewal.domain.setup.inspection import Inspection
+from renewal.domain.setup.snapshot import OrganisationValidation
 from tests.unit.orders import an_order
 from tests.unit.system import DELEGATION, IDP, NOW, System, caught, child, managed, served_by
 
@@ -59,7 +61,7 @@ def require_agreement(report: RunReport, status: JudgedEstate) -> None:
     listed = [problem for incident in incidents_of(report) for problem in incident.problems]
     assert {problem.key for problem in listed} == report.failures
     for judgement in status.certificates:
-        is_promised = "the next run renews it" in next_step(judgement) or "the next run orders" in next_step(judgement)
+        is_promised = next_step(judgement).startswith(("the next daily run renews it", "the next daily run orders"))
         assert not (is_promised and judgement.obstacle), judgement
 
 
@@ -186,17 +188,57 @@ def test_a_certificate_that_cannot_be_ordered_is_not_promised(system: System) ->
     assert next_step(judgement) == "no run renews it until this is resolved: PermissionMissing"
 
 
+def test_what_scm_is_expected_to_refuse_is_ordered_all_the_same(system: System) -> None:
+    """SCM's own answer decides: `status` printed that no run renews it, and the next daily run did."""
+    system.add(IDP)
+    system.book.kept["univ", "idp"] = managed(age=150)
+    system.scm.validated = (OrganisationValidation("OV_SSL", "EXPIRED", NOW.date() - timedelta(days=9)),)
+    system.daily_run(dry_run=True, delegations=["univ"], reason="check")
+    (judgement,) = status_of(system).certificates
+
+    assert next_step(judgement).startswith("the next daily run tries; SCM is expected to refuse the order: ")
+    assert [row.outcome for row in system.daily_run().certificates] == ["renewed"]
+
+
 def outcomes(days: list[int]) -> Iterator[bool]:
     """Whether a warning for the RAO that is due in so many days needs attention."""
     for left in days:
         system = System()
         system.add(IDP)
         finding = Finding("MandateEnding", "warning", "rao", "it ends", due=NOW.date() + timedelta(days=left))
-        inspection = Inspection("run", NOW, findings=(finding,))
-        system.book.records["univ"] = replace(system.book.records["univ"], inspection=inspection)
+        record, inspection = system.book.records["univ"], Inspection("run", NOW, findings=(finding,))
+        ending = replace(record.delegation, mandate_ends=finding.due)
+        system.book.records["univ"] = replace(record, delegation=ending, inspection=inspection)
         yield status_of(system).needs_attention
 
 
 def test_a_warning_grows_until_acting_takes_longer_than_is_left() -> None:
     """A mandate that ended in three days was not urgent, exit code 0; a RAO takes ten working days, two weeks."""
     assert list(outcomes([60, 15, 14, 3])) == [False, False, True, True]
+
+
+@pytest.mark.parametrize("code", ["MandateEnding", "MandateEnded"])
+def test_an_extended_mandate_is_asked_for_no_more(system: System, code: str) -> None:
+    """The RAO had extended it, and was asked again until the next inspection."""
+    system.add(IDP)
+    record, day = system.book.records["univ"], NOW.date() - timedelta(days=code == "MandateEnded")
+    inspection = Inspection("run", NOW, findings=(Finding(code, "warning", "rao", "it ends", due=day),))
+    ending = replace(record.delegation, mandate_ends=day)
+    extended = replace(ending, mandate_ends=NOW.date() + timedelta(days=400))
+
+    shown = []
+    for delegation in (ending, extended):
+        system.book.records["univ"] = replace(record, delegation=delegation, inspection=inspection)
+        shown.append(code in {problem.code for problem in status_of(system).problems})
+
+    assert shown == [True, False]
+
+
+@pytest.mark.parametrize(("code", "days"), [("MandateEnding", 1), ("OrganisationValidationLapsing", 0)])
+def test_orders_stop_after_the_last_day_of_a_mandate(code: str, days: int) -> None:
+    """The RAO read that nothing can be ordered from the 14th, on which orders are still placed."""
+    finding = Finding(code, "warning", "rao", "it ends", due=NOW.date())
+
+    problem = problem_of(finding, "univ", [], NOW.date(), ActingTimes())
+
+    assert problem.consequence_on == NOW.date() + timedelta(days=days)

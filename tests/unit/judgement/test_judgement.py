@@ -56,10 +56,10 @@ def judged(
             110,
             20,
             CertificateState.FINE,
-            f"renewed from {NOW.date() + timedelta(days=13)}, before a domain validation expires",
+            f"due from {NOW + timedelta(days=13):%Y-%m-%d} 00:00Z, before a domain validation expires",
         ),
-        (110, 5, CertificateState.DUE, "the next run renews it (dcv-lapsing)"),
-        (20, 190, CertificateState.FINE, "renewed from {renew_at:%Y-%m-%d}"),
+        (110, 5, CertificateState.DUE, "the next daily run renews it (dcv-lapsing)"),
+        (20, 190, CertificateState.FINE, "due from {renew_at:%Y-%m-%d %H:%M}Z"),
     ],
 )
 def test_a_state_has_the_day_and_the_cause_of_the_next_order(
@@ -135,7 +135,7 @@ def test_an_order_that_failed_without_a_hold_is_judged() -> None:
         "error",
         "rao",
     )
-    assert next_step(found) == "the next run tries again (age); the last attempt failed: DcvLapsed"
+    assert next_step(found) == "the next daily run tries again (age); the last attempt failed: DcvLapsed"
 
 
 @pytest.mark.parametrize(

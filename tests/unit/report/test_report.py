@@ -64,7 +64,7 @@ def test_a_renewal_that_is_brought_forward_has_its_date(system: System) -> None:
 
     row = row_of(system.daily_run(delegations=["univ"]))
 
-    assert row.reason == f"due from {expires - timedelta(days=7)}"
+    assert row.reason.startswith(f"due from {expires - timedelta(days=7)} ")
 
 
 def test_a_pending_order_is_no_failure_and_the_next_run_collects_it(system: System) -> None:

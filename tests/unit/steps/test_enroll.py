@@ -35,13 +35,14 @@ from renewal.domain.errors import (
 )
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair, public_key_bytes, requested_key
-from renewal.domain.order import EnrollRequest, OrderStatus
+from renewal.domain.order import CLOSED, EnrollRequest, FinishedOrder, OrderStatus
 from renewal.domain.replacement_rule import Caps, ReplacementRule
 from renewal.domain.run.payload import Task
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.domain.setup.unrecorded import unrecorded_orders
+from renewal.steps.plan_collection import PlanCollection
 from tests.assertions import assert_ordered_once
 from tests.fakes import FakeOrderBook, FakeSeal, Killed, interrupted, killed
 from tests.unit.system import DELEGATION, IDP, NOW, PATH, QUIET, System, served_by
@@ -606,6 +607,21 @@ def test_an_intent_that_cannot_be_written_is_never_posted(system: System) -> Non
     assert not system.scm.calls["enroll"]
 
 
+def test_a_search_is_given_the_orders_that_the_audit_trail_has(system: System) -> None:
+    """SCM lists every former order of the name; to read each of them took longer than the function has."""
+    system.scm.lost_after = 1
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()
+    own = system.book.orders[PATH].token
+    former = [("univ", "idp", f"former{number}", 100 + number) for number in range(60)]
+    for delegation, certificate, token, ssl_id in [*former, ("univ", "idp", own, 5001)]:
+        row = (delegation, certificate, token, OrderStatus.FAILED, NOW, NOW, IDP.names, (), "run", ssl_id)
+        system.book.rows.append(FinishedOrder(*row))
+
+    assert system.enroll().ssl_id == 5001
+    assert system.scm.searched[-1].others == frozenset(range(100, 160))
+
+
 def test_a_failed_search_leads_to_no_conclusion(system: System) -> None:
     """Not to have looked is not to have found nothing."""
     system.scm.lost_before = 1
@@ -889,26 +905,36 @@ def test_a_retry_after_the_order_was_declined_orders_nothing(system: System, cau
     assert list(system.scm.orders) == [5001]
 
 
-def test_a_retry_after_the_order_was_closed_orders_nothing(system: System) -> None:
-    """`close-order` promises that the next run orders again, not the one that placed the order."""
-    task = system.task()
-    system.enroll(task)
-    system.book.fail(system.book.orders[PATH], "ClosedByOperator", "wrong names", system.clock(), hold_until=None)
-
-    with pytest.raises(OrderConflict, match="places no new order"):
-        system.enroll(task)
-    assert list(system.scm.orders) == [5001]
-
-
-def test_a_follow_up_of_an_order_that_was_closed_orders_nothing(system: System) -> None:
-    """The operator closed it between the plan and this step."""
+@pytest.mark.parametrize("causes", [("new",), ("order-open",)], ids=["a retry", "a follow-up"])
+def test_what_the_operator_has_closed_is_not_ordered_again_by_the_same_run(
+    system: System, causes: tuple[str, ...]
+) -> None:
+    """`close-order` promises that a later run orders again. No retry waits for another run, and nothing has failed."""
     system.enroll()
-    system.book.fail(system.book.orders[PATH], "ClosedByOperator", "wrong names", system.clock(), hold_until=None)
+    close(system)
 
-    with pytest.raises(OrderConflict, match="places no new order"):
-        system.enroll(system.task(causes=("order-open",)))
-
+    assert system.enroll(system.task(causes=causes)).status == "deferred"
     assert list(system.scm.orders) == [5001]
+
+
+def test_an_order_that_is_closed_before_it_is_collected_fails_no_run(system: System) -> None:
+    """The operator sees why nothing was stored, and no advice about another run."""
+    system.check_expiry("run")
+    system.archive.write_results("run", [system._child(task) for task in system.plan("run")])
+    close(system)
+    PlanCollection(system.archive)("run", 0)
+    system.archive.write_results("run", [system._collection(item) for item in system.archive.read("run", "collection")])
+
+    report = system.report("run")
+
+    (row,) = report.certificates
+    assert (report.outcome, row.outcome) == ("succeeded", "deferred")
+    assert row.remarks == ("the operator has closed its order; a later daily run orders it if it is due",)
+
+
+def close(system: System) -> None:
+    """As `certmandate close-order` does."""
+    system.book.fail(system.book.orders[PATH], CLOSED, "wrong names", system.clock(), hold_until=None)
 
 
 # ---- What SCM has and the order book does not ------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from renewal.domain.errors import (
     OrderUnconfirmed,
     RenewalError,
 )
-from renewal.domain.judgement.certificate import CLOSED
+from renewal.domain.order import CLOSED
 from renewal.domain.stored_certificate import stored_certificate
 
 ROTATION_STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")

@@ -91,7 +91,7 @@ def _served(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> 
     """Raises Refused when the certificate cannot be adopted. A name that the CA added is no change of names."""
     leaf, key_type = found.leaf, found.leaf.key_type
     if leaf.not_after <= now:
-        msg = f"it expired on {printing.day(leaf.not_after)}: the next run orders a new one"
+        msg = f"it expired on {printing.day(leaf.not_after)}: the next daily run orders a new one"
         raise Refused(msg)
     if key_type is None:
         msg = "certmandate does not order its key type (only RSA 2048 to 4096, P-256, P-384): let a run order a new one"
@@ -291,11 +291,11 @@ def _notes(found: Found, served: StoredCertificate, after: Judgement, *, from_fi
     if from_file:
         yield f"the stores ({', '.join(spec.stores)}) do not hold it; they get the next certificate when it is renewed"
     elif missing := [store for store in spec.stores if store not in found.stores]:
-        yield f"{', '.join(missing)} does not hold it, so the next run orders a certificate for every store"
+        yield f"{', '.join(missing)} does not hold it, so the next daily run orders a certificate for every store"
     if set(served.names) != set(spec.names):
-        yield f"its names are {', '.join(served.names)}, and differ from the delegation file, so the next run renews it"
+        yield f"its names are {', '.join(served.names)}, not those of the file, so the next daily run renews it"
     if served.key_type is not spec.key_type:
-        yield f"its key is {served.key_type} and the file has {spec.key_type}, so the next run renews it"
+        yield f"its key is {served.key_type} and the file has {spec.key_type}, so the next daily run renews it"
     if not served.ssl_id:
         yield "without --ssl-id, SCM keeps sending expiry reminders for it, and its revocation in SCM is not noticed"
     if after.decision.causes:

@@ -11,8 +11,7 @@ from certmandate.deployment import Deployment, to_change
 from certmandate.exit import Refused
 from certmandate.options import CertificateArgument, JsonOption, YesOption, confirm, split
 from certmandate.views import printing
-from renewal.domain.judgement.certificate import CLOSED
-from renewal.domain.order import ManagedCertificate, Order, OrderStatus
+from renewal.domain.order import CLOSED, ManagedCertificate, Order, OrderStatus
 
 
 def close_order_command(
@@ -24,7 +23,7 @@ def close_order_command(
 ) -> None:
     """Close an open order that you have checked in SCM.
 
-    Its key is erased, and the next run orders again if the certificate is due.
+    Its key is erased, and the next daily run orders again if the certificate is due.
     """
     delegation, name = split(certificate)
     with to_change(context) as deployment:
@@ -47,7 +46,7 @@ def close_order_command(
         confirm(f"Close the order of {certificate} and erase its key?", yes=yes)
         _close(deployment, managed, order, reason.strip())
     document = {"certificate": certificate, "token": order.token, "ssl_id": order.ssl_id, "was": order.status.value}
-    text = f"Order {order.token} is closed. The next run orders again if {certificate} is due."
+    text = f"Order {order.token} is closed. The next daily run orders again if {certificate} is due."
     printing.print_result({**document, "warning": warning}, text, as_json=as_json)
 
 
@@ -67,7 +66,7 @@ def _warning(order: Order) -> str:
     if order.held_in:
         return (
             f"The certificate of this order is stored in {', '.join(order.held_in)}, and stays there after "
-            "the order is closed; no other store gets it. The next run orders again for those that lack it."
+            "the order is closed; no other store gets it. The next daily run orders again for those that lack it."
         )
     if order.status is OrderStatus.ISSUED:
         return (

@@ -8,8 +8,8 @@ from certmandate.views.language import language
 from renewal.domain.errors import Actor, error_named
 
 AGAIN = "the next run tries again automatically"
-ORDERED = "the next run orders again"
-APPLY = "the operator applies the changed delegation file; the next run then continues"
+ORDERED = "the next daily run orders again"
+APPLY = "the operator applies the changed delegation file; the next daily run then continues"
 ASK = "the operator runs `certmandate renew {certificates} --force --reason {code}`"
 """After these errors the daily run waits 1 to 8 days before it orders again, unless the operator requests a renewal."""
 

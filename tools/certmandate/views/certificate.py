@@ -16,10 +16,10 @@ from certmandate.views.notices import notice_documents, notice_lines
 from certmandate.views.problems import next_step, problem_lines
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import Observation
-from renewal.domain.judgement.certificate import CLOSED, Judgement
+from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.order_wait import failure_text
-from renewal.domain.order import FinishedOrder, ManagedCertificate
+from renewal.domain.order import CLOSED, FinishedOrder, ManagedCertificate
 from renewal.domain.service.state import current_service
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports.order_book import Listing

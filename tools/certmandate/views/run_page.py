@@ -158,7 +158,13 @@ def _of_task(task: Task, incident: Incident) -> Iterator[tuple[str, str]]:
     yield "Who", _who(task, incident)
     about = incident.delegation
     address = (about.address or about.seen_address if about else "") or "(RegisteredAddress of the network stack)"
-    yield "Do", task.advice.do and f"{plain(task.advice.do, {'address': address})}."
+    domains = (problem.about for problem in incident.problems if problem.code == task.code and problem.about)
+    values = {
+        "address": address,
+        "domain": ", ".join(dict.fromkeys(domains)),
+        "expired": "",
+    }  # "Known" has what expired
+    yield "Do", task.advice.do and f"{plain(task.advice.do, values)}."
     if task.remedy.startswith("`"):
         yield "Where", task.advice.elsewhere
     order = f", SSL ID {incident.rows[0].ssl_id}" if len(incident.rows) == 1 and incident.rows[0].ssl_id else ""
@@ -177,7 +183,7 @@ def _then(task: Task, incident: Incident) -> str:
     """How renewal continues; empty when the remedy is all of it."""
     then = task.advice.then.format(certificates=" ".join(incident.paths), code=task.code)
     if task.actor == "operator":
-        then = then.replace(APPLY, "the next run continues").replace("the operator runs", "run")
+        then = then.replace(APPLY, "the next daily run continues").replace("the operator runs", "run")
     return "" if task.remedy and task.remedy in then else then
 
 

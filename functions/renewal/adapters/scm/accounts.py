@@ -97,8 +97,9 @@ class ScmAccounts(Accounts):
     def _newer(self, delegation: str, refused: Collection[str]) -> tuple[str, Login]:
         """A rotation that ended after the change at SCM must not stop renewals: its password is still pending."""
         stored = self._source.latest(delegation)
-        if stored.version in refused:
-            stored = self._source.pending(delegation) or stored
+        pending = self._source.pending(delegation) if stored.version in refused else None
+        if pending is not None and pending.account == stored.account:
+            stored = pending
         return stored.version, self._login(stored)
 
     def _login(self, stored: Credential) -> Login:

@@ -22,9 +22,9 @@ class CertificateState(IntEnum):
     PENDING = 6
     """An order is open."""
     DUE = 7
-    """The next run renews it."""
+    """The next daily run renews it."""
     NEW = 8
-    """The next run orders it for the first time."""
+    """The next daily run orders it for the first time."""
     FINE = 9
 
     @property

@@ -29,12 +29,19 @@ def obstacle(certificate: ManagedCertificate, record: DelegationRecord, now: dat
 
 
 def is_shut_out(finding: Finding, order: Order) -> bool:
-    """Return whether *order* cannot be collected: the error ended the inspection, so that no step calls SCM after it.
+    """Return whether *order* cannot be collected; what SCM has issued is stored without SCM."""
+    return _ended_the_inspection(finding) and order.status is not OrderStatus.ISSUED
 
-    The result of a setup step ends none; what SCM has issued is stored without SCM.
-    """
-    ended_it = finding.code in NEEDS_ATTENTION and not finding.certificate and not finding.text.startswith(STEP_PREFIX)
-    return ended_it and order.status is not OrderStatus.ISSUED
+
+def is_refused_by_runs(finding: Finding) -> bool:
+    """Return whether no run sends an order while the obstacle *finding* lasts; of any other, SCM's answer decides."""
+    is_own = bool(finding.certificate) and finding.code != DcvLapsed.__name__
+    return is_own or _ended_the_inspection(finding)
+
+
+def _ended_the_inspection(finding: Finding) -> bool:
+    """Whether no step calls SCM after it. The result of a setup step ends none."""
+    return finding.code in NEEDS_ATTENTION and not finding.certificate and not finding.text.startswith(STEP_PREFIX)
 
 
 def _obstacles(certificate: ManagedCertificate, record: DelegationRecord, now: datetime) -> Iterator[Finding]:

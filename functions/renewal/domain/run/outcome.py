@@ -10,7 +10,7 @@ from renewal.domain.errors import Failure, TooManyDue
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.order_wait import held_failure, waits_for
 from renewal.domain.judgement.summary import NO_SUMMARY, DelegationSummary
-from renewal.domain.order import FinishedOrder, ManagedCertificate
+from renewal.domain.order import CLOSED, FinishedOrder, ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with
 from renewal.domain.run.plan import PlannedCertificate, PlanState
 from renewal.domain.run.report import Outcome
@@ -114,15 +114,20 @@ def reason_of(planned: PlannedCertificate | None, finished: FinishedOrder | None
         return ", ".join(planned.causes)
     if next_renewal.is_after_the_mandate:
         return f"none: its renewal would be after the mandate's last day, {next_renewal.mandate_ends}"
-    return f"due from {next_renewal.renew_at:%Y-%m-%d}" if next_renewal.renew_at else "nothing to do"
+    return f"due from {next_renewal.renew_at:%Y-%m-%d %H:%M}Z" if next_renewal.renew_at else "nothing to do"
 
 
-def why_deferred(planned: PlannedCertificate, result: CertificateResult | None) -> str:
-    """Return why the run has deferred what it had planned, and which run continues."""
+def why_deferred(
+    certificate: ManagedCertificate, planned: PlannedCertificate | None, result: CertificateResult | None
+) -> str:
+    """Return why the run has deferred the certificate, and which run continues."""
+    if result is not None and certificate.last_error == CLOSED:
+        return "the operator has closed its order; a later daily run orders it if it is due"
     if result is not None:
         return "so long after its start a run begins no order for a replacement rule; the next run does"
-    limit = planned.limit or "OrdersPerDelegation or OrdersPerRun"  # the inspection had something more urgent
-    later = "the next run polls it" if Cause.ORDER_OPEN in planned.causes else "a later daily run orders it"
+    # Without a limit, the inspection had something more urgent.
+    limit = (planned.limit if planned else "") or "OrdersPerDelegation or OrdersPerRun"
+    later = "the next run polls it" if planned and Cause.ORDER_OPEN in planned.causes else "a later daily run orders it"
     return f"the run has reached its limit {limit}; {later}"
 
 

@@ -1,6 +1,6 @@
-"""What travels between the states: identifiers only, because Step Functions keeps every payload for 90 days.
+"""What travels between the states, which Step Functions keeps for 90 days: no key and no credential.
 
-The only other text is the operator's reason, which is part of the execution's input anyway.
+The only free text is the operator's reason, which is part of the execution's input anyway.
 
 A plan item (one for each delegation, written by check_expiry, read by the Distributed Map):
 

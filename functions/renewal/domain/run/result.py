@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from renewal.domain.errors import AnswerLost, Failure, ScmUnavailable
+from renewal.domain.errors import AnswerLost, Failure, ScmUnavailable, error_named
+from renewal.domain.order import CLOSED
 
 NO_ANSWER = frozenset({ScmUnavailable.__name__, AnswerLost.__name__, "States.Timeout", "Sandbox.Timedout"})
 """Errors of a poll that the next poll may not have, as the state machine names them."""
@@ -17,7 +18,8 @@ class ResultStatus(StrEnum):
     PLANNED = "planned"
     """Dry run."""
     DEFERRED = "deferred"
-    """Not ordered: the run has lasted too long to begin another order for a replacement rule."""
+    """Not ordered: the run has lasted too long to begin another order for a replacement rule, or the operator has
+    closed its order."""
     ORDERED = "ordered"
     """Its order is open, and this run has not polled it."""
     ISSUED = "issued"
@@ -25,6 +27,16 @@ class ResultStatus(StrEnum):
     PENDING = "pending"
     STORED = "stored"
     FAILED = "failed"
+
+
+def result_of_end(error: str, text: str) -> ResultStatus:
+    """Return the result of an order that has ended without a certificate: `deferred` when the operator closed it.
+
+    *error*: what ended it; empty when nothing is left of it. Raises every other error, with *text*.
+    """
+    if error in {"", CLOSED}:
+        return ResultStatus.DEFERRED
+    raise error_named(error)(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ LISTED_AFTER = timedelta(days=1)
 WITHDRAWN = {Cause.REVOKED: "ServedRevoked", Cause.REPLACED_IN_SCM: "ServedReplaced"}
 """Codes: SCM reports the stored certificate as revoked, or as replaced in its portal."""
 _TEXTS = {
-    Cause.REVOKED: "is revoked in SCM. The next run replaces it; clients may refuse it until then",
-    Cause.REPLACED_IN_SCM: "was replaced in SCM's portal, so the CA will revoke it. The next run replaces it",
+    Cause.REVOKED: "is revoked in SCM. The next daily run replaces it; clients may refuse it until then",
+    Cause.REPLACED_IN_SCM: "was replaced in SCM's portal, so the CA will revoke it. The next daily run replaces it",
 }
 
 

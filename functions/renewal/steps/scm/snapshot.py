@@ -14,6 +14,7 @@ from typing import Any
 
 from renewal.deadline import Deadline
 from renewal.domain.errors import AddressRefused, CredentialExpired, CredentialRefused, NeedsAttention, ScmUnavailable
+from renewal.domain.run.turns import in_turn
 from renewal.domain.setup.checks import is_expired
 from renewal.domain.setup.persistent_dcv import PersistentRecord, places, record_in
 from renewal.domain.setup.snapshot import DAILY_SECTIONS, DelegatedName, Section, Snapshot
@@ -94,15 +95,21 @@ class SnapshotReader:
             raise
         except NeedsAttention:
             pass  # the login is accepted, or the profiles will be refused too: this is about the section alone
-        except ScmUnavailable:
+        except ScmUnavailable as outage:
             late = frozenset() if self.deadline.seconds() else frozenset({section})
-            before = self.snapshot
-            self.snapshot = replace(before, unanswered=before.unanswered | {section}, late=before.late | late)
+            before, large = self.snapshot, frozenset({section} if outage.is_too_large else ())
+            self.snapshot = replace(
+                before,
+                unanswered=before.unanswered | {section},
+                late=before.late | late,
+                too_large=before.too_large | large,
+            )
 
     def _take(self, section: Section, answer: object) -> None:
         before, known = self.snapshot, {section}
-        changes: dict[str, Any] = {section.member: answer, "unavailable": before.unavailable - known}
-        self.snapshot = replace(before, **changes, unanswered=before.unanswered - known, late=before.late - known)
+        sections = ("unavailable", "unanswered", "late", "too_large")
+        changes: dict[str, Any] = {name: getattr(before, name) - known for name in sections}
+        self.snapshot = replace(before, **changes | {section.member: answer})
 
     def _organisations(self) -> list[int]:
         """The organisation first; a department's officer may see its validations only through the department."""
@@ -121,12 +128,15 @@ class PersistentRecords:
     _answers: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
 
     def added_to(self, snapshot: Snapshot, now: datetime) -> Snapshot:
-        """Return *snapshot* with the record of each entry that may be validated persistently."""
+        """Return *snapshot* with the record of each entry that may be validated persistently.
+
+        Each day begins with another entry: names that hang may take the time of all.
+        """
         known = {entry.entry: entry.persistent for entry in self.before}
+        wanted = (entry.entry for entry in snapshot.delegated if entry.may_be_persistent(now))
+        found = {entry: self._record(entry) or known.get(entry) for entry in in_turn(wanted, now.toordinal())}
         delegated = tuple(
-            replace(entry, persistent=self._record(entry.entry) or known.get(entry.entry))
-            if entry.may_be_persistent(now)
-            else entry
+            replace(entry, persistent=found[entry.entry]) if entry.entry in found else entry
             for entry in snapshot.delegated
         )
         return replace(snapshot, domains=replace(snapshot.domains, delegated=delegated))

@@ -36,7 +36,7 @@ def events(
             if served := certificate.served:
                 yield Event("expiry", path, served.not_after.astimezone(UTC).date(), f"{path} expires")
             if planned := NextRenewal.of(certificate, record, now).renew_at:
-                yield Event("renewal", path, planned.astimezone(UTC).date(), f"{path} is renewed")
+                yield Event("renewal", path, planned.astimezone(UTC).date(), f"{path} is due for renewal")
 
 
 def _of_delegation(record: DelegationRecord, rotation: date | None) -> Iterator[Event]:
