@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from renewal.domain.certificate.serial import printed_serial
+from renewal.domain.delegation import CertificateSpec
 from renewal.domain.due import Cause
 from renewal.domain.order import COMMENT_PREFIX, FinishedOrder
+from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.foreign_orders import Acknowledgement
-from renewal.mail.findings_mail import finding_item
+from renewal.mail.findings_mail import finding_item, names_in
 from renewal.mail.language import Language
 from renewal.mail.mail import Mail, mail_of
 from renewal.mail.rao_report import NextOrder, RaoReport
@@ -93,9 +95,17 @@ def _when(order: NextOrder, report: RaoReport, language: Language) -> str:
         return language.text("report_mail.mandate")
     if order.renewal > report.made_at.date():
         return language.text("report_mail.on", day=language.day(order.renewal))
-    needed = (each for each in report.asks if each.certificate or each.severity == "error")
-    is_asked = any(each.certificate in {"", order.certificate.spec.name} for each in needed)
+    is_asked = any(_stops(finding, order.certificate.spec) for finding in report.asks)
     return language.text("report_mail.after_ask" if is_asked else "report_mail.soon")
+
+
+def _stops(finding: Finding, spec: CertificateSpec) -> bool:
+    """Return whether *finding* may stop the renewal: one of the certificate, or an error that names none of others."""
+    if finding.certificate:
+        return finding.certificate == spec.name
+    names = names_in(finding)
+    is_stop = finding.severity == "error" and not finding.is_security
+    return is_stop and (not names or not set(names).isdisjoint(spec.names))
 
 
 def _acknowledged(row: Acknowledgement, language: Language) -> str:
