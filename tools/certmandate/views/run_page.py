@@ -77,7 +77,8 @@ def summary(report: RunReport) -> Text:
         result = "Dry run, nothing was ordered" if report.dry_run else "Success"
         return Text(f"{result}: {text}.", style="bold green")
     attention = printing.counted(len(incidents), "incident needs", "incidents need")
-    return Text(f"{attention} attention: {text}.", style="bold red")
+    each = f". Certificates: {text}." if outcomes else f": {text}."
+    return Text(f"{attention} attention{each}", style="bold red")
 
 
 def print_page(console: Console, report: RunReport) -> None:
