@@ -23,8 +23,8 @@ LONG := tests/alarms/test_played_estate.py tests/browser tests/campaign tests/ce
     tests/local/test_functions.py tests/model tests/rotation/test_kills.py tests/secrecy tests/silence \
     tests/stack/test_command_times.py tests/stack/test_daily_run.py tests/stack/test_exercised.py \
     tests/stack/test_one_renewal.py tests/stack/test_picture.py tests/stack/test_side_by_side.py \
-    tests/stack/test_verification.py tests/template/test_writable.py tests/workflow/test_campus.py \
-    tests/workflow/test_more_agreement.py tests/workflow/test_troubled.py
+    tests/stack/test_verification.py tests/template/test_writable.py tests/workflow/test_agreement.py \
+    tests/workflow/test_campus.py tests/workflow/test_more_agreement.py tests/workflow/test_troubled.py
 
 # When it is set, each process compiles all modules again: a tenth of the time of `make test`.
 export PYTHONDONTWRITEBYTECODE :=

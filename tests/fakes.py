@@ -34,6 +34,7 @@ from renewal.adapters.acm_rules import (
 from renewal.deadline import Deadline
 from renewal.domain.alerts.alert import Alert
 from renewal.domain.alerts.memory import NotifiedProblems
+from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import CertificatePath, CertificateSpec, CustomField, Delegation, Profile
 from renewal.domain.due import next_action, stored
@@ -300,6 +301,9 @@ class FakeOrderBook:
 
     def adopted(self, delegation: str, certificate: str) -> Listing[Adoption]:
         return Listing(adoption for path, adoption in self.adoptions if path == (delegation, certificate))
+
+    def head(self, delegation: str) -> ChainHead:
+        return ChainHead(len(self.history(delegation, "")), "d1gest")
 
     def acknowledged(self, delegation: str) -> Listing[Acknowledgement]:
         return Listing(row for row in self.acknowledgements if row.delegation == delegation)

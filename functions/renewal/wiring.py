@@ -300,21 +300,21 @@ def _times() -> ActingTimes:
 def notify(context: LambdaContext) -> Notify:
     """The step of `notify.py`."""
     from renewal.adapters.events import EventBridgeAnnouncer
+    from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
     from renewal.steps.notify import Notify
 
     announcer = EventBridgeAnnouncer(aws.client("events"), settings().event_bus)
-    book, transitions, signature = _book(), _transitions("notify"), settings().signature
-    mailer, times, deadline = _mailer(), _times(), _deadline(context, 0)
-    return Notify(book, _archive(), transitions, announcer, mailer, signature, utc_now, new_token, times, deadline)
+    book, trails, notices = _book(), DynamoDbAuditTrails(_tables().audit), _transitions("notify")
+    mailer, who, times, deadline = _mailer(), settings().signature, _times(), _deadline(context, 0)
+    return Notify(book, trails, _archive(), notices, announcer, mailer, who, utc_now, new_token, times, deadline)
 
 
 def _mailer() -> SesMailer | None:
-    if settings().mail_sender == OFF:
+    if (found := settings()).mail_sender == OFF:
         return None
     from renewal.adapters.mail import SesMailer
 
-    sender, configuration_set = settings().mail_sender, settings().mail_configuration_set
-    return SesMailer(aws.client("sesv2"), sender, settings().signature, configuration_set)
+    return SesMailer(aws.client("sesv2"), found.mail_sender, found.signature, found.mail_configuration_set)
 
 
 def seal_audit(context: LambdaContext) -> SealAudit:

@@ -16,6 +16,7 @@ import trustme
 from local.tls_server import TlsServer
 from renewal.adapters.http import MOST_BYTES
 from renewal.adapters.scm.client import ScmClient
+from renewal.adapters.scm.request import MOST_BYTES_TOGETHER
 from renewal.deadline import Deadline
 from renewal.domain.errors import AnswerLost, ScmUnavailable
 from tests.adapters.loopback import HEAD, Server, dripping, sending
@@ -136,6 +137,33 @@ def test_an_answer_of_any_size_takes_little_memory(server: Server, kind: str) ->
     tracemalloc.stop()
 
     assert most < 6 * MOST_BYTES
+
+
+def test_a_report_of_a_large_department_is_read_in_little_memory(server: Server) -> None:
+    """It is one answer. At 2 MB it became unreadable beyond 1,265 certificates, and revocations were not noticed."""
+    row = {"commonName": "idp.univ.example", "status": "Issued", "comments": "certmandate order", "filler": "x" * 1_480}
+    report = json.dumps({"statusCode": 0, "reports": [{"id": number, **row} for number in range(12_000)]}).encode()
+    assert MOST_BYTES < len(report) < MOST_BYTES_TOGETHER
+    server.answer = sending(f"{HEAD}Content-Length: {len(report)}\r\n\r\n".encode(), report)
+    authority = connected(server)
+
+    tracemalloc.start()
+    rows = authority.reported(2001)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert len(rows) == 12_000
+    assert most < 256 * 1024 * 1024
+
+
+def test_an_answer_that_is_too_large_is_not_an_outage(server: Server) -> None:
+    """Waiting does not help: the finding about the report states so."""
+    server.answer = endless(server)
+
+    with pytest.raises(ScmUnavailable, match="AnswerTooLarge") as raised:
+        connected(server).reported(2001)
+
+    assert raised.value.is_too_large
 
 
 def test_an_order_whose_answer_is_too_large_may_exist(server: Server) -> None:

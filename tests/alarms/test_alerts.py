@@ -370,7 +370,7 @@ def test_a_notice_has_all_that_is_needed_to_act() -> None:
         "  Run: certmandate credential univ",
         "",
         "OrderDeclined",
-        "- univ/idp: the RAO must act now, on 2026-12-01 at the latest",
+        "- univ/idp: the RAO must act now (2026-12-01 is the last day to begin in time)",
         "  an administrator declined the order",
         "  Otherwise the certificate expires on 2026-12-13.",
         "  SCM: Certificates → SSL Certificates",

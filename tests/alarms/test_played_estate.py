@@ -17,14 +17,18 @@ from campaign.alarms import troubles
 from campaign.alarms.evaluation import ALARM, OK, Alarm
 from campaign.alarms.play import play
 from campaign.alarms.shipped import shipped_alarms
+from renewal.domain.alerts import crossings
+from renewal.domain.alerts.crossings import _old_order as old_order
 from renewal.domain.alerts.crossings import notifiable
 from renewal.domain.alerts.memory import NotifiedProblems
-from renewal.domain.run.report import RunReport
+from renewal.domain.run.report import CertificateRow, Outcome, RunReport
+from renewal.steps import report as reporting
 from renewal.steps.reporting import alert_sender
+from renewal.steps.reporting.metrics import run_metrics
 
 DELEGATIONS, DAYS = 5, 120
-FEW_RUNS, HOURLY_RUNS = 3, 4
-"""Seeds; in the second one, orders are open for weeks."""
+FEW_RUNS, HOURLY_RUNS = 8, 6
+"""Seeds; in the second one, orders are open for weeks, and some of them cannot be stored."""
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +43,7 @@ def test_each_incident_is_notified_once_and_nothing_else() -> None:
     played = [play(seed, DELEGATIONS, DAYS) for seed in (FEW_RUNS, HOURLY_RUNS)]
 
     assert [each.violations for each in played] == [(), ()]
-    assert len({name for each in played for name in each.by_name}) == 8
+    assert len({name for each in played for name in each.by_name}) == 10
     assert all(each.alerts <= each.incidents for each in played)
 
 
@@ -74,6 +78,21 @@ def misnamed(report: RunReport, thresholds: Any) -> Any:
     return tuple(replace(problem, code="KeyLost") for problem in notifiable(report, thresholds))
 
 
+def unmetered(report: RunReport, named: Any) -> dict[str, float]:
+    """An order that is not ours is in an alert, and raises no alarm."""
+    return run_metrics(report, named) | {"NewOrdersNotOurs": 0.0}
+
+
+def as_a_gauge(report: RunReport, named: Any) -> dict[str, float]:
+    """Each run counts all that is open: the alarm goes off every day for one order."""
+    return run_metrics(report, named) | {"NewOrdersNotOurs": float(len(report.problems))}
+
+
+def unexplained(row: CertificateRow, report: RunReport, hours: int) -> Any:
+    """An old order is notified although the operator knows the error of its certificate."""
+    return old_order(replace(row, outcome=Outcome.PENDING), report, hours)
+
+
 def noisy() -> tuple[Alarm, ...]:
     """As the alarms were: RunFailed was OK five minutes after each failure, while its cause lasted."""
     return tuple(replace(alarm, acts_on=frozenset({ALARM, OK})) for alarm in shipped_alarms())
@@ -88,9 +107,23 @@ def noisy() -> tuple[Alarm, ...]:
         (FEW_RUNS, alert_sender, "notifiable", misnamed, "false"),
         (HOURLY_RUNS, NotifiedProblems, "cover", lambda *_: True, "alarm: RunFailed missing"),
         (HOURLY_RUNS, NotifiedProblems, "cover", lambda *_: False, "alarm: RunFailed for nothing new"),
+        (FEW_RUNS, reporting, "run_metrics", unmetered, "alarm: OrderNotOurs missing"),
+        (FEW_RUNS, reporting, "run_metrics", as_a_gauge, "alarm: OrderNotOurs for nothing new"),
+        (HOURLY_RUNS, crossings, "_old_order", unexplained, "false"),
         (FEW_RUNS, playing, "shipped_alarms", noisy, "alarm: certmandate-RunFailed is OK"),
     ],
-    ids=["gauge", "no memory", "no thresholds", "another name", "never fails again", "fails each hour", "OK each day"],
+    ids=[
+        "gauge",
+        "no memory",
+        "no thresholds",
+        "another name",
+        "never fails again",
+        "fails each hour",
+        "no metric",
+        "metric of all",
+        "age of a failed order",
+        "OK each day",
+    ],
 )
 def test_the_play_detects(
     monkeypatch: pytest.MonkeyPatch, seed: int, owner: Any, name: str, instead: Callable[..., Any], violation: str

@@ -38,6 +38,14 @@ def test_the_exact_names_are_delegated_by_default() -> None:
     assert found.specification.delegation.delegated_names == ("idp.univ.example", "idp2.univ.example")
 
 
+def test_a_name_that_a_wildcard_permits_is_not_delegated_too() -> None:
+    """--delegate refuses such a list as a mistake, and the default made one."""
+    certificates = {"apps": ("a.apps.univ.example", "*.apps.univ.example", "apps.univ.example")}
+    found = onboarding(answers(delegate=(), certificates=certificates), NOW)
+
+    assert found.specification.delegation.delegated_names == ("*.apps.univ.example", "apps.univ.example")
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import Any, cast
+from typing import Any
 
 import boto3
 import pytest
@@ -12,23 +11,18 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local.moto_repairs.repairs import Repairs
-from local.moto_repairs.speed import FOR_SPEED
+from tests.quick_moto import quick_aws
 
 KEY = {"delegation": {"S": "univ"}, "item": {"S": "certificate#idp"}}
 NESTED = {"M": {"list": {"L": [{"M": {"deep": {"S": "x"}}}, {"N": "1"}]}, "set": {"SS": ["a", "b"]}}}
 
 
-@pytest.fixture(params=[(), FOR_SPEED], ids=["moto", "faster"])
+@pytest.fixture(params=[mock_aws, quick_aws], ids=["moto", "faster"])
 def clients(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any]]:
     """DynamoDB with an empty table and S3 with an empty bucket, by moto as it is and as it is changed."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with ExitStack() as stack:
-        for change in request.param:
-            for replacement in change(cast("Repairs", None)):  # none of them reads it
-                stack.enter_context(replacement)
-        stack.enter_context(mock_aws())
+    with request.param():
         session = boto3.session.Session(region_name="eu-west-1")
         table, bucket = session.client("dynamodb"), session.client("s3")
         table.create_table(

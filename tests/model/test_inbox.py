@@ -75,12 +75,14 @@ ANOTHER_DOMAIN: Steps = [
     RUN,
 ]
 """A second domain of the certificate has the problem of the first."""
+PASSWORD_ENDS: Steps = [RUN, ("end_password", {"days": 15}), *[RUN] * 3, ("days", {"count": 14}), RUN]
+"""It is near its end, and then SCM refuses the login."""
 
 
 @pytest.mark.parametrize(
     "steps",
-    [SHUT_OUT, NOT_APPROVED, ONE_BY_ONE, REFUSED_AFTER_ROTATION, VALIDATED_EACH_TIME, ANOTHER_DOMAIN],
-    ids=["shut out", "not approved", "one by one", "rotated", "validated", "another domain"],
+    [SHUT_OUT, NOT_APPROVED, ONE_BY_ONE, REFUSED_AFTER_ROTATION, VALIDATED_EACH_TIME, ANOTHER_DOMAIN, PASSWORD_ENDS],
+    ids=["shut out", "not approved", "one by one", "rotated", "validated", "another domain", "password ends"],
 )
 def test_what_lasts_is_notified_once(harness: Harness, steps: Steps) -> None:
     """Refused accounts, old orders and near expiries, each by the first run that meets it."""
@@ -124,6 +126,7 @@ def noisy() -> Any:
         (SHUT_OUT, SnsAlerts, "publish", lambda *_: None, r"did not notify \('univ', 'CredentialRefused'\)"),
         (ONE_BY_ONE, NotifiedProblems, "news", muted, r"did not notify \('lycee/ent', 'OrderPending'\)"),
         (SHUT_OUT, alert_sender, "notifiable", without_thresholds, "'CertificateNearExpiry'"),
+        (PASSWORD_ENDS, alert_sender, "notifiable", without_thresholds, "'PasswordExpiring'"),
         (
             NOT_APPROVED,
             alert_sender,
@@ -137,7 +140,18 @@ def noisy() -> Any:
         (SHUT_OUT, inbox, "shipped_alarms", noisy, "certmandate-RunFailed is OK"),
         (SHUT_OUT, report, "run_metrics", unmarked, "RunMissing is ALARM"),
     ],
-    ids=["none", "a gauge", "no expiry", "no old order", "double", "no memory", "each hour", "OK", "no metric"],
+    ids=[
+        "none",
+        "a gauge",
+        "no expiry",
+        "no password",
+        "no old order",
+        "double",
+        "no memory",
+        "each hour",
+        "OK",
+        "no metric",
+    ],
 )
 def test_a_history_detects_a_fault_of_the_notices(
     harness: Harness,

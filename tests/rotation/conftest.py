@@ -14,7 +14,6 @@ from typing import Any
 import boto3
 import httpx
 import pytest
-from moto import mock_aws
 
 from renewal.adapters.http import new_http_client
 from renewal.adapters.scm.accounts import PinnedScmAccounts, ScmAccounts
@@ -25,6 +24,7 @@ from renewal.steps.rotate_password import RotatePassword
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
 from tests.fakes import FakeOrderBook, HandClock, Killed, ample
+from tests.quick_moto import quick_aws
 from tests.unit.system import NOW
 
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
@@ -171,5 +171,5 @@ def _client() -> Any:
 def rotation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rotation]:
     """A delegation with a stored credential that works."""
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
-    with mock_aws():
+    with quick_aws():
         yield Rotation(_client())

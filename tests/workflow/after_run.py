@@ -9,12 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, fields
 from datetime import date
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 from moto.sns.models import sns_backends
 
 from local.cloudformation.parameters import ACCOUNT, REGION
+from local.mails import accepted
 from renewal import records
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.run.report import RunReport
@@ -40,6 +42,8 @@ class AfterRun:
     metrics: Mapping[str, float]
     alerts: str
     """Their texts."""
+    mails: Sequence[EmailMessage]
+    """Those that SES has accepted."""
 
     @property
     def names(self) -> list[str]:
@@ -88,12 +92,12 @@ def facts(problem: Problem) -> dict[str, Any]:
 def after_a_run(folder: Path) -> Iterator[AfterRun]:
     """Start the estate in *folder* and run it once."""
     with started(folder) as system, operated(system, folder / "delegations") as desk:
-        known, printed = len(_notifications()), io.StringIO()
+        known, mailed, printed = len(_notifications()), len(accepted()), io.StringIO()
         with redirect_stdout(printed):
             ended = system.run()
         assert ended.report
         alerts = "\n".join(_notifications()[known:])
-        yield AfterRun(desk, ended, ended.report, _metrics(printed.getvalue()), alerts)
+        yield AfterRun(desk, ended, ended.report, _metrics(printed.getvalue()), alerts, accepted()[mailed:])
 
 
 def _notifications() -> list[str]:

@@ -25,7 +25,9 @@ TASK = ("severity", "delegation", "code", "actor")
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LINE = re.compile(r"(error|warning|info): .*\((?:security, )?(\w+); for the (\w+)([^()]*)\)$")
-_OTHERWISE = re.compile(r"(?:^|; )(?:otherwise [^;]*|[^;]* (?:expired|stopped|ended) on \d{4}-\d\d-\d\d)$")
+_OTHERWISE = re.compile(
+    r"(?:^|; )(?:otherwise [^;]*|[^;]* (?:expired|stopped|ended) on \d{4}-\d\d-\d\d(?:, and .+ none)?)$"
+)
 _SECTION = re.compile(r"^([A-Z]\w+)\n((?:[- ] .*\n?)+)", re.MULTILINE)
 _ITEM = re.compile(r"^- (\S+): the (operator|RAO) must (?:act|begin) (.*)((?:\n  .*)*)", re.MULTILINE)
 _REMEDY = re.compile(r"^[A-Z](?=[a-z])")

@@ -21,6 +21,7 @@ from certmandate.order_book_editor import OrderBookEditor
 from local.estate import Estate, load_estate
 from local.functions.fork_server import resolve_locally
 from local.in_process import InProcessAws
+from local.mails import PARAMETERS, verify_sender
 from local.run import TEMPLATE, fingerprints, parameters, quiet
 from local.seed import Seed
 from local.web_servers import WebServers, stored_in
@@ -148,9 +149,10 @@ def _house(wait_factor: float) -> House:
         leave()
         with ExitStack() as resources:
             server = resources.enter_context(Server(Simulator()))
-            given = parameters(server.base_url, server.roots_file.read_text())
+            given = parameters(server.base_url, server.roots_file.read_text()) | PARAMETERS
             aws = InProcessAws(TEMPLATE, {}, parameters=given, wait_factor=wait_factor)
             resources.enter_context(aws)
+            verify_sender(aws.client("sesv2"))
             _houses[wait_factor] = House(server, aws, resources.pop_all())
     return _houses[wait_factor]
 

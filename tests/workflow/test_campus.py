@@ -28,7 +28,7 @@ EXPECTED = {
     "seeberg/portal": ("renewed", "key-type-changed"),
     "seeberg/sso": ("renewed", "age"),
     "seeberg/wiki": ("renewed", "last-resort"),
-    "valombre/archives": ("renewed", "expired, last-resort"),
+    "valombre/archives": ("renewed", "expired"),
     "valombre/idp": ("renewed", "age"),
     "valombre/vpn": ("not-due", ""),
     "valombre/labs": ("renewed", "new"),

@@ -19,6 +19,7 @@ from rich.console import Console
 
 from certmandate.views.run_page import print_page
 from renewal.domain.alerts.crossings import NEAR_EXPIRY, PASSWORD_EXPIRING
+from renewal.domain.delegation import LANGUAGES
 from renewal.domain.setup.domain_checks import DOMAIN_CODES
 from renewal.mail.language import mail_language
 from tests.workflow import printed
@@ -82,19 +83,40 @@ def findings(after: AfterRun) -> Compared:
 
 
 def mails(after: AfterRun) -> Compared:
-    """The mails of `findings`, in both languages: of each code the menu path, and the nearest day of its consequence.
+    """The mails of `findings`, in both languages: of each code what is wrong, where, and the nearest day of otherwise.
 
     What a finding of the delegation covers is not repeated.
     """
+    bodies = {
+        (name, code): mail["body"]
+        for name in after.inspected
+        for code, mail in after.desk.document("findings", name)["mails"].items()
+    }
+    return _of_bodies(after, bodies)
+
+
+def sent_mails(after: AfterRun) -> Compared:
+    """The mails that SES has accepted for the RAOs: what `mails` compares, in the languages of each delegation."""
+    bodies: dict[tuple[str, str], str] = {}
+    for name in after.names:
+        delegation = after.desk.book.delegation(name).delegation
+        texts = [each.get_content() for each in after.mails if each["To"] == delegation.rao_email]
+        if delegation.rao_email:
+            codes = [delegation.language] if delegation.language in LANGUAGES else LANGUAGES
+            bodies |= {(name, code): "".join(texts[:1]) for code in codes}  # the monthly report is sent after it
+    return _of_bodies(after, bodies)
+
+
+def _of_bodies(after: AfterRun, bodies: Mapping[tuple[str, str], str]) -> Compared:
     expected, found = [], []
-    for name in after.inspected:
+    for (name, code), body in bodies.items():
         asked = [each for each in after.report.problems if (each.delegation, each.actor) == (name, "rao")]
-        for code, mail in after.desk.document("findings", name)["mails"].items():
-            text, day = " ".join(mail["body"].split()), mail_language(code).day
-            for each in {each.code: each for each in sorted(asked, key=printed.farthest)}.values():
-                shown = set(remedy_and_day(each, day))
-                expected.append((name, each.key, code, shown))
-                found.append((name, each.key, code, {part for part in shown if part in text}))
+        text, texts, day = " ".join(body.split()), mail_language(code).at("findings"), mail_language(code).day
+        for each in {each.code: each for each in sorted(asked, key=printed.farthest)}.values():
+            what = texts.get(each.code, texts["unknown"])["what"]
+            shown = {*remedy_and_day(each, day), " ".join(what.split())}
+            expected.append((name, each.key, code, shown))
+            found.append((name, each.key, code, {part for part in shown if part in text}))
     return expected, found
 
 
@@ -247,6 +269,7 @@ VIEWS: Mapping[str, Callable[[AfterRun], Compared]] = {
     "show": show,
     "findings": findings,
     "the mails": mails,
+    "the mails that were sent": sent_mails,
     "the RAO's report": raos_report,
     "notices": notices,
     "alerts": alerts,

@@ -231,6 +231,24 @@ def warnings(loaded: Loaded, stored: Stored, today: date) -> Iterator[str]:
                 yield from _profile_warnings(spec, record.inspection)
 
 
+def renamed(loaded: Loaded, stored: Stored) -> Iterator[str]:
+    """Yield each new certificate with the names of one that no file has any more: unless it is removed, it stays."""
+    in_files = {spec.path for specification, _ in loaded for spec in specification.certificates}
+    staying = {
+        (each.spec.delegation, frozenset(each.spec.names)): each.spec
+        for path, each in stored.certificates.items()
+        if path not in in_files
+    }
+    for specification, _ in loaded:
+        for spec in specification.certificates:
+            old = staying.get((spec.delegation, frozenset(spec.names)))
+            if old and spec.path not in stored.certificates:
+                yield (
+                    f"{spec.path} has the names of {old.path}, which stays in the order book: both would be ordered. "
+                    f"Keep the name '{old.name}', or apply with --prune"
+                )
+
+
 def _field_warnings(specification: Specification, inspection: Inspection) -> Iterator[str]:
     """Most often all certificates lack the same field: one warning for each fault."""
     affected: dict[str, list[str]] = {}

@@ -127,7 +127,7 @@ def _document(answers: Answers) -> dict[str, Any]:
         "rao_email": answers.rao_email or None,
         "mandate_ends": answers.mandate_ends or None,
         "address": answers.address,
-        "delegated_names": list(answers.delegate or dict.fromkeys(_normalised_or_same(name) for name in names)),
+        "delegated_names": list(answers.delegate or _without_permitted(map(_normalised_or_same, names))),
         "profile_id": answers.profile_id or None,
         "certificates": [_certificate(answers, name, names) for name, names in answers.certificates.items()],
     }
@@ -169,6 +169,12 @@ def _domain_faults(answers: Answers, domains: list[str]) -> Iterator[str]:
         base = name.removeprefix("*.")
         if not any(base == domain or base.endswith(f".{domain}") for domain in domains):
             yield f"'{name}' is outside the organisation's domain {', '.join(domains)}; correct it, or add --domain"
+
+
+def _without_permitted(names: Iterable[str]) -> Iterator[str]:
+    """Yield *names*, each once, without those that a wildcard among them permits."""
+    found = tuple(dict.fromkeys(names))
+    return (name for name in found if not any(permits(entry, name) for entry in found if entry != name))
 
 
 def _delegated_faults(answers: Answers) -> Iterator[str]:

@@ -180,6 +180,11 @@ class Simulator:
         with self._state.lock:
             self._state.admins[login].set_password(password, self._state.now(), temporary=temporary)
 
+    def end_password(self, login: str, left: timedelta) -> None:
+        """Let the password of an account expire after *left*, as a stricter policy does."""
+        with self._state.lock:
+            self._state.admins[login].password_expires_at = self._state.now() + left
+
     def behave(self, name: str, **changes: Any) -> None:
         """Set dials for orders of a name: `behave("slow.example.org", issuance_polls=3)`."""
         with self._state.lock:

@@ -26,20 +26,21 @@ CONNECT_SECONDS = 5.0
 CALL_SECONDS = 20.0
 """From the connection to the last byte of the body, unless the request has a deadline."""
 MOST_BYTES = 2_000_000
-"""Of a decoded body. The largest that is expected, an SSL report of a thousand certificates, has half of it."""
+"""Of a decoded body, unless the request permits more."""
 
 _BY_ZLIB = zlib.MAX_WBITS | 32  # gzip and deflate, distinguished by their headers
 
 
 class AnswerTooLarge(httpx.RequestError):
-    """The body has more than `MOST_BYTES` after decoding."""
+    """The body has more bytes after decoding than the request permits."""
 
 
 def new_http_client(*, transport: httpx.BaseTransport | None = None) -> httpx.Client:
     """Return a client without state: no connection and no cookie is kept.
 
     A request ends by the `Deadline` that its extension `deadline` holds, after 20 s when it has none. What does not
-    end in time is a TimeoutException of httpx, a larger body AnswerTooLarge. *transport* is the network unless a test
+    end in time is a TimeoutException of httpx; a body of more than `MOST_BYTES`, or than the request's extension
+    `most_bytes`, AnswerTooLarge. *transport* is the network unless a test
     passes another.
     """
     for library in ("httpx", "httpcore"):
@@ -78,7 +79,7 @@ def _read_bounded(response: httpx.Response) -> None:
     encoding = response.headers.pop("Content-Encoding", "identity")
     stream = cast("httpx.SyncByteStream", response.stream)
     try:
-        body = _decoded(encoding, stream)
+        body = _decoded(encoding, stream, response.request.extensions.get("most_bytes", MOST_BYTES))
     except httpx.RequestError as failure:
         failure.request = response.request
         raise
@@ -87,17 +88,17 @@ def _read_bounded(response: httpx.Response) -> None:
     response.stream = httpx.ByteStream(body)
 
 
-def _decoded(encoding: str, chunks: Iterable[bytes]) -> bytes:
+def _decoded(encoding: str, chunks: Iterable[bytes], most: int) -> bytes:
     unpacker = zlib.decompressobj(_BY_ZLIB)
     body = bytearray()
     for chunk in chunks:
         try:
-            body += chunk if encoding == "identity" else unpacker.decompress(chunk, MOST_BYTES + 1 - len(body))
+            body += chunk if encoding == "identity" else unpacker.decompress(chunk, most + 1 - len(body))
         except zlib.error:
             msg = "the body is not encoded as its headers declare"
             raise httpx.DecodingError(msg) from None
-        if len(body) > MOST_BYTES:
-            msg = f"the body has more than {MOST_BYTES} bytes"
+        if len(body) > most:
+            msg = f"the body has more than {most} bytes"
             raise AnswerTooLarge(msg)
     return bytes(body)
 

@@ -115,7 +115,7 @@ def decide(
     causes += [Cause.DCV_LAPSING] if not causes and brought_forward_to(certificate, dcv_expires, now) == now else []
     in_force = [rule for rule in replacements if rule.issued_before <= now]
     causes += [] if served is None else _by_change(certificate, served, withdrawn.get(served.serial), in_force)
-    urgent = {Cause.ASKED, Cause.LAST_RESORT} & set(causes)
+    urgent = {Cause.ASKED, Cause.LAST_RESORT, Cause.EXPIRED} & set(causes)
     on_hold = certificate.hold_until is not None and now < certificate.hold_until
     return Decision(tuple(causes), renew_at, held=bool(causes) and on_hold and not urgent)
 
@@ -131,7 +131,7 @@ def stored(certificate: ManagedCertificate, order: Order, served: StoredCertific
 
 def _by_age(served: StoredCertificate, renew_at: datetime | None, now: datetime) -> list[Cause]:
     if now >= served.not_after:
-        return [Cause.EXPIRED, Cause.LAST_RESORT]
+        return [Cause.EXPIRED]
     if now >= last_resort(served.not_before, served.not_after):
         return [Cause.LAST_RESORT]
     return [Cause.AGE] if renew_at is not None and now >= renew_at else []

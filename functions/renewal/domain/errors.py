@@ -1,7 +1,6 @@
 """All errors, grouped by who reacts to them and how.
 
-The class names are a contract: the state machine matches them as text (Retry and Catch in
-`infra/renewal.asl.yaml`), the report and the runbook use the same names.
+The class names are a contract: the state machine matches them as text, and the report and the runbook have them.
 
     RenewalError
     ├── Retryable      a retry of the same step can help; the state machine waits and retries
@@ -61,6 +60,8 @@ class RunInProgress(Retryable):
 
 class ScmUnavailable(Retryable):
     """No usable answer from SCM, or one that SCM documents as temporary."""
+
+    is_too_large = False  # the answer has more bytes than are read
 
 
 class AnswerLost(ScmUnavailable):
@@ -339,9 +340,8 @@ def error_of(failures: Mapping[str, RenewalError], stored: Collection[str] = ())
     if len(failures) == 1 and not stored:
         return first
     done = [f"stored in {', '.join(stored)}"] if stored else []
-    return type(first)(
-        "; ".join([*done, *(f"{where}: {type(error).__name__}: {error}" for where, error in failures.items())])
-    )
+    failed = (f"{where}: {type(error).__name__}: {error}" for where, error in failures.items())
+    return type(first)("; ".join([*done, *failed]))
 
 
 def shortened(text: str, longest: int = LONGEST_TEXT) -> str:

@@ -15,6 +15,7 @@ from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.replacement_rule import Caps, ReplacementRule
 
 FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
+_OF_AGE = frozenset({Cause.AGE, Cause.LAST_RESORT, Cause.EXPIRED})
 SMALL_ESTATE = 20  # certificates; with fewer, it is ordinary that all are due at once
 
 
@@ -74,7 +75,7 @@ class DueCertificate:
     @property
     def is_by_age_alone(self) -> bool:
         """Whether nothing but the time of a clock says that it is due."""
-        return set(self.decision.causes) <= {Cause.AGE, Cause.LAST_RESORT, Cause.EXPIRED}
+        return set(self.decision.causes) <= _OF_AGE
 
     @property
     def needed_by(self) -> datetime:
@@ -195,7 +196,7 @@ def too_many_due(due: Iterable[DueCertificate], count: Callable[[int], int], lim
     """
     causes = [set(candidate.decision.causes) for candidate in due]
     # Without what a replacement rule covers: the operator has confirmed how many that are.
-    by_age = sum(bool({Cause.AGE, Cause.LAST_RESORT} & each) and Cause.REPLACEMENT not in each for each in causes)
+    by_age = sum(bool(_OF_AGE & each) and Cause.REPLACEMENT not in each for each in causes)
     if not by_age:
         return None
     estate_size = count(max(SMALL_ESTATE, int(by_age / limits.due_share) + 1))

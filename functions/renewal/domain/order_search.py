@@ -40,11 +40,15 @@ class SearchedOrder:
     opened_at: datetime
     listed_id: int | None = None
     """Its SSL ID, when a list that has it is enough; None when only a comment with the token is."""
+    others: frozenset[int] = frozenset()
+    """SSL IDs of other orders by the audit trail: a certificate renewed for years has dozens, and none need be read."""
 
     @classmethod
-    def of(cls, order: Order) -> SearchedOrder:
-        """Return what identifies *order* at SCM."""
-        return cls(order.token, order.names, order.department_id, order.opened_at)
+    def of(cls, order: Order, history: Iterable[FinishedOrder] = ()) -> SearchedOrder:
+        """Return what identifies *order* at SCM; *history*: the audit rows of its delegation."""
+        # An order that a restore of the orders table has opened again has an audit row.
+        others = frozenset(row.ssl_id for row in history if row.ssl_id and row.token != order.token)
+        return cls(order.token, order.names, order.department_id, order.opened_at, others=others)
 
     def is_in(self, comment: str) -> bool:
         """Return whether *comment* has the token, wherever SCM has put it."""

@@ -6,10 +6,13 @@ import re
 from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 
+from renewal.domain.errors import MandateEnded
 from renewal.domain.judgement.consequence import Consequence
-from renewal.domain.setup.finding import Finding
-from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.setup.finding import ORDER_NOT_OURS, Finding
+from renewal.domain.setup.foreign_orders import STATUS_UNKNOWN
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.withdrawal import NOT_REVOKED
 from renewal.mail.language import Language, plain
 from renewal.mail.mail import Mail, mail_of
@@ -17,11 +20,12 @@ from renewal.mail.mail import Mail, mail_of
 _NAME = re.compile(r"(?<![\w@.-])(?:\*\.)?(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]*[a-z0-9](?![\w-])")
 _DETAILS = {
     "FieldRefused": re.compile(r"custom field ('.+?')(?:: write|; it has)"),
-    "OrderPending": re.compile(r"^order of ([0-9-]+(?: \(.+\))?): "),
+    "OrderPending": re.compile(r"^order (SSL ID \d+(?: \(.+?\))?) of \d"),
     "OrderDeclined": re.compile(r"(SSL ID \d+)"),
     NOT_REVOKED: re.compile(r"certificate \((.+?)\)(?:.*: (\w+)$)?"),
-    "OrderNotOurs": re.compile(r"order (SSL ID [^:]+): "),
+    ORDER_NOT_OURS: re.compile(r"order (SSL ID \d+)(?:, (\d{4}-\d\d-\d\d))?(?:, ([^:]+))?, ([^:,]+): "),
     "DepartmentNotFound": re.compile(r"no department (\d+)"),
+    MandateEnded.__name__: re.compile(r"(?:ended on|last day,) (\d{4}-\d\d-\d\d)"),
     "PrivilegeExtra": re.compile(r": ([^:]+)$"),
     "PrivilegeMissing": re.compile(r"the privilege ([^:]+):"),
     "RoleExtra": re.compile(r": ([^:]+)$"),
@@ -33,6 +37,15 @@ _OF_ROLES = frozenset({"RoleExtra", "RoleMissing"})
 _ROLE = re.compile(r"(\w+) on (\w+)")
 _AUTOMATIC = frozenset({"PasswordRotation"})
 """Codes of what happens automatically: the day is no deadline."""
+_PAST = MappingProxyType(
+    {
+        Consequence.EXPIRES: "expired",
+        Consequence.NAMES_STOP: "names-stopped",
+        Consequence.ORDERS_STOP: "orders-stopped",
+    }
+)
+_MORE = re.compile(r" and (\d+) more: ")
+MOST_NAMES = 10  # of a finding
 _QUOTED = frozenset({"RequestRefused", "ScmRefused"})
 """Codes whose text is SCM's answer, which states what to do."""
 
@@ -48,8 +61,7 @@ class Otherwise:
         """Return it as it is on *day*; empty when nothing happens."""
         if self.consequence is Consequence.NONE:
             return ""
-        past = {Consequence.EXPIRES: "expired", Consequence.ORDERS_STOP: "orders-stopped"}
-        key = past.get(self.consequence) if self.on and self.on <= day else None
+        key = _PAST.get(self.consequence) if self.on and self.on <= day else None
         return language.text(f"consequences.{key or self.consequence}", day=language.day(self.on) if self.on else "")
 
 
@@ -65,7 +77,8 @@ def without_repetitions(found: Mapping[Finding, Otherwise]) -> Mapping[Finding, 
 
 def _covers(of_delegation: Finding, finding: Finding) -> bool:
     is_same = not of_delegation.certificate and of_delegation.code == finding.code
-    return is_same and set(names_in(finding)) <= set(names_in(of_delegation))
+    covered = set(names_in(of_delegation))
+    return is_same and (not covered or set(names_in(finding)) <= covered)
 
 
 def findings_mail(
@@ -99,7 +112,16 @@ def findings_mail(
 
 def finding_values(record: DelegationRecord, language: Language) -> dict[str, object]:
     """Return the values of the placeholders in the texts of findings."""
-    return {"address": record.delegation.address or language.text("mail.no_address")}
+    address = record.delegation.address or language.text("mail.no_address")
+    return {"address": address, "expired": _expired(record.inspection, language)}
+
+
+def _expired(inspection: Inspection | None, language: Language) -> str:
+    """Return that the account's password had expired at the last inspection, as far as an earlier login showed it."""
+    expires = inspection.password_expires if inspection else None
+    if inspection is None or expires is None or expires > inspection.at.date():
+        return ""
+    return language.text("mail.password_expired", day=language.day(expires))
 
 
 def names_in(finding: Finding) -> tuple[str, ...]:
@@ -132,15 +154,22 @@ def _lines(
     yield f"{number}. {texts['what']}{security}"
     for key, value in (
         ("certificate", finding.certificate),
-        ("names", ", ".join(names_in(finding))),
+        ("names", _names(finding, language)),
         ("detail", detail_in(language, finding) or _quoted(finding, known, language)),
-        ("do", plain(texts["do"], finding_values(record, language))),
+        ("do", plain(texts["do"], finding_values(record, language) | {"domain": finding.about})),
         ("where", finding.screen + language.meaning(finding.screen)),
         ("planned" if finding.code in _AUTOMATIC else "when", day),
         ("otherwise", otherwise),
     ):
         if value:
             yield f"   {language.text(f'mail.{key}')}{language.texts['colon']}{value}"
+
+
+def _names(finding: Finding, language: Language) -> str:
+    """Return the first names, and how many the finding has besides, listed in its text or not."""
+    found = names_in(finding)
+    left = len(found[MOST_NAMES:]) + sum(int(number) for number in _MORE.findall(finding.text))
+    return ", ".join(found[:MOST_NAMES]) + (language.text("mail.more", number=left) if left else "")
 
 
 def detail_in(language: Language, finding: Finding) -> str:
@@ -151,8 +180,21 @@ def detail_in(language: Language, finding: Finding) -> str:
         return ""
     if finding.code in _OF_ROLES:
         return _roles(match[1], language)
+    if finding.code == ORDER_NOT_OURS:
+        return _foreign_order(match, language)
+    if finding.code == MandateEnded.__name__:
+        return language.day(date.fromisoformat(match[1]))
     detail = ", ".join(filter(None, match.groups()))
+    if finding.code == "DepartmentNotFound":
+        return f"OrgID {detail}"
     return detail.replace("serial", language.text("mail.serial")) if finding.code == NOT_REVOKED else detail
+
+
+def _foreign_order(match: re.Match[str], language: Language) -> str:
+    number, day, requester, status = match.groups()
+    ordered = language.text("mail.ordered_on", day=language.day(date.fromisoformat(day))) if day else ""
+    shown = "" if status == STATUS_UNKNOWN else language.text("mail.scm_status", status=status)
+    return ", ".join(part for part in (number, ordered, requester, shown) if part)
 
 
 def _quoted(finding: Finding, known: Container[str], language: Language) -> str:

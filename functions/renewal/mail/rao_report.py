@@ -74,10 +74,7 @@ def rao_report(
     acknowledged: Iterable[Acknowledgement] = (),
     proof: Proof | None = None,
 ) -> RaoReport:
-    """Return the report of *month*. *history*: the delegation's audit rows, oldest first; *proof*: of their chain.
-
-    The page has *acknowledged* and *proof*; the mail does not.
-    """
+    """Return the report of *month*. *history*: the delegation's audit rows, oldest first; *proof*: of their chain."""
     managed = tuple(certificates)
     rows = [row for row in history if month.has(row.ended_at)]
     return RaoReport(

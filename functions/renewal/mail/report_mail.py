@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from renewal.domain.certificate.serial import printed_serial
+from renewal.domain.delegation import CertificateSpec
 from renewal.domain.due import Cause
 from renewal.domain.order import COMMENT_PREFIX, FinishedOrder
-from renewal.mail.findings_mail import finding_item
+from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.foreign_orders import Acknowledgement
+from renewal.mail.findings_mail import finding_item, names_in
 from renewal.mail.language import Language
 from renewal.mail.mail import Mail, mail_of
 from renewal.mail.rao_report import NextOrder, RaoReport
@@ -34,8 +37,14 @@ def report_mail(report: RaoReport, language: Language, third_party: str) -> Mail
             if report.refusals
             else []
         ),
-        _list(language, "next", (_next(each, language) for each in report.nexts)),
+        _list(language, "next", (_next(each, report, language) for each in report.nexts)),
+        *(
+            [_list(language, "acknowledged", (_acknowledged(row, language) for row in report.acknowledged))]
+            if report.acknowledged
+            else []
+        ),
         language.text("report_mail.proof", **values),
+        *_head(report, language),
     ]
     opening = [language.text("mail.greeting"), language.text("report_mail.intro", **values)]
     signature = language.text("mail.signature", third_party=third_party)
@@ -68,15 +77,45 @@ def _order(row: FinishedOrder, language: Language) -> str:
 
 
 def _refusal(row: FinishedOrder, language: Language) -> str:
-    return f"{_named(row.certificate, row.names)}{language.texts['colon']}{row.error}, {row.text}"
+    known = language.at("findings")
+    what = known.get(row.error, known["unknown"])["what"]
+    return f"{_named(row.certificate, row.names)}{language.texts['colon']}{what} ({row.error})"
 
 
-def _next(order: NextOrder, language: Language) -> str:
+def _next(order: NextOrder, report: RaoReport, language: Language) -> str:
     spec, served = order.certificate.spec, order.certificate.served
-    day = language.text("report_mail.on", day=language.day(order.renewal)) if order.renewal else None
     until = language.text("report_mail.until", until=language.day(served.not_after.date())) if served else ""
-    when = day or language.text("report_mail.mandate")
+    when = _when(order, report, language)
     return f"{_named(spec.name, spec.names)}{language.texts['colon']}{when}{until}"
+
+
+def _when(order: NextOrder, report: RaoReport, language: Language) -> str:
+    """Return the day of the next renewal; of what is due, or was due, whether the RAO has to act first."""
+    if order.renewal is None:
+        return language.text("report_mail.mandate")
+    if order.renewal > report.made_at.date():
+        return language.text("report_mail.on", day=language.day(order.renewal))
+    is_asked = any(_stops(finding, order.certificate.spec) for finding in report.asks)
+    return language.text("report_mail.after_ask" if is_asked else "report_mail.soon")
+
+
+def _stops(finding: Finding, spec: CertificateSpec) -> bool:
+    """Return whether *finding* may stop the renewal: one of the certificate, or an error that names none of others."""
+    if finding.certificate:
+        return finding.certificate == spec.name
+    names = names_in(finding)
+    is_stop = finding.severity == "error" and not finding.is_security
+    return is_stop and (not names or not set(names).isdisjoint(spec.names))
+
+
+def _acknowledged(row: Acknowledgement, language: Language) -> str:
+    return f"SSL ID {row.key}{language.texts['colon']}{row.reason} ({language.day(row.at.date())})"
+
+
+def _head(report: RaoReport, language: Language) -> Iterator[str]:
+    if report.proof:
+        head = report.proof.head
+        yield language.text("report_mail.head", number=head.sequence, hash=head.hash)
 
 
 def _named(certificate: str, names: tuple[str, ...]) -> str:

@@ -9,7 +9,14 @@ from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.audit.seal import Seal
 
 
-class AuditTrails(Protocol):
+class AuditHeads(Protocol):
+    """The last rows of the audit trails."""
+
+    def head(self, delegation: str) -> ChainHead:
+        """The last row of the delegation's chain; without a head that can be read, of the newest row."""
+
+
+class AuditTrails(AuditHeads, Protocol):
     """The audit rows of all delegations, as they are stored."""
 
     def delegations(self) -> Iterator[str]:
@@ -17,9 +24,6 @@ class AuditTrails(Protocol):
 
     def rows(self, delegation: str) -> Iterator[Mapping[str, Any]]:
         """The delegation's audit rows."""
-
-    def head(self, delegation: str) -> ChainHead:
-        """The last row of the delegation's chain; without a head that can be read, of the newest row."""
 
 
 class Seals(Protocol):

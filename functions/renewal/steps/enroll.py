@@ -226,7 +226,8 @@ class Enroll:
         permission: OrderAgain | None,
     ) -> Order:
         """Return the order with its SSL ID, or without one when it may be posted again."""
-        found, now = authority.find(SearchedOrder.of(order)), self.clock()
+        found = authority.find(SearchedOrder.of(order, self.book.history(order.delegation, "")))
+        now = self.clock()
         if found.ssl_id is not None:
             ordered = self.transitions.record_ordered(order, found.ssl_id)
             with suppress(RenewalError):  # it only proves that searches find orders

@@ -41,8 +41,9 @@ from renewal.mail.asks import asks_of
 from renewal.mail.findings_mail import Otherwise, findings_mail, without_repetitions
 from renewal.mail.language import Language, mail_language
 from renewal.mail.mail import Mail, in_all_languages
-from renewal.mail.rao_report import rao_report
+from renewal.mail.rao_report import Proof, rao_report
 from renewal.mail.report_mail import report_mail
+from renewal.ports.audit import AuditHeads
 from renewal.ports.environment import Clock
 from renewal.ports.notices import Mailer, NoticeAnnouncer, NoticeBook
 from renewal.ports.order_book import OrderIndex
@@ -59,6 +60,7 @@ class Notify:
     """Claims, sends and records the notices of every delegation."""
 
     book: OrderIndex
+    trails: AuditHeads
     archive: RunArchive
     notices: NoticeBook
     announcer: NoticeAnnouncer
@@ -154,12 +156,14 @@ class Notify:
         month, history = month_before(facts.now), self.book.history(facts.name, "")
         if not facts.existed_in(month, history):
             return
+        acknowledged, proof = self.book.acknowledged(facts.name), Proof(self.trails.head(facts.name))
         claim = Notice(self.new_id(), facts.now, NoticeKind.REPORT, to, (str(month),))
         after = self.notices.change_notices(
             facts.name, lambda notices: notices if notices.has_report(str(month)) else notices.with_notice(claim)
         )
         if after.notice(claim.id):
-            report = rao_report(facts.record, facts.certificates, history, month, facts.now)
+            record, certificates, now = facts.record, facts.certificates, facts.now
+            report = rao_report(record, certificates, history, month, now, acknowledged=acknowledged, proof=proof)
             report = replace(report, asks=facts.listed(facts.problems(), history))
             yield self._sent(facts, claim, lambda language, who: report_mail(report, language, who))
 
@@ -215,7 +219,8 @@ class _Facts:
         """Return on what the RAO must act, most urgent first."""
         judged = [judge(each, self.record, self.now, self.times, replacements=self.rules) for each in self.certificates]
         problems = problems_of(self.name, self.record, judged, self.now, self.times)
-        return [problem for problem in problems if problem.actor == "rao"]
+        today = self.now.date()
+        return sorted((each for each in problems if each.actor == "rao"), key=lambda each: each.urgency_on(today))
 
     def listed(self, problems: Iterable[Problem], history: Iterable[FinishedOrder]) -> Mapping[Finding, Otherwise]:
         """Return what a mail lists of *problems*. *history*: the delegation's audit rows, oldest first."""

@@ -9,7 +9,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from certmandate.files.operator_records import OperatorReader
 from certmandate.files.spec_writer import EstateChange, SpecWriter
@@ -21,6 +20,7 @@ from renewal.adapters.order_book.table import OrderTables
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.order import Order
+from tests.quick_moto import quick_aws
 
 from .records import LATER, NOW, a_specification
 
@@ -69,7 +69,7 @@ def client(service: str, region: str = REGION) -> Any:
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An empty AWS account, in which botocore does not wait between its attempts."""
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
-    with mock_aws():
+    with quick_aws():
         yield
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
-from renewal.adapters.scm.pages import MOST_BYTES, MOST_PAGES
+from renewal.adapters.scm.pages import MOST_PAGES
+from renewal.adapters.scm.request import MOST_BYTES_TOGETHER
 from renewal.domain import errors
 from renewal.domain.order import EnrollRequest, OrderDetails
-from renewal.domain.order_search import SearchedOrder
+from renewal.domain.order_search import SearchedOrder, SearchResult
 from tests.adapters.scm.stage import ENVOY, HTML, NOW, ORDER, Wire, client, json_answer, scm
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -377,6 +378,18 @@ def test_an_order_is_found_by_its_token_newest_first():
     }
 
 
+def test_former_orders_of_the_audit_trail_are_not_read():
+    """45 of them took longer than enroll has: the order was never searched to its end, nor ordered again."""
+    former = dict.fromkeys(range(1, 61), (NAMES[0], None))
+    order = replace(searched(), others=frozenset(former))
+    without, with_ours = Listing(former), Listing({**former, 61: (NAMES[0], None), 62: (NAMES[0], OURS)})
+
+    assert client(without).find(order) == SearchResult()
+    assert without.opened() == []
+    assert client(with_ours).find(order).ssl_id == 62
+    assert with_ours.opened() == [62]
+
+
 def test_a_control_that_needs_no_comment_ends_with_the_list():
     """Comments were shown before; each renewal controls the lists, with one request."""
     listing = Listing({3: (NAMES[0], None), 9: (NAMES[0], None)})
@@ -473,7 +486,7 @@ def test_a_list_of_large_pages_ends_before_it_fills_the_memory():
     wire = Wire(answer)
     with pytest.raises(errors.ScmUnavailable, match="further page"):
         client(wire).domains(2001, frozenset(NAMES))
-    assert len(wire.requests) <= MOST_BYTES // (200 * 9_000) + 1
+    assert len(wire.requests) <= MOST_BYTES_TOGETHER // (200 * 9_000) + 1
 
 
 def test_an_order_listed_twice_is_opened_once():

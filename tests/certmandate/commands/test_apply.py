@@ -42,6 +42,19 @@ def test_a_plan_shows_each_field_and_the_cause_of_the_next_order(desk: Desk):
     assert desk.certificate("idp").spec.names == ("idp.univ.example",)
 
 
+@pytest.mark.usefixtures("text")
+def test_a_plan_shows_what_stays_when_a_certificate_is_renamed(desk: Desk):
+    """Both would be ordered: the plan showed the new name only."""
+    desk.rewrite("name: idp,", "name: login,")
+
+    plain, pruned = desk.run("plan", desk.folder), desk.run("plan", desk.folder, "--prune")
+    words = " ".join(plain.stdout.split())
+
+    assert "univ/login has the names of univ/idp, which stays in the order book: both would be ordered" in words
+    assert "univ/idp (in no file)" in words
+    assert ("both would be ordered" in pruned.stdout, "(in no file)" in pruned.stdout) == (False, False)
+
+
 NO_ARN = "arn:aws:acm:eu-west-3:123456789012:certificate/00000000-0000-0000-0000-000000000000"
 OTHERS_ARN = NO_ARN.replace("123456789012", "9" * 12)
 FAULTS = {

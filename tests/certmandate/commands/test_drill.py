@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from certmandate.commands.drill import _shown, _tested
+from certmandate.commands.drill import _shown, _tested, _tested_alert
 from certmandate.exit import Stopped
 from tests.certmandate.desk import Desk
 
@@ -72,6 +72,46 @@ def test_alarms_are_reset_after_an_error(error: ClientError, cause: str):
         _tested(cloudwatch, ["RunFailed"], 0)
 
     assert cloudwatch.states == {"RunFailed": ["ALARM", "OK"]}
+
+
+@dataclass
+class Topic:
+    """A deployment whose topic takes an alert, or refuses it."""
+
+    error: Exception | None = None
+    published: list[dict[str, str]] = field(default_factory=list)
+    stack: str = "certmandate"
+
+    def client(self, _service: str) -> Topic:
+        return self
+
+    def fact(self, name: str) -> str:
+        return name
+
+    def publish(self, **message: str) -> None:
+        if self.error:
+            raise self.error
+        self.published.append(message)
+
+
+def test_an_alert_is_tested_beside_the_alarms():
+    """PagerDuty's integration for CloudWatch takes alarms, and drops what is not JSON: the names were lost."""
+    topic: Any = Topic()
+
+    assert _tested_alert(topic).is_sent
+    (message,) = topic.published
+    assert message["Subject"] == "[certmandate] Drill: a test, no real event"
+    assert message["Message"].startswith("Stack certmandate, ")
+
+
+def test_an_alert_that_is_refused_is_reported_beside_the_alarms():
+    """The alarms were tested before; their result is not lost."""
+    topic: Any = Topic(ClientError({"Error": {"Code": "AuthorizationError", "Message": "not authorized"}}, "Publish"))
+
+    tested = _tested_alert(topic)
+
+    assert not tested.is_sent
+    assert "not authorized" in tested.notice
 
 
 def test_the_integration_key_of_a_pager_is_not_printed():

@@ -37,6 +37,7 @@ def test_faulty_files_are_reported_and_nothing_is_started(tmp_path: Path, capsys
         (["local", "run", "--input", "{"], "is not JSON"),
         (["local", "run", "--input", "{}", "--dry-run"], "pass either it or dry_run"),
         (["local", "run", "--wait-factor", "0"], "--wait-factor"),
+        (["local", "run", "--certificate", "nope"], "'nope' must be DELEGATION/NAME"),
         (["local", "run", "--output", str(ROOT / "docs")], "is not the folder of an earlier run"),
         (["local", "run", "--output", "/proc/x"], "/proc/x cannot be written: "),
         (["local", "run", "--output", str(ROOT / "README.md" / "x")], "x cannot be written: Not a directory"),

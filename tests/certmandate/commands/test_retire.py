@@ -64,10 +64,13 @@ def test_retire_requires_the_typed_name(sit: Sit):
 
 
 def test_retire_is_refused_while_an_order_is_open(sit: Sit):
-    """SCM may issue the certificate at any time, and its key would be destroyed."""
+    """SCM may issue the certificate at any time, and its key would be destroyed; the page was printed before."""
     desk = sit("idp", scm=OPEN_ORDER)
 
-    assert "close-order" in desk.refused("retire", "univ", "--yes", code=75)
+    refused = desk.run("retire", "univ", "--yes")
+
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "certmandate close-order univ/idp --reason" in refused.stderr
     assert desk.certificate("idp").order
     assert desk.secret()
 

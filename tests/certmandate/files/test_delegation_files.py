@@ -64,6 +64,7 @@ def test_json_is_read_too(tmp_path: Path) -> None:
         (("organisation: Univ", "organisation: !secret Univ"), "univ.yaml:2: organisation: the tag !secret is unknown"),
         (("  - name: idp\n", "\t- name: idp\n"), "univ.yaml:7: a tab; indent YAML with blanks only"),
         (("delegated_names: [", "delegated_names: [["), "univ.yaml:5: is not YAML"),
+        (("[idp.univ.example]", "[*.univ.example]"), 'a name with a star needs quotes, as in "*.x.example"'),
         ((GOOD, ""), "univ.yaml:1: the file is empty"),
         ((GOOD, "# nothing yet\n"), "univ.yaml:1: the file is empty"),
         ((GOOD, "just a sentence"), "univ.yaml:1: must be a mapping"),

@@ -148,6 +148,11 @@ REQUESTER = "must be an e-mail address, or several with commas between them, of 
         ("delegation", REMOVED, "is missing"),
         ("organisation", "  ", "must be a text of 1 to 200 characters in one line"),
         ("organisation", ["U"], "must be a text of 1 to 200 characters in one line"),
+        (
+            "organisation",
+            False,
+            "must be a text of 1 to 200 characters in one line; put NO, yes and numbers in quotes",
+        ),
         ("department_id", "1698", WHOLE),
         ("department_id", True, WHOLE),
         ("department_id", 0, WHOLE),

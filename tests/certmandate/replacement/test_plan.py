@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from certmandate.replacement_planning.capacity import RUNS, Demand, PlanningLimits, bottleneck, hours_to_replace
-from certmandate.replacement_planning.plan import limits_of, plan_of
+from certmandate.replacement_planning.plan import ReplacementPlan, limits_of, plan_of
+from certmandate.views.printing import show
+from certmandate.views.replacement.plan import page
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import Caps, ReplacementRule
@@ -24,6 +28,13 @@ def serving(count: int) -> list[ManagedCertificate]:
     """Certificates of one delegation, all served."""
     specs = [replace(IDP, name=f"c{number}") for number in range(count)]
     return [ManagedCertificate(spec, served_by(spec, age=20)) for spec in specs]
+
+
+def printed(plan: ReplacementPlan) -> str:
+    """What the operator reads."""
+    stream = StringIO()
+    show(Console(file=stream, width=200, highlight=False), *page(plan))
+    return stream.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -49,6 +60,19 @@ def test_imports_and_approvals_can_be_the_bottleneck() -> None:
 
     assert "ACM" in bottleneck(imported, replace(RAISED, imports_a_second=0.01))
     assert "approvals" in bottleneck(approved, replace(RAISED, approval_hours=9))
+
+
+def test_a_plan_of_what_cannot_be_ordered_has_no_duration() -> None:
+    """It printed 0.0 hours, as if everything were replaced now."""
+    closed = DelegationRecord(replace(DELEGATION, mandate_ends=NOW.date() - timedelta(days=1)))
+    plans = [
+        plan_of(RULE, {"univ": record}, serving(2), PlanningLimits(), ActingTimes())
+        for record in (closed, DelegationRecord(DELEGATION))
+    ]
+    stopped, ordered = map(printed, plans)
+
+    assert "none of 2 certificates can be ordered" in stopped
+    assert "finished in" in ordered
 
 
 def test_more_of_any_limit_never_takes_longer() -> None:

@@ -55,7 +55,10 @@ def test_what_goes_on_has_its_first_day() -> None:
 
 
 def test_one_cause_is_one_line_with_all_that_it_stops() -> None:
-    """The long text about a refused login was printed for the delegation and for each of its certificates."""
+    """The long text about a refused login was printed for the delegation and for each of its certificates.
+
+    The line has the nearest expiry: a certificate that was never stored hid it.
+    """
     refused = replace(PROBLEM, certificate="", code="CredentialRefused", text="SCM refused it", command="certmandate x")
     refused = replace(refused, due=None, consequence=Consequence.NO_CERTIFICATE, consequence_on=None)
     new, later = replace(refused, certificate="new"), replace(PROBLEM, certificate="later", due=DAY + timedelta(days=9))
@@ -70,7 +73,8 @@ def test_one_cause_is_one_line_with_all_that_it_stops() -> None:
         "error: univ/later",
     ]
     assert lines[0].endswith(
-        "(CredentialRefused; for the operator now; `certmandate x`; otherwise the service has no certificate)"
+        "(CredentialRefused; for the operator now; `certmandate x`; "
+        "the certificate expired on 2026-11-30, and new has none)"
     )
     assert long.startswith("error: univ (c0, c1, c2, c3, c4, c5, c6, c7 and 2 more): SCM refused it")
 

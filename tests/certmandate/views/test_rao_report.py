@@ -12,9 +12,12 @@ import pytest
 
 from certmandate.commands.revoke import ReasonCode
 from certmandate.views.rao_report import REVOCATION, document, page
+from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.notices.month import month_before, month_named
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
+from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
+from renewal.mail.findings_mail import Otherwise
 from renewal.mail.language import mail_language
 from renewal.mail.rao_report import Proof, RaoReport, rao_report
 from renewal.mail.report_mail import report_mail
@@ -90,6 +93,36 @@ def test_the_next_renewal_is_the_day_of_the_next_order(mandate_ends: date | None
     (found,) = of(mandate_ends=mandate_ends).nexts
 
     assert (found.renewal is not None and date(2027, 3, 1) < found.renewal < date(2027, 5, 31)) is is_announced
+
+
+@pytest.mark.parametrize(
+    ("ask", "when"),
+    [
+        (None, "as soon as possible"),
+        (Finding("DcvLapsing", "warning", "rao", "another.example expires"), "as soon as possible"),
+        (Finding("OrderPending", "warning", "rao", "order", "other"), "as soon as possible"),
+        (Finding("OrderNotOurs", "error", "rao", "order SSL ID 9, issued: other.example"), "as soon as possible"),
+        (Finding("DcvLapsed", "error", "rao", "other.example has expired"), "as soon as possible"),
+        (Finding("DcvLapsed", "error", "rao", f"{IDP.names[0]} has expired"), "as soon as the point above is resolved"),
+        (Finding("OrderPending", "warning", "rao", "order", "idp"), "as soon as the point above is resolved"),
+        (Finding("AccountSuspended", "error", "rao", "suspended"), "as soon as the point above is resolved"),
+    ],
+)
+def test_the_mail_promises_no_renewal_that_the_rao_must_permit_first(ask: Finding | None, when: str) -> None:
+    """It promised one for the day of the mail, although the order waited for the RAO."""
+    managed = [ManagedCertificate(IDP, served_by(IDP, age=180))]
+    report = rao_report(record(), managed, (), month_named("2026-10"), NOW, proof=Proof(HEAD))
+    report = replace(report, asks={ask: Otherwise(Consequence.NONE, None)} if ask else {})
+
+    assert f": {when} (" in report_mail(report, mail_language("en"), "Us").body
+
+
+def test_the_mail_has_what_was_recorded_as_the_organisations_own() -> None:
+    """`acknowledge --help` promises it: the RAO can contradict; the head of the audit trail is out of our reach."""
+    body = report_mail(month(), mail_language("en"), "Us").body
+
+    assert "Orders that we recorded as yours this month; please tell us if they are not:\n- SSL ID" in body
+    assert HEAD.hash in body
 
 
 def test_an_unfinished_and_an_empty_month_are_marked() -> None:
@@ -191,6 +224,17 @@ def test_a_mismatched_certificate_is_not_reported_as_pending() -> None:
     assert "en attente" not in page(then)
     assert "SCM a émis un certificat différent de la demande" in page(then)
     assert document(then)["under_way"][0]["trouble"] == "CertificateMismatch"
+
+
+@pytest.mark.parametrize(
+    ("status", "state"), [("REQUESTED", "waiting for your approval in SCM"), ("APPLIED", "waiting for the certificate")]
+)
+def test_an_order_that_awaits_the_rao_is_reported_as_such(status: str, state: str) -> None:
+    """The RAO had to approve it, and read that the certificate authority had to act."""
+    order = an_order(status=OrderStatus.ORDERED, ssl_id=5001, scm_status=status)
+    managed = [ManagedCertificate(IDP, None, order)]
+
+    assert state in page(rao_report(record(), managed, (), month_named("2026-11"), NOW, proof=Proof(HEAD)))
 
 
 def test_adopted_certificates_are_excepted_from_the_comment() -> None:

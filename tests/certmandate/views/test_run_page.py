@@ -151,7 +151,7 @@ def test_an_incident_has_who_must_do_what_and_where() -> None:
         "Then       the operator runs `certmandate renew univ/www --force --reason OrderDeclined`.",
         "Otherwise  no more certificates are ordered",
         "Read       docs/runbook.md, OrderDeclined",
-        "1 incident needs attention: 1 failed.",
+        "1 incident needs attention. Certificates: 1 failed.",
     ):
         assert words in page
 

@@ -16,6 +16,7 @@ from certmandate.views.problems import next_step
 from renewal.domain.due import Cause
 from renewal.domain.errors import NeedsAttention, error_named
 from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.judgement.problem import problem_of
 from renewal.domain.limits import Limits
 from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.run.report import RunReport
@@ -205,11 +206,39 @@ def outcomes(days: list[int]) -> Iterator[bool]:
         system = System()
         system.add(IDP)
         finding = Finding("MandateEnding", "warning", "rao", "it ends", due=NOW.date() + timedelta(days=left))
-        inspection = Inspection("run", NOW, findings=(finding,))
-        system.book.records["univ"] = replace(system.book.records["univ"], inspection=inspection)
+        record, inspection = system.book.records["univ"], Inspection("run", NOW, findings=(finding,))
+        ending = replace(record.delegation, mandate_ends=finding.due)
+        system.book.records["univ"] = replace(record, delegation=ending, inspection=inspection)
         yield status_of(system).needs_attention
 
 
 def test_a_warning_grows_until_acting_takes_longer_than_is_left() -> None:
     """A mandate that ended in three days was not urgent, exit code 0; a RAO takes ten working days, two weeks."""
     assert list(outcomes([60, 15, 14, 3])) == [False, False, True, True]
+
+
+@pytest.mark.parametrize("code", ["MandateEnding", "MandateEnded"])
+def test_an_extended_mandate_is_asked_for_no_more(system: System, code: str) -> None:
+    """The RAO had extended it, and was asked again until the next inspection."""
+    system.add(IDP)
+    record, day = system.book.records["univ"], NOW.date() - timedelta(days=code == "MandateEnded")
+    inspection = Inspection("run", NOW, findings=(Finding(code, "warning", "rao", "it ends", due=day),))
+    ending = replace(record.delegation, mandate_ends=day)
+    extended = replace(ending, mandate_ends=NOW.date() + timedelta(days=400))
+
+    shown = []
+    for delegation in (ending, extended):
+        system.book.records["univ"] = replace(record, delegation=delegation, inspection=inspection)
+        shown.append(code in {problem.code for problem in status_of(system).problems})
+
+    assert shown == [True, False]
+
+
+@pytest.mark.parametrize(("code", "days"), [("MandateEnding", 1), ("OrganisationValidationLapsing", 0)])
+def test_orders_stop_after_the_last_day_of_a_mandate(code: str, days: int) -> None:
+    """The RAO read that nothing can be ordered from the 14th, on which orders are still placed."""
+    finding = Finding(code, "warning", "rao", "it ends", due=NOW.date())
+
+    problem = problem_of(finding, "univ", [], NOW.date(), ActingTimes())
+
+    assert problem.consequence_on == NOW.date() + timedelta(days=days)

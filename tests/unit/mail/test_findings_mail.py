@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -15,10 +15,12 @@ from renewal.domain.errors import FieldRefused
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import judge
 from renewal.domain.judgement.consequence import Consequence
+from renewal.domain.judgement.problem import problem_of
 from renewal.domain.order import OrderStatus
 from renewal.domain.orderable import require_custom_fields
 from renewal.domain.setup.checks import review
 from renewal.domain.setup.finding import Finding, finding_from
+from renewal.domain.setup.foreign_orders import ForeignOrder, ForeignOrders, foreign_findings
 from renewal.domain.setup.snapshot import Account, DelegatedName, Domains, Snapshot
 from renewal.domain.setup.withdrawal import open_revocations
 from renewal.mail.findings_mail import Otherwise, findings_mail, names_in, without_repetitions
@@ -56,15 +58,16 @@ def test_the_subject_has_the_first_deadline_of_the_raos_tasks(findings: tuple[Fi
 
 @pytest.mark.parametrize("code", ["en", "fr"])
 @pytest.mark.parametrize(("reason", "detail"), [("incident 12", " (incident 12)"), ("", "")])
-def test_an_order_that_awaits_approval_names_the_incident(code: str, reason: str, detail: str) -> None:
-    """The RAO approves at once what a CA revokes tomorrow, and asks about what they do not expect."""
+def test_an_order_that_awaits_approval_is_identified(code: str, reason: str, detail: str) -> None:
+    """The RAO must find it in SCM; they approve at once what a CA revokes tomorrow, and ask about the unexpected."""
     order = an_order(status=OrderStatus.ORDERED, ssl_id=5001, scm_status="REQUESTED", reason=reason)
     problem = judge(managed(age=20, order=order), record(), NOW, ActingTimes()).problem
     assert problem is not None
 
     _, body = mail(code, Finding(problem.code, "warning", "rao", problem.text, "idp"))
 
-    assert f": {order.opened_at:%Y-%m-%d}{detail}\n" in body
+    assert f": SSL ID 5001{detail}\n" in body
+    assert f": {order.names[0]}\n" in body
 
 
 @pytest.mark.parametrize(
@@ -78,6 +81,48 @@ def test_a_requested_revocation_has_its_reason(code: str, detail: str) -> None:
     (finding,) = open_revocations(record(), [certificate], NOW)
 
     assert detail in mail(code, finding)[1]
+
+
+@pytest.mark.parametrize(
+    ("code", "detail"),
+    [
+        ("en", "SSL ID 9, ordered on 28 November 2026, Ann Other, SCM's status: issued"),
+        ("fr", "SSL ID 9, demandée le 28 novembre 2026, Ann Other, statut dans SCM\u00a0: «\u00a0issued\u00a0»"),
+    ],
+)
+def test_an_order_that_is_not_ours_is_described_in_words(code: str, detail: str) -> None:
+    """The French mail had a bare date and an English status."""
+    order = ForeignOrder("9", 9, ("a.example",), "ISSUED", "Ann Other", datetime(2026, 11, 28, tzinfo=UTC))
+    finding = next(foreign_findings(ForeignOrders(NOW, (order,), 1), None))
+
+    assert f": {detail}\n" in mail(code, finding)[1]
+    assert problem_of(finding, "univ", [], NOW.date(), ActingTimes()).consequence is Consequence.IMPERSONATION
+
+
+@pytest.mark.parametrize(
+    ("expires", "is_known"), [(date(2026, 11, 1), True), (date(2027, 11, 1), False), (None, False)]
+)
+def test_a_refused_login_names_a_password_that_has_expired(expires: date | None, *, is_known: bool) -> None:
+    """The RAO was to check the lock, the type and the list, though an earlier login had shown the day."""
+    finding = Finding("LoginRefused", "error", "rao", "refused")
+    refused = record(finding)
+    assert refused.inspection is not None
+    refused = replace(refused, inspection=replace(refused.inspection, password_expires=expires))
+
+    body = findings_mail(refused, unless([finding]), NOW.date(), language("en")).body
+
+    assert ("The password expired on 1 November 2026, which is the most likely cause." in body) is is_known
+
+
+@pytest.mark.parametrize(("code", "day"), [("en", "1 November 2026"), ("fr", "1er novembre 2026")])
+def test_a_mandate_that_has_ended_has_its_day(code: str, day: str) -> None:
+    """The RAO must know which mandate to extend, and from when."""
+    ended = record()
+    ended = replace(ended, delegation=replace(ended.delegation, mandate_ends=date(2026, 11, 1)))
+    problem = judge(managed(age=180), ended, NOW, ActingTimes()).problem
+    assert problem is not None
+
+    assert f": {day}\n" in mail(code, Finding(problem.code, "error", "rao", problem.text, "idp"))[1]
 
 
 def test_each_finding_has_its_task_deadline_and_menu_path() -> None:
@@ -205,3 +250,40 @@ def test_a_fault_of_the_delegation_is_not_repeated_for_each_certificate() -> Non
     none, expires = Otherwise(Consequence.NO_CERTIFICATE, None), Otherwise(Consequence.EXPIRES, NOW.date())
 
     assert without_repetitions({first: expires, whole: none, other: none}) == {whole: expires, other: none}
+
+
+def test_a_fault_without_names_covers_every_certificate() -> None:
+    """A suspended account was three numbered tasks, and the urgent one was the last."""
+    whole = Finding("AccountSuspended", "error", "rao", "the account is suspended")
+    part = Finding("AccountSuspended", "error", "rao", "suspended; it orders a.univ.example", certificate="a")
+    none, expires = Otherwise(Consequence.NO_CERTIFICATE, None), Otherwise(Consequence.EXPIRES, NOW.date())
+
+    assert without_repetitions({whole: none, part: expires}) == {whole: expires}
+
+
+def test_of_many_names_the_first_ten_and_the_number_of_others_are_listed() -> None:
+    """The mail listed eight of twenty names as if they were all."""
+    some_names = ", ".join(f"n{number}.univ.example" for number in range(11))
+    _, body = mail("en", Finding("NotForSsl", "error", "rao", f"{some_names} and 12 more: not for SSL"))
+
+    assert "n9.univ.example and 13 more\n" in body
+    assert "n10." not in body
+
+
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        ("en", "from 1 December 2026, certificates with these names cannot be ordered or renewed"),
+        ("fr", "à partir du 1er décembre 2026, les certificats comportant ces noms ne pourront plus"),
+    ],
+)
+def test_a_domain_that_expires_stops_the_orders_of_its_names_only(code: str, line: str) -> None:
+    """The RAO read that nothing at all can be ordered; the task names the entry to validate."""
+    finding = Finding("DcvLapsing", "warning", "rao", "a.x.example", due=date(2026, 12, 1), about="*.x.example")
+    problem = problem_of(finding, "univ", [], NOW.date(), ActingTimes())
+    otherwise = Otherwise(problem.consequence, problem.consequence_on)
+
+    body = findings_mail(record(finding), {finding: otherwise}, date(2026, 11, 1), language(code)).body
+
+    assert line in body
+    assert "*.x.example" in body

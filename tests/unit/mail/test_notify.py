@@ -23,7 +23,9 @@ from tests.unit.system import DELEGATION, IDP, NOW, System, served_by
 
 RAO = "rao@univ.example"
 RUN = {"run_id": "run"}
-DCV = Finding("DcvLapsing", "warning", "rao", "idp.univ.example expires on 2027-01-08", due=date(2027, 1, 1))
+DCV = Finding(
+    "DcvLapsing", "warning", "rao", "idp.univ.example expires on 2027-01-08", due=date(2027, 1, 1), about="univ.example"
+)
 
 
 def notify(system: System, mailer: FakeMailer | None, **instead: Any) -> Notify:
@@ -32,7 +34,9 @@ def notify(system: System, mailer: FakeMailer | None, **instead: Any) -> Notify:
     announcer, name = instead.get("announcer", system.announcer), "Hébergeur Exemple"
     clock = system.clock
     deadline = Deadline(clock() + timedelta(seconds=instead.get("seconds", 600)), clock)
-    return Notify(book, archive, book, announcer, mailer, name, clock, lambda: uuid4().hex, ActingTimes(), deadline)
+    return Notify(
+        book, book, archive, book, announcer, mailer, name, clock, lambda: uuid4().hex, ActingTimes(), deadline
+    )
 
 
 def sent(system: System) -> list[Notice]:
@@ -61,8 +65,8 @@ def test_a_mail_has_what_the_rao_must_do_in_both_languages(system: System) -> No
     assert mail.to == RAO
     assert "première échéance le 1er janvier 2027 / [Université d'Exemple] Delegated" in mail.subject
     assert "Validez de nouveau le domaine" in mail.body
-    assert "Validate the domain again" in mail.body
-    assert "Otherwise: from 1 January 2027, nothing can be ordered or renewed" in mail.body
+    assert "Validate the domain univ.example again" in mail.body
+    assert "Otherwise: from 1 January 2027, certificates with these names cannot be ordered or renewed" in mail.body
     assert "password" not in mail.body
     assert mail.body.count("Hébergeur Exemple") == 2
     (notice,) = sent(system)
@@ -221,10 +225,11 @@ def test_the_report_is_sent_once_in_the_first_days_of_a_month(system: System) ->
     assert len(reports) == 2
     assert date(2026, 12, 2) in days
     body = reports[0].body
-    assert body.index("Ce que nous attendons de vous") < body.index("Renouvelés ce mois-ci")
+    assert body.index("Ce que nous attendons de vous") < body.index("Demandés et enregistrés ce mois-ci")
     assert "idp (idp.univ.example)\u00a0: le " in body
     assert "idp (idp.univ.example): on " in body
     assert "stops working at the end of its validity" in body
+    assert "Our audit trail has 0 rows" in body
 
 
 def test_a_new_delegation_gets_no_report_on_the_time_before_it(system: System) -> None:

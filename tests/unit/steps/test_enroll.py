@@ -35,7 +35,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair, public_key_bytes, requested_key
-from renewal.domain.order import CLOSED, EnrollRequest, OrderStatus
+from renewal.domain.order import CLOSED, EnrollRequest, FinishedOrder, OrderStatus
 from renewal.domain.replacement_rule import Caps, ReplacementRule
 from renewal.domain.run.payload import Task
 from renewal.domain.setup.finding import Finding
@@ -605,6 +605,21 @@ def test_an_intent_that_cannot_be_written_is_never_posted(system: System) -> Non
     with pytest.raises(StoreUnavailable):
         system.enroll(book=interrupted(system.book, "open", before=throttled))
     assert not system.scm.calls["enroll"]
+
+
+def test_a_search_is_given_the_orders_that_the_audit_trail_has(system: System) -> None:
+    """SCM lists every former order of the name; to read each of them took longer than the function has."""
+    system.scm.lost_after = 1
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()
+    own = system.book.orders[PATH].token
+    former = [("univ", "idp", f"former{number}", 100 + number) for number in range(60)]
+    for delegation, certificate, token, ssl_id in [*former, ("univ", "idp", own, 5001)]:
+        row = (delegation, certificate, token, OrderStatus.FAILED, NOW, NOW, IDP.names, (), "run", ssl_id)
+        system.book.rows.append(FinishedOrder(*row))
+
+    assert system.enroll().ssl_id == 5001
+    assert system.scm.searched[-1].others == frozenset(range(100, 160))
 
 
 def test_a_failed_search_leads_to_no_conclusion(system: System) -> None:

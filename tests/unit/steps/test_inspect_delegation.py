@@ -274,6 +274,22 @@ def test_a_report_that_scm_does_not_show_stops_no_renewal(system: System, answer
     assert codes(system) == [("ReportNotShown", "warning", "")]
 
 
+@pytest.mark.parametrize(
+    ("is_too_large", "remedy"), [(True, "a department of its own"), (False, "let the account read")]
+)
+def test_a_report_that_is_too_large_is_not_called_a_missing_permission(
+    system: System, remedy: str, *, is_too_large: bool
+) -> None:
+    """The RAO granted a right that the account had, for ever."""
+    system.scm.answers["reported"] = outage = ScmUnavailable("no answer")
+    outage.is_too_large = is_too_large
+
+    system.inspect(system.item())
+
+    (found,) = [finding for finding in system.inspection().findings if finding.code == "ReportNotShown"]
+    assert remedy in found.text
+
+
 def test_a_revoked_certificate_that_is_planned_already_is_not_added_again(system: System) -> None:
     """It was due by age as well."""
     revoked(system, age=150)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from campaign.alarms.played_estate import BEGINS, ERRORS, PlayedEstate, PlayedRun
+from campaign.alarms.played_estate import BEGINS, ERRORS, PlayedEstate, PlayedRun, Sent
 from campaign.alarms.troubles import Kind
 
 DAY = timedelta(days=1)
@@ -23,12 +23,14 @@ LATEST_DUE = 4 / 15
 ACTING, LONGEST_ACTING = timedelta(days=11), timedelta(days=16)
 """Ten working days, at least and at most: an order that awaits the RAO is notified when so little life is left."""
 OUTAGES = {ERRORS[Kind.NO_ANSWER]}
+ORDER_NOT_OURS = "OrderNotOurs"
 THRESHOLDS = {"CertificateNearExpiry", "OrderPending", "PasswordExpiring"}
 _ITEM = re.compile(r"- (\S+): the (?:operator|RAO) must (?:act|begin) (now)?")
+_FOREIGN = re.compile(r"order SSL ID (\d+)")
 _NAME = re.compile(r"[A-Z]\w+")
 
 Key = tuple[str, str]
-"""Delegation or `delegation/certificate`, and the name of the problem."""
+"""Delegation or `delegation/certificate`, and the name of the problem, with the SSL ID of an order that is not ours."""
 
 
 @dataclass(slots=True)
@@ -62,6 +64,8 @@ class Watch:
     violations: list[str] = field(default_factory=list)
     reminded_at: list[datetime] = field(default_factory=list)
     """When a run had to fail: daily while anything needs attention, and for what has failed no run for a day."""
+    ordered_at: list[datetime] = field(default_factory=list)
+    """When a run has met an order that is not ours."""
     _lasting: dict[Key, Incident] = field(default_factory=dict)
     _last_items: dict[Key, Item] = field(default_factory=dict)
     _failed: dict[str, datetime] = field(default_factory=dict)
@@ -74,7 +78,7 @@ class Watch:
         """Compare one run with the world."""
         now = run.report.finished_at
         self._open(run)
-        items = [item for sent in self.estate.sent[self._read :] for item in items_of(sent.at, sent.alert.text)]
+        items = [item for sent in self.estate.sent[self._read :] for item in _items(sent)]
         self._read = len(self.estate.sent)
         for item in items:
             self._judge(item)
@@ -90,7 +94,7 @@ class Watch:
         self.incidents = [each for each in self.incidents if each.begins < (each.ends or now)]
         notified: dict[Key, list[datetime]] = {}
         for sent in self.estate.sent:
-            for item in items_of(sent.at, sent.alert.text):
+            for item in _items(sent):
                 notified.setdefault(item.key, []).append(item.at)
         for incident in self.incidents:
             until = min(incident.begins + DEADLINE, incident.ends or now)
@@ -114,6 +118,8 @@ class Watch:
         new = {key: incident for key, incident in lasting.items() if key not in self._lasting}
         self._lasting |= new
         self.incidents += new.values()
+        if any(code.startswith(f"{ORDER_NOT_OURS} ") for _, code in new):
+            self.ordered_at.append(now)
 
     def _note_explained(self, run: PlayedRun) -> None:
         for path, error in run.results.items():
@@ -133,7 +139,8 @@ class Watch:
         for name, record in self.estate.records.items():
             for finding in record.inspection.findings if record.inspection else ():
                 if finding.severity == "error":
-                    yield f"{name}/{finding.certificate}", finding.code
+                    path = f"{name}/{finding.certificate}" if finding.certificate else name
+                    yield path, f"{finding.code} {finding.about}".rstrip()
 
     def _is_unknown(self, key: Key, run: PlayedRun) -> bool:
         """Whether the run did not work on what a failure is about, or could not."""
@@ -178,7 +185,7 @@ class Watch:
 
     def by_name(self) -> Counter[str]:
         """Return the number of incidents by the name of the problem."""
-        return Counter(code for incident in self.incidents for _, code in [incident.key])
+        return Counter(incident.key[1].partition(" ")[0] for incident in self.incidents)
 
 
 def near_end(begins: datetime, ends: datetime) -> tuple[datetime, datetime]:
@@ -189,6 +196,14 @@ def near_end(begins: datetime, ends: datetime) -> tuple[datetime, datetime]:
     """
     overdue = (ends - begins) * LATEST_DUE - timedelta(days=2)
     return ends - NEAR, ends - min(NEAR, overdue)
+
+
+def _items(sent: Sent) -> Iterator[Item]:
+    """Yield the items of an alert; each order that is not ours is a problem of its own."""
+    for item in items_of(sent.at, sent.alert.text):
+        path, name = item.key
+        order = _FOREIGN.match(item.text) if name == ORDER_NOT_OURS else None
+        yield replace(item, key=(path, f"{name} {order[1]}")) if order else item
 
 
 def items_of(at: datetime, text: str) -> Iterator[Item]:

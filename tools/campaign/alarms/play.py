@@ -14,7 +14,7 @@ from campaign.alarms.played_estate import BEGINS, TERMS, PlayedEstate, PlayedRun
 from campaign.alarms.shipped import shipped_alarms
 from campaign.alarms.troubles import drawn
 
-RUN_FAILED = "certmandate-RunFailed"
+RUN_FAILED, FOREIGN_ORDER = "certmandate-RunFailed", "certmandate-OrderNotOurs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +69,17 @@ def _publish(run: PlayedRun, data: Data) -> None:
 
 
 def _of_alarms(watch: Watch, messages: list[Transition]) -> Iterator[str]:
-    """RunFailed goes off once a day while anything needs attention, and at once for what is new: that is all they send.
+    """RunFailed goes off once a day while anything needs attention, and at once for what is new.
 
-    But for the first OK of each alarm, when it is made.
+    OrderNotOurs does for each run that meets such an order. That is all they send, but for the first OK of each alarm.
     """
-    raised = {message.at for message in messages if (message.alarm, message.state) == (RUN_FAILED, ALARM)}
-    wanted = set(watch.reminded_at)
-    for at in sorted(wanted ^ raised):
-        yield f"alarm: RunFailed {'missing' if at in wanted else 'for nothing new'} on {at:%Y-%m-%d %H:%M}"
+    expected = {RUN_FAILED: set(watch.reminded_at), FOREIGN_ORDER: set(watch.ordered_at)}
+    for name, wanted in expected.items():
+        raised = {message.at for message in messages if (message.alarm, message.state) == (name, ALARM)}
+        what = name.partition("-")[2]
+        for at in sorted(wanted ^ raised):
+            yield f"alarm: {what} {'missing' if at in wanted else 'for nothing new'} on {at:%Y-%m-%d %H:%M}"
     for message in messages:
         is_first = (message.before, message.state) == (INSUFFICIENT_DATA, OK)
-        if not is_first and (message.alarm, message.state) != (RUN_FAILED, ALARM):
+        if not is_first and not (message.alarm in expected and message.state == ALARM):
             yield f"alarm: {message.alarm} is {message.state} on {message.at:%Y-%m-%d %H:%M}"

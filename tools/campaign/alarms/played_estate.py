@@ -45,6 +45,8 @@ PROFILE = 1018
 ERRORS = {Kind.CREDENTIAL_REFUSED: "CredentialRefused", Kind.NO_ANSWER: "ScmUnavailable"}
 """Of the whole delegation."""
 PASSWORD_DAYS, ROTATED_DAYS_BEFORE = 90, 30
+ANOTHER_ORDER = 0.2
+"""Of the inspections of a delegation in which others order, those that find one more."""
 _HOLDS = (1, 2, 4, 8)  # days, after so many declined orders
 
 
@@ -77,6 +79,8 @@ class PlayedEstate:
     kept: dict[str, ManagedCertificate] = field(default_factory=dict)
     """By `delegation/certificate`."""
     passwords: dict[str, date] = field(default_factory=dict)
+    foreign: dict[str, list[int]] = field(default_factory=dict)
+    """SSL IDs of orders that are not ours, by delegation, until all of them are acknowledged."""
     sent: list[Sent] = field(default_factory=list)
     notified: NotifiedProblems = field(default_factory=NotifiedProblems)
     _rows: list[FinishedOrder] = field(default_factory=list)
@@ -169,6 +173,7 @@ class PlayedEstate:
             findings.append(Finding("PasswordExpiring", "warning", "operator", "expires", due=self.passwords[name]))
         if Kind.STORE_CHANGED in kinds:
             findings.append(Finding("StoreDrifted", "error", "operator", "another certificate", "web0"))
+        findings += self._foreign_orders(name, kinds)
         entry = DelegatedName(f"{name}.example", True, frozenset({"SSL"}), "VALIDATED", today + timedelta(days=190))
         inspection = Inspection(
             run_id,
@@ -180,6 +185,17 @@ class PlayedEstate:
         )
         self.records[name] = replace(self.records[name], inspection=inspection)
 
+    def _foreign_orders(self, name: str, kinds: set[Kind]) -> Iterator[Finding]:
+        if Kind.FOREIGN_ORDERS not in kinds:
+            self.foreign[name] = []
+            return
+        known = self.foreign.setdefault(name, [])
+        if not known or self.random.random() < ANOTHER_ORDER:
+            known.append(9000 + self._runs)
+        for number in known:
+            yield Finding("OrderNotOurs", "error", "rao", f"order SSL ID {number}, issued: x", about=str(number))
+        yield Finding("OrderNotOurs", "error", "operator", f"SCM has orders that are not ours: SSL ID {known}")
+
     def _renewed(self, run_id: str, path: str, planned: PlannedCertificate, kinds: set[Kind]) -> dict[str, Any]:
         """Order and collect one certificate; return its result."""
         certificate = self.kept[path]
@@ -189,6 +205,10 @@ class PlayedEstate:
             certificate = self._ordered(run_id, certificate, planned, kinds)
         order, spec = certificate.order, certificate.spec
         assert order is not None  # noqa: S101 - made above
+        trouble = "CertificateMismatch" if Kind.NOT_STORED in kinds else ""
+        self.kept[path] = replace(certificate, order=replace(order, trouble=trouble))
+        if trouble:
+            return _failed(certificate, trouble)
         if Kind.DECLINED in kinds:
             hold = timedelta(days=_HOLDS[min(certificate.failures, 3)])
             self.kept[path] = replace(

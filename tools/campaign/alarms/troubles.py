@@ -17,7 +17,9 @@ class Kind(StrEnum):
     DECLINED = "orders declined"
     SLOW = "CA slow"
     """Orders take up to 20 hours: no one has to act."""
+    NOT_STORED = "issued certificates not stored"
     STORE_CHANGED = "store changed"
+    FOREIGN_ORDERS = "orders by others"
     PASSWORD_NOT_ROTATED = "password not rotated"  # noqa: S105 - no password
     NO_ANSWER = "no answer of SCM"
     """Of all delegations."""
@@ -29,7 +31,9 @@ LONGEST = {
     Kind.NOT_APPROVED: 90,
     Kind.DECLINED: 40,
     Kind.SLOW: 30,
+    Kind.NOT_STORED: 40,
     Kind.STORE_CHANGED: 20,
+    Kind.FOREIGN_ORDERS: 20,
     Kind.PASSWORD_NOT_ROTATED: 18,
 }
 """Days until it ends, at most."""

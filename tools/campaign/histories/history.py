@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
@@ -62,7 +62,6 @@ class History(RaoSteps):
         self.passwords = 0
         """How many the RAO has set."""
         self.is_shut_out = False
-        """Whether the stored password was made wrong, or the account locked, since a credential was stored."""
         self.is_rolled_back = False
         """Whether items may hold words of a newer version."""
         self.backup: backup.Backup | None = None
@@ -171,6 +170,12 @@ class History(RaoSteps):
         """Days on which no run starts."""
         self.harness.time.pass_seconds(count * DAY)
 
+    def until_end(self, days: int) -> None:
+        """No run starts until the stored certificate that ends first has so many *days* left."""
+        end = min((datetime.fromisoformat(each["not_after"]) for each in self.world.announced().values()), default=None)
+        if end and (wait := end - self.harness.time() - days * timedelta(days=1)) > timedelta(0):
+            self.harness.time.pass_seconds(wait.total_seconds())
+
     def ask(self, certificate: str) -> None:
         """The operator requests a new certificate."""
         self._asked(certificate)
@@ -266,15 +271,6 @@ class History(RaoSteps):
     def rotate(self, mode: str, nth: int) -> None:
         """The password is rotated, with a fault at the rotation's nth call: then a new one is left pending."""
         self.operator.rotate(self.affected.name, self._fault(mode, nth))
-
-    def lock(self) -> None:
-        """SCM locks the account."""
-        self.harness.played.simulator.lock(self.login)
-        self.is_shut_out = True
-
-    def unlock(self) -> None:
-        """The RAO unlocks the account."""
-        self.harness.played.simulator.unlock(self.login)
 
     def follow_runbook(self) -> None:
         """The operator does what the runbook requires after the last run."""

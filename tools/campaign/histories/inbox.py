@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from campaign.alarms.evaluation import ALARM, EXTRA_PERIODS, OK, Alarm, Data
-from campaign.alarms.incidents import NEAR, OLD, Item, Key, items_of, near_end
+from campaign.alarms.incidents import NEAR, OLD, PASSWORD, Item, Key, items_of, near_end
 from campaign.alarms.shipped import shipped_alarms
 from campaign.auditor.reports import EndedRun
 from campaign.auditor.world import path_of
@@ -116,7 +116,8 @@ class Inbox:
         """What the operator must know after *run*; *shown*: by the world, which only daily runs read as a whole."""
         assert run.report is not None  # noqa: S101 - it is complete
         errors = (each for each in document["problems"] if each["severity"] == "error")
-        return {*run.report.failures(), *map(_key, errors), *(shown if document["is_daily"] else ())}
+        ending = _ending_passwords(document, run.report.finished_at)
+        return {*run.report.failures(), *map(_key, errors), *(shown if document["is_daily"] else ()), *ending}
 
     def _note(self, run: EndedRun, document: Mapping[str, Any], known: set[Key]) -> None:
         """Note what lasts after *run*: *known*, and what its report has."""
@@ -198,6 +199,13 @@ def _explained(document: Mapping[str, Any]) -> Iterator[Key]:
     paths = {path for path, code in urgent if code not in {"OrderPending", "ScmUnavailable", "StoreUnavailable"}}
     failed = {f"{row['delegation']}/{row['name']}" for row in document["certificates"] if row["outcome"] == "failed"}
     yield from ((path, "OrderPending") for path in paths & failed)
+
+
+def _ending_passwords(document: Mapping[str, Any], now: datetime) -> Iterator[Key]:
+    """Of a report: the delegations whose password ends within two weeks."""
+    for row in document["delegations"]:
+        if row["password_expires"] and date.fromisoformat(row["password_expires"]) - now.date() <= PASSWORD:
+            yield row["delegation"], "PasswordExpiring"
 
 
 def _still_open(document: Mapping[str, Any], now: datetime) -> Iterator[Key]:

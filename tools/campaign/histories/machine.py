@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any, ClassVar
@@ -10,7 +11,7 @@ from typing import Any, ClassVar
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis import strategies as st
 from hypothesis.errors import FlakyFailure
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from campaign.fault_injection import Mode
 from campaign.harness import Harness, freeze_garbage_collector
@@ -29,6 +30,13 @@ _ORDERING = (15, 60)
 
 _ROTATION = 20
 """Calls of a rotation; a fault at a later one lets it end."""
+
+_OBSTACLES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "locked": ("lock", {}),
+    "not approved": ("scm_becomes", {"auto_approve": False}),
+    "declined": ("scm_becomes", {"outcome": "declined"}),
+}
+"""What keeps certificates from being renewed in time."""
 
 modes = st.sampled_from([mode.value for mode in Mode if mode is not Mode.REFUSED])
 """Two certificates may each try a password once that was changed during the run: docs/reliability.md."""
@@ -82,6 +90,21 @@ class Histories(RuleBasedStateMachine):
         Histories.played += 1
         if Histories.progress_every and Histories.played % Histories.progress_every == 0:
             print(f"  process {os.getpid()}: {Histories.played} histories", flush=True)
+
+    @initialize(near=st.sampled_from(["", "", "password", *_OBSTACLES]), days=st.sampled_from([13, 9, 3, -1, 60]))
+    def begin(self, near: str, days: int) -> None:
+        """Two of three histories begin where something is near its end, which random steps hardly ever reach."""
+        if not near:
+            return
+        self.history.step("run")
+        if near == "password":
+            self.history.step("end_password", days=min(max(days, 2), 13))
+        else:
+            step, arguments = _OBSTACLES[near]
+            self.history.step(step, **arguments)
+            self.history.step("until_end", days=days)
+        for _ in range(3):
+            self.history.step("run")
 
     run = _rule("run")
     run_with_fault = _rule("run_with_fault", mode=modes, nth=st.integers(1, _WORST_RUN))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from campaign.harness import Harness
@@ -17,6 +18,10 @@ class RaoSteps:
     harness: Harness
     tenants: Mapping[str, Tenant]
     persistent: PersistentValidation
+    login: str
+    """Of the first delegation's account."""
+    is_shut_out: bool
+    """Whether its stored password was made wrong or to end, or it was locked, since a credential was stored."""
 
     # ---- Orders and certificates -------------------------------------------------------------------------------------
 
@@ -39,6 +44,22 @@ class RaoSteps:
         for order in simulator.orders:
             if order.status == "Requested":
                 (simulator.approve if approve else simulator.decline)(order.ssl_id)
+
+    # ---- The account -------------------------------------------------------------------------------------------------
+
+    def lock(self) -> None:
+        """SCM locks the account."""
+        self.harness.played.simulator.lock(self.login)
+        self.is_shut_out = True
+
+    def end_password(self, days: int) -> None:
+        """SCM's policy is made stricter: the password ends in so many *days*."""
+        self.harness.played.simulator.end_password(self.login, timedelta(days=days))
+        self.is_shut_out = True
+
+    def unlock(self) -> None:
+        """The RAO unlocks the account."""
+        self.harness.played.simulator.unlock(self.login)
 
     # ---- Persistent validation ---------------------------------------------------------------------------------------
 

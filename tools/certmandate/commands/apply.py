@@ -39,7 +39,7 @@ def plan_command(
     Also what the next run would then do with each certificate, and why.
     """
     with deployed(context) as deployment:
-        plan = make_plan(deployment, folder, datetime.now(UTC))
+        plan = make_plan(deployment, folder, datetime.now(UTC), prune=prune)
     if as_json:
         printing.print_json(plan_view.document(plan, prune=prune))
     else:
@@ -60,7 +60,7 @@ def apply_command(
     """
     with to_change(context) as deployment:
         now = datetime.now(UTC)
-        plan = make_plan(deployment, folder, now)
+        plan = make_plan(deployment, folder, now, prune=prune)
         if not as_json:
             printing.show(printer(), *plan_view.page(plan, prune=prune))
         to_do = plan.edits + (plan.removals if prune else [])
@@ -77,8 +77,11 @@ def apply_command(
         printing.print_line(plan_view.result(plan, to_do, prune=prune), style="green")
 
 
-def make_plan(deployment: Deployment, folder: Path, now: datetime) -> Plan:
-    """Read the files and the order book. Raises FilesInvalid with every fault: what cannot work is not applied."""
+def make_plan(deployment: Deployment, folder: Path, now: datetime, *, prune: bool = False) -> Plan:
+    """Read the files and the order book. Raises FilesInvalid with every fault: what cannot work is not applied.
+
+    *prune*: what no file has any more is removed.
+    """
     from certmandate import estate_changes
     from certmandate.views.plan import Plan
 
@@ -93,8 +96,11 @@ def make_plan(deployment: Deployment, folder: Path, now: datetime) -> Plan:
     return Plan(
         loaded=loaded,
         changes=estate_changes.changes(loaded, stored),
-        warnings=list(estate_changes.warnings(loaded, stored, now.date())),
-        after=_after(deployment, loaded, stored, now),
+        warnings=[
+            *estate_changes.warnings(loaded, stored, now.date()),
+            *(() if prune else estate_changes.renamed(loaded, stored)),
+        ],
+        after=_after(deployment, loaded, stored, now, prune=prune),
         unfinished=deployment.book.unfinished_apply(),
     )
 
@@ -120,8 +126,12 @@ def _acm_faults(deployment: Deployment, loaded: Loaded, stored: Stored) -> Itera
                 yield document.fault(("certificates", index, "arns"), str(error))
 
 
-def _after(deployment: Deployment, loaded: Loaded, stored: Stored, now: datetime) -> tuple[Judgement, ...]:
-    records, certificates = {}, []
+def _after(
+    deployment: Deployment, loaded: Loaded, stored: Stored, now: datetime, *, prune: bool
+) -> tuple[Judgement, ...]:
+    in_files = {spec.path for specification, _ in loaded for spec in specification.certificates}
+    kept = [] if prune else [each for path, each in stored.certificates.items() if path not in in_files]
+    records, certificates = {} if prune else dict(stored.delegations), kept
     for specification, _ in loaded:
         delegation = specification.delegation
         record = stored.delegations.get(delegation.name)

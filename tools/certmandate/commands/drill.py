@@ -1,4 +1,4 @@
-"""`certmandate drill`: tests the alarms. Sets each alarm once and checks that its notice was sent."""
+"""`certmandate drill`: tests the alarms and the alerts. Sets each alarm once and checks that its notice was sent."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from certmandate.files.operator_action import WHOLE_ESTATE, ActionKind
 from certmandate.options import ActionReasonOption, JsonOption, YesOption, confirm
 from certmandate.views import printing
 from certmandate.views.printing import printer
+from renewal.domain.errors import RenewalError
 
 REASON = "certmandate drill: a test, no real event"
+ALERT = "alert of a run"
+"""Named among the alarms. Its form differs from theirs, and some receivers drop messages of one of the two."""
 _SECONDS_BETWEEN_QUERIES = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class TestedAlarm:
-    """One alarm after its test."""
+    """One alarm, or the alert, after its test."""
 
     name: str
     notice: str
@@ -47,18 +50,23 @@ def drill_command(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Test the alarms of the stack.
+    """Test the alarms of the stack, and its alerts.
 
-    Raises each alarm that is not in alarm, and checks that its notification was sent. Exits 1 when one was not sent.
-    Only the subscribers can confirm that it arrived: the command lists them.
+    Raises each alarm that is not in alarm, and checks that its notification was sent; publishes one alert as a run
+    does, unless --alarm is given. Exits 1 when one was not sent. Only the subscribers can confirm that each arrived:
+    the command lists them.
     """
     with to_change(context) as deployment:
         names, busy = _names(deployment, alarm or [])
-        confirm(f"Set {printing.counted(len(names), 'alarm')}? The receivers get one notice for each.", yes=yes)
+        confirm(
+            f"Set {printing.counted(len(names), 'alarm')}? The receivers get one notice for each, and one alert.",
+            yes=yes,
+        )
         tested_names = [name.removeprefix(f"{deployment.stack}-") for name in names]
         deployment.recorder.announce(ActionKind.ALARMS_TESTED, WHOLE_ESTATE, reason=reason, details=tested_names)
         with printer(to_stderr=True).status("Setting the alarms …"):
             tested = [*_tested(deployment.client("cloudwatch"), names, wait_seconds), *busy]
+            tested += [] if alarm else [_tested_alert(deployment)]
         receivers = _receivers(deployment)
     if as_json:
         alarms = [{"alarm": alarm.name, "notice_left": alarm.is_sent, "said": alarm.notice} for alarm in tested]
@@ -79,6 +87,23 @@ def _tested(cloudwatch: Any, names: list[str], wait_seconds: int) -> list[Tested
     finally:
         for name in names:
             cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason=f"{REASON}; the test is over")
+
+
+def _tested_alert(deployment: Deployment) -> TestedAlarm:
+    """Publish one alert through the adapter of the runs."""
+    from renewal.adapters.events import SnsAlerts
+    from renewal.domain.alerts.alert import Alert
+
+    text = (
+        f"Stack {deployment.stack}, {REASON}.\n\nA run's alert of new problems has this form. Nothing is to be done, "
+        "except to confirm to the operator that it has arrived."
+    )
+    try:
+        alerts = SnsAlerts(deployment.client("sns"), deployment.fact("NoticesTopic"))
+        alerts.publish(Alert(f"[{deployment.stack}] Drill: a test, no real event", text))
+    except RenewalError as error:
+        return TestedAlarm(ALERT, f"{type(error).__name__}: {error}")
+    return TestedAlarm(ALERT, "Successfully published")
 
 
 def _names(deployment: Deployment, requested: list[str]) -> tuple[list[str], list[TestedAlarm]]:

@@ -23,7 +23,7 @@ from certmandate.deployment import OUTPUTS_VARIABLE, Deployment
 from certmandate.execution import exit_code
 from certmandate.exit import INTERRUPTED, WRONG_USAGE
 from certmandate.files.yaml_document import FilesInvalid
-from certmandate.options import JsonOption
+from certmandate.options import JsonOption, split
 from certmandate.progress import ProgressReader
 from certmandate.views import printing
 from certmandate.views.printing import print_error, printer
@@ -79,6 +79,8 @@ def run_command(
         "dry_run": dry_run,
         "reason": reason,
     }
+    for path in certificate or ():
+        split(path)
     request = _request({name: value for name, value in given.items() if value}, input)
     _require_own(output)
     console = printer(to_stderr=as_json)

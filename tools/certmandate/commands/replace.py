@@ -206,8 +206,11 @@ def _serials(file: Path) -> frozenset[str]:
             msg = f"{file}, line {number}: not a serial in hexadecimal, such as 0A:1B or 0a1b"
             raise Refused(msg)
     serials = frozenset(found.values())
-    if not 0 < len(serials) <= MOST_SERIALS:
-        msg = f"{file} has {len(serials)} serials; a rule has 1 to {MOST_SERIALS}: split the file"
+    if not serials:
+        msg = f"{file} has no serial; write one a line"
+        raise Refused(msg)
+    if len(serials) > MOST_SERIALS:
+        msg = f"{file} has {len(serials)} serials; a rule has {MOST_SERIALS} at most: split the file"
         raise Refused(msg)
     return serials
 

@@ -58,6 +58,7 @@ def retire_command(
             return
         now = datetime.now(UTC)
         mandate, retired, requested = _retirement(deployment, delegation, now)
+        _require_no_open_order(deployment, delegation)
         console = printer(to_stderr=as_json)
         printing.show(console, *_page(mandate, retired, grace_days))
         printing.show(console, *printing.bullets("The RAO still has to revoke; no run asks for it any more", requested))
@@ -87,6 +88,15 @@ def _retirement(deployment: Deployment, name: str, now: datetime) -> tuple[Deleg
         return None, earlier or Retired(name, "", 0, now, still_valid(certificates, now)), []
     requested = [finding.text for finding in open_revocations(record, certificates, now)]
     return record.delegation, retirement(record.delegation, certificates, now), requested
+
+
+def _require_no_open_order(deployment: Deployment, name: str) -> None:
+    """Raise Refused while an order is open: its key would be destroyed, and SCM may issue at any time."""
+    open_orders = [each.spec.path for each in deployment.book.certificates(name) if each.order]
+    if open_orders:
+        commands = "; ".join(f"`certmandate close-order {path} --reason …`" for path in open_orders)
+        msg = f"'{name}' has open orders, and SCM may issue their certificates. Wait, or end each order: {commands}"
+        raise Refused(msg)
 
 
 def _is_known(deployment: Deployment, name: str) -> bool:
@@ -180,7 +190,7 @@ def _page(mandate: Delegation | None, retired: Retired, grace_days: int) -> list
             printing.heading("Stay valid, and in their stores"),
             printing.table(["certificate", "until", "SSL ID#", "serial"], rows),
         ]
-    parts += printing.bullets("Done now", _own_steps(retired, grace_days))
+    parts += printing.bullets("When you confirm", _own_steps(retired, grace_days))
     for language in languages():
         parts += printing.bullets(language.text("retirement.title"), _rao_steps(mandate, language))
     return [*parts, Text()]

@@ -95,7 +95,7 @@ def revoke_command(
         target = _target(deployment, state, serial)
         replace = target.is_served and not no_replacement and reason_code is not ReasonCode.CESSATION_OF_OPERATION
         printing.print_line(f"To be revoked: {target}.", style="bold", to_stderr=as_json)
-        confirm(f"Revoke {', '.join(target.names)} for {reason_code.value}?", yes=yes)
+        confirm(_question(target, reason_code, replace=replace), yes=yes)
         why = f"{REVOCATION}{reason_code.value}" + (f", {reason}" if reason else "")
         order = {"certificates": [target.path], "reason": why[:200]}
         urgent = reason_code is ReasonCode.KEY_COMPROMISE
@@ -108,12 +108,18 @@ def revoke_command(
         if not urgent:
             _require_unpresented(deployment, target, yes=yes)
         deployment.editor.request_revocation(delegation, name, _remembered(target, reason_code))
-    request = _request(record, target, reason_code, why, replaced=replace, urgent=urgent)
+    request = _request(record, target, reason_code, reason, replaced=replace, urgent=urgent)
     if as_json:
         printing.print_json(request)
     else:
         printing.show(printer(), *_lines(request))
     raise typer.Exit(NEEDS_ATTENTION)
+
+
+def _question(target: Target, code: ReasonCode, *, replace: bool) -> str:
+    if replace:
+        return f"Replace {target.path}, and ask the RAO to revoke it for {code.value}?"
+    return f"Ask the RAO to revoke {target.path} for {code.value}?"
 
 
 def _remembered(target: Target, reason_code: ReasonCode) -> RevocationRequest:
@@ -168,7 +174,7 @@ def _require_unpresented(deployment: Deployment, target: Target, *, yes: bool) -
 
 
 def _request(
-    record: DelegationRecord, target: Target, code: ReasonCode, why: str, *, replaced: bool, urgent: bool
+    record: DelegationRecord, target: Target, code: ReasonCode, reason: str, *, replaced: bool, urgent: bool
 ) -> dict[str, Any]:
     """Return what the RAO is asked to do, as JSON has it."""
     delegation = record.delegation
@@ -179,21 +185,21 @@ def _request(
         "serial": target.serial,
         "reason_code": code.value,
         "reason_number": NUMBERS[code],
-        "reason": why,
+        "reason": reason,
         "replacement": "none" if not replaced else "ordered" if urgent else "stored",
         "revoked": False,
         "who": f"the RAO of {delegation.organisation}" + (f", {delegation.rao_email}" if delegation.rao_email else ""),
         "where": WHERE,
         "urgent": urgent,
-        "rao": _for_rao(target, code, "urgent" if urgent else "replaced" if replaced else "ended"),
+        "rao": _for_rao(target, code, "urgent" if urgent else "replaced" if replaced else "ended", delegation.language),
     }
 
 
-def _for_rao(target: Target, code: ReasonCode, when: str) -> dict[str, str]:
-    """The message to the RAO, by language."""
+def _for_rao(target: Target, code: ReasonCode, when: str, chosen: str) -> dict[str, str]:
+    """The message to the RAO, in the delegation's language; where none is *chosen*, in all."""
     values = {"ssl_id": target.ssl_id, "serial": target.serial}
     texts = {}
-    for language in languages():
+    for language in (each for each in languages() if chosen in {"", each.code}):
         which = language.text("revocation.ssl_id" if target.ssl_id else "revocation.serial", **values)
         item = language.text("revocation.item", which=which, names=", ".join(target.names), reason_code=code.value)
         texts[language.code] = f"{language.text(f'revocation.{when}')} {item}"
@@ -201,9 +207,11 @@ def _for_rao(target: Target, code: ReasonCode, when: str) -> dict[str, str]:
 
 
 def _lines(request: dict[str, Any]) -> Iterator[RenderableType]:
+    show = f"certmandate show {request['certificate']}"
+    note = f"; note: {request['reason']}" if request["reason"] else ""
     replacement = {
         "none": "No replacement was ordered. The next daily run orders one, unless it is removed from its file.",
-        "ordered": "A replacement was ordered; `certmandate show` shows when it is stored.",
+        "ordered": f"A run that replaces it was started; `{show}` shows when it is stored.",
         "stored": "The replacement is stored. Check that every server has loaded it before the old one is revoked.",
     }
     number = f"SSL ID {request['ssl_id']}" if request["ssl_id"] else "SSL ID unknown: search for the serial"
@@ -214,7 +222,8 @@ def _lines(request: dict[str, Any]) -> Iterator[RenderableType]:
     facts = (
         request["where"],
         f"{number}, serial {request['serial']}, {', '.join(request['names'])}",
-        f"reason {request['reason_code']} ({request['reason_number']}): {request['reason']}",
+        f"reason {request['reason_code']} ({request['reason_number']}){note}",
     )
     yield from printing.bullets(f"To do for {request['who']}, {when}", facts)
-    yield from printing.bullets("Message to the RAO", request["rao"].values())
+    heading = "Send this to the RAO now (the stack mails it only after its next daily run)"
+    yield from printing.bullets(heading, request["rao"].values())

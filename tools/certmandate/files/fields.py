@@ -115,7 +115,8 @@ class Reader:
 def text(value: Any) -> str:
     """1 to 200 characters, without the blanks around them."""
     if not isinstance(value, str) or not value.strip() or len(value) > 200 or "\n" in value.strip():
-        msg = "must be a text of 1 to 200 characters in one line"
+        hint = "; put NO, yes and numbers in quotes" if isinstance(value, int | float) else ""
+        msg = f"must be a text of 1 to 200 characters in one line{hint}"
         raise ValueError(msg)
     return value.strip()
 

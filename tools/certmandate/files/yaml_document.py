@@ -163,6 +163,8 @@ def _yaml_fault(path: Path, error: yaml.YAMLError) -> FileFault:
     problem = str(getattr(error, "problem", None) or error)
     if "'\\t'" in problem:
         problem = "a tab; indent YAML with blanks only"
+    elif "while scanning an alias" in str(error) and "'.'" in problem:
+        problem = 'a name with a star needs quotes, as in "*.x.example"'
     elif "expected a single document" in str(error):
         problem = "a second document begins here; write one document to each file"
     else:

@@ -141,7 +141,8 @@ def page(checked: Checked) -> list[RenderableType]:
 
 def _row(result: CheckResult) -> printing.Row:
     label, style = _SECURITY if result.is_security else _LABELS[result.verdict]
-    until = f" (by {result.due}, {result.actor})" if result.due else ""
+    who = "the RAO" if result.actor == "rao" else "the operator"
+    until = f" (by {result.due}, {who})" if result.due else ""
     return (
         f"{result.step.value} {_TITLES[result.step]}",
         Text(label, style=style),

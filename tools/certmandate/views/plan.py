@@ -29,7 +29,7 @@ class Plan:
     changes: list[Change]
     warnings: list[str]
     after: tuple[Judgement, ...]
-    """The state of every certificate once the files are applied, most urgent first."""
+    """The state of every certificate once the files are applied, most urgent first; also of what is in no file."""
     unfinished: datetime | None
     """When an apply began that was interrupted."""
 
@@ -59,8 +59,14 @@ def page(plan: Plan, *, prune: bool) -> list[RenderableType]:
     parts += printing.bullets("Please check", plan.warnings)
     if not plan.edits and not plan.removals:
         parts.append(Text("The order book matches the files."))
+    in_files = {spec.path for specification, _ in plan.loaded for spec in specification.certificates}
     rows = [
-        (state.path, printing.state_text(state.state.label, state.severity), next_step(state), _expiry(state))
+        (
+            state.path + ("" if state.path in in_files else " (in no file)"),
+            printing.state_text(state.state.label, state.severity),
+            next_step(state),
+            _expiry(state),
+        )
         for state in plan.after
     ]
     columns = ["certificate", "state", "what happens next", "expires"]

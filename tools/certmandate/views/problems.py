@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from renewal.domain.judgement.certificate import Judgement
+from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.judgement.obstacle import is_refused_by_runs
 from renewal.domain.judgement.order_wait import held_failure
 from renewal.domain.judgement.problem import Problem
@@ -38,14 +39,22 @@ def typed(problem: Problem) -> str:
 
 def _line(group: Sequence[Problem], today: date) -> str:
     of_certificates = [problem for problem in group if problem.certificate]
-    first = min(of_certificates or group, key=lambda problem: problem.consequence_on or date.min)
+    first = min(of_certificates or group, key=lambda problem: problem.consequence_on or date.max)
     who = "the RAO" if first.actor == "rao" else "the operator"
     due = min(problem.due or today for problem in group)
     until = f" by {due}" if due > today else ""
     until = " now" if first.needs_attention else until
     kind = f"security, {first.code}" if first.security else first.code
-    parts = [kind, f"for {who}{until}", typed(first), first.otherwise(today, len(_certificates(group)))]
+    parts = [kind, f"for {who}{until}", typed(first), _otherwise(group, first, today)]
     return f"{first.severity}: {_subject(group)}{first.text} ({'; '.join(part for part in parts if part)})"
+
+
+def _otherwise(group: Sequence[Problem], first: Problem, today: date) -> str:
+    """Return what happens to the first of them, and which others have no certificate at all."""
+    without = [each.certificate for each in group if each.consequence is Consequence.NO_CERTIFICATE]
+    others = [name for name in without if name] if first.consequence is Consequence.EXPIRES else []
+    text = first.otherwise(today, len(_certificates(group)) - len(others))
+    return f"{text}, and {some(others)} {'has' if len(others) == 1 else 'have'} none" if others else text
 
 
 def _subject(group: Sequence[Problem]) -> str:

@@ -10,6 +10,7 @@ from certmandate.views.html_page import html
 from certmandate.views.language import languages
 from renewal.domain.audit.seal import Seal
 from renewal.domain.certificate.serial import printed_serial
+from renewal.domain.judgement.order_wait import awaits_approval
 from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate
 from renewal.domain.setup.finding import Finding
 from renewal.mail.findings_mail import detail_in, finding_values, names_in
@@ -141,6 +142,7 @@ def page(report: RaoReport, third_party: str = "") -> str:
         names_in=names_in,
         detail_in=detail_in,
         reason_in=_reason_in,
+        awaits_approval=awaits_approval,
         printed_serial=printed_serial,
         today=day,
         otherwise={

@@ -77,7 +77,8 @@ def summary(report: RunReport) -> Text:
         result = "Dry run, nothing was ordered" if report.dry_run else "Success"
         return Text(f"{result}: {text}.", style="bold green")
     attention = printing.counted(len(incidents), "incident needs", "incidents need")
-    return Text(f"{attention} attention: {text}.", style="bold red")
+    each = f". Certificates: {text}." if outcomes else f": {text}."
+    return Text(f"{attention} attention{each}", style="bold red")
 
 
 def print_page(console: Console, report: RunReport) -> None:
@@ -158,7 +159,13 @@ def _of_task(task: Task, incident: Incident) -> Iterator[tuple[str, str]]:
     yield "Who", _who(task, incident)
     about = incident.delegation
     address = (about.address or about.seen_address if about else "") or "(RegisteredAddress of the network stack)"
-    yield "Do", task.advice.do and f"{plain(task.advice.do, {'address': address})}."
+    domains = (problem.about for problem in incident.problems if problem.code == task.code and problem.about)
+    values = {
+        "address": address,
+        "domain": ", ".join(dict.fromkeys(domains)),
+        "expired": "",
+    }  # "Known" has what expired
+    yield "Do", task.advice.do and f"{plain(task.advice.do, values)}."
     if task.remedy.startswith("`"):
         yield "Where", task.advice.elsewhere
     order = f", SSL ID {incident.rows[0].ssl_id}" if len(incident.rows) == 1 and incident.rows[0].ssl_id else ""

@@ -36,8 +36,10 @@ WHY: Mapping[str, str] = {
     "`OrdersPerDelegation`; and the certificate's audit rows: a restored orders table may have lost a stored order",
     "enroll secretsmanager:GetSecretValue": "the login; a rotated one must be used at once, so none is kept for the "
     "next invocation",
-    "enroll acm:DescribeCertificate": "a deleted ARN, or one with another key type, is reported before an order is "
-    "spent",
+    "enroll acm:DescribeCertificate": (
+        "a deleted ARN, or one with another key type, is reported before an order is spent; not asked where S3 takes "
+        "the certificate, too"
+    ),
     "enroll acm:ListTagsForCertificate": "which delegation the ARN belongs to, before an order is spent",
     "enroll kms:Encrypt": "the key is encrypted before anything is ordered",
     "enroll dynamodb:TransactWriteItems": "the intent, before the order is sent",

@@ -30,7 +30,7 @@ def exchange(
         params=request.params or None,
         headers=None if request.body is None else {"Content-Type": "application/json;charset=utf-8"},
         content=None if request.body is None else json.dumps(request.body),
-        extensions={"deadline": deadline.at_most(request.seconds)},
+        extensions={"deadline": deadline.at_most(request.seconds), "most_bytes": request.most_bytes},
     )
     result: httpx.Response | RenewalError
     try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from renewal.adapters.http import AnswerTooLarge
 from renewal.adapters.redaction import redacted
 from renewal.adapters.scm.error_codes import Code, known
 from renewal.adapters.scm.request import ABOUT_ONE_ORDER, MAY_BE_HIDDEN, Operation, Request
@@ -90,7 +91,9 @@ def no_answer(request: Request, failure: httpx.RequestError) -> RenewalError:
     cause = f"{name} ({redacted(str(failure))})" if isinstance(failure, httpx.ConnectError) else name
     if request.orders and not isinstance(failure, _NOTHING_WAS_SENT):
         return AnswerLost(f"SCM's answer to '{request.operation}' was lost: {cause}; the order may exist")
-    return ScmUnavailable(f"SCM did not answer '{request.operation}': {cause}; the request is repeated later")
+    error = ScmUnavailable(f"SCM did not answer '{request.operation}': {cause}; the request is repeated later")
+    error.is_too_large = isinstance(failure, AnswerTooLarge)
+    return error
 
 
 def _error(request: Request, status: int, meaning: Code | None) -> type[RenewalError]:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 import httpx
 
 from renewal.adapters.scm.error_mapping import unusable
-from renewal.adapters.scm.request import Request
+from renewal.adapters.scm.request import MOST_BYTES_TOGETHER, Request
 from renewal.adapters.scm.responses import Row, rows_from, whole
 
 PAGE_SIZE = 200
@@ -17,9 +17,6 @@ PAGE_SIZE = 200
 
 MOST_PAGES = 100
 """Twenty thousand rows; no department has as many orders or domains."""
-
-MOST_BYTES = 20_000_000
-"""Of all pages together, so that they fit into the memory of a function."""
 
 Key = TypeVar("Key", int, str)
 
@@ -48,7 +45,7 @@ class Pages(Generic[Key]):
 
         Raises ScmUnavailable when it is no list, when a row has no key, and when the list stays incomplete: because a
         release ignores the position and serves one page for ever, or because the list has more than `MOST_PAGES`
-        or `MOST_BYTES`.
+        or `MOST_BYTES_TOGETHER`.
         """
         rows = rows_from(self._request, response)
         page = {self._key(row): row for row in rows}
@@ -63,7 +60,7 @@ class Pages(Generic[Key]):
         total = whole(response.headers.get("X-Total-Count"))
         has_all = not is_new and total is not None and len(self.rows) >= total
         self._is_complete = has_all or self._is_last(len(rows), total)
-        if not self._is_complete and (not is_new or self._pages == MOST_PAGES or self._bytes > MOST_BYTES):
+        if not self._is_complete and (not is_new or self._pages == MOST_PAGES or self._bytes > MOST_BYTES_TOGETHER):
             raise unusable(self._request, "further page")
 
     def _is_last(self, length: int, total: int | None) -> bool:

@@ -8,12 +8,15 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from renewal.adapters.http import CALL_SECONDS
+from renewal.adapters.http import CALL_SECONDS, MOST_BYTES
 
 ANY_STATUS = 0  # §5.14, numeric codes of reports
 ORDER_SECONDS = 60.0
 """How long an order may take, from the connection to the last byte. SCM needs 3 to 6 s; giving up early only loses
 answers (§3.7)."""
+MOST_BYTES_TOGETHER = 20_000_000
+"""Of all pages of a list, and of the SSL report, which SCM serves whole (§10.1), so that they fit into a function's
+memory. The report's rows have about 1.6 kB, so it may have some 12,000."""
 
 
 class Operation(StrEnum):
@@ -67,6 +70,11 @@ class Request:
     def seconds(self) -> float:
         """How long it may take, from the connection to the last byte of the response."""
         return ORDER_SECONDS if self.orders else CALL_SECONDS
+
+    @property
+    def most_bytes(self) -> int:
+        """How many bytes the body of the response may have."""
+        return MOST_BYTES_TOGETHER if self.operation is Operation.REPORT else MOST_BYTES
 
 
 def details_of(ssl_id: int) -> Request:

@@ -20,7 +20,8 @@ REPORT = "SSL report"
 class Search:
     """Iterate over the requests, and add to each its response or its refusal, until `result` is final.
 
-    The lists, the details of what they list, newest order first, then the report, until a comment has the token.
+    The lists, the details of what they list, newest order first, then the report, until a comment has the token. The
+    details of what is known to be another order are not read.
     """
 
     def __init__(self, order: SearchedOrder, secrets: Iterable[str]) -> None:
@@ -30,7 +31,7 @@ class Search:
         self._names = frozenset(map(comparable, order.names))
         self._response: httpx.Response | None = None
         self._listed: dict[int, str] = {}
-        self._excluded: set[int] = set()
+        self._excluded = set(order.others)
         self._unknown: list[int] = []
         self._is_at_report = False
 
@@ -52,7 +53,7 @@ class Search:
             if self._order.listed_id in self._listed:
                 self.result = SearchResult(self._order.listed_id, self._listed[self._order.listed_id])
                 return
-        for ssl_id in sorted(self._listed, reverse=True):
+        for ssl_id in sorted(self._listed.keys() - self._order.others, reverse=True):
             request = details_of(ssl_id)
             yield request
             self._read_details(request, ssl_id)

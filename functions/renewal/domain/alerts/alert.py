@@ -76,7 +76,7 @@ def _listed(problems: Iterable[Problem], today: date) -> Iterator[str]:
 def _when(problem: Problem, today: date) -> str:
     is_early = problem.act_by is not None and problem.act_by > today
     if problem.needs_attention:
-        return f"act now, on {problem.act_by} at the latest" if is_early else "act now"
+        return f"act now ({problem.act_by} is the last day to begin in time)" if is_early else "act now"
     if problem.act_by is None:
         return "act soon"
     return f"begin by {problem.act_by}" if is_early else "act now"

@@ -24,12 +24,13 @@ from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.command import command_for
 from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.judgement.obstacle import is_shut_out, obstacle
-from renewal.domain.judgement.order_wait import AWAITS_APPROVAL, failure_text, held_failure, waits_for
+from renewal.domain.judgement.order_wait import awaits_approval, failure_text, held_failure, waits_for
 from renewal.domain.judgement.problem import OUTAGES, Problem
 from renewal.domain.order import CLOSED, ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import decide_with
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.service.state import service_state
+from renewal.domain.setup.domain_checks import some
 from renewal.domain.setup.finding import Finding, Severity
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.scm_menu import screen_of
@@ -126,8 +127,7 @@ def judge(
     withdrawn = inspection.withdrawn.get(served.serial) if inspection and served else None
     unknown = _unless_known(failure, blocked, is_ended=ends is not None)
     is_past = inspection is not None and inspection.supersedes(certificate.last_error, certificate.failed_at)
-    is_ended = ends is not None
-    case = _Case(certificate, decision, causes, now, times, unknown, blocked, withdrawn, is_ended, is_past)
+    case = _Case(certificate, decision, causes, now, times, unknown, blocked, withdrawn, ends, is_past)
     return Judgement(
         certificate=certificate,
         decision=decision,
@@ -172,8 +172,8 @@ class _Case:
     failure: Failure | None
     obstacle: Finding | None
     withdrawn: Cause | None
-    is_ended: bool
-    """Whether the mandate ends before the next order."""
+    ends: date | None
+    """The mandate's last day, when it is before the next order."""
     is_past: bool
     """Whether a later inspection shows the cause of the failed order, or that it has ended."""
 
@@ -209,8 +209,8 @@ class _Case:
     def _without_order(self) -> CertificateState:
         if self.has_failed:
             return CertificateState.FAILING
-        if self.is_due and (self.is_ended or self.obstacle):
-            return CertificateState.MANDATE_ENDED if self.is_ended else CertificateState.BLOCKED
+        if self.is_due and (self.ends or self.obstacle):
+            return CertificateState.MANDATE_ENDED if self.ends else CertificateState.BLOCKED
         if self.certificate.served is None:
             return CertificateState.NEW
         return CertificateState.DUE if self.is_due else CertificateState.FINE
@@ -236,8 +236,9 @@ class _Case:
             return self._of_order(order)
         if self.decision.held or self.has_failed:
             return self._of_failed_order()
-        if self.is_due and self.is_ended:
-            return self._now(MandateEnded.__name__, "no order is placed after the last day of the mandate")
+        if self.is_due and self.ends:
+            text = f"no order is placed after the mandate's last day, {self.ends}"
+            return self._now(MandateEnded.__name__, text)
         if self.is_due and self.obstacle:
             return self._now(self.obstacle.code, self.obstacle.text, self.obstacle.actor)
         if self.withdrawn:
@@ -248,10 +249,12 @@ class _Case:
     def _of_order(self, order: Order) -> Problem:
         if order.trouble:
             return self._now(order.trouble, "the issued certificate was not stored")
-        awaits = order.scm_status in AWAITS_APPROVAL
+        awaits = awaits_approval(order)
         actor: Actor = "rao" if awaits else "operator"
         why = f" ({order.reason})" if order.reason else ""
-        text = f"order of {order.opened_at:%Y-%m-%d}{why}: {waits_for(order, self.now) or 'SCM has not issued it yet'}"
+        number = f" SSL ID {order.ssl_id}" if order.ssl_id else ""
+        which = f"order{number}{why} of {order.opened_at:%Y-%m-%d} for {some(order.names)}"
+        text = f"{which}: {waits_for(order, self.now) or 'SCM has not issued it yet'}"
         early: Severity = "warning" if awaits else "info"
         severity = "error" if self._is_late(actor, order) else early
         return self._made(OrderPending.__name__, text, severity, actor)

@@ -20,6 +20,8 @@ class Consequence(StrEnum):
     """Clients may refuse the stored certificate: it is revoked, or will be."""
     ORDERS_STOP = "orders-stop"
     """Nothing can be ordered any more."""
+    NAMES_STOP = "names-stop"
+    """No certificate with some of the names can be ordered any more."""
     ORDERS_WAIT = "orders-wait"
     """An order whose answer is lost waits for the operator."""
     MISUSE = "misuse"
@@ -61,6 +63,7 @@ _SENTENCES: Mapping[Consequence, str] = MappingProxyType(
         Consequence.NO_CERTIFICATE: "the service has no certificate",
         Consequence.REVOKED: "clients may refuse the certificate",
         Consequence.ORDERS_STOP: "no more certificates are ordered",
+        Consequence.NAMES_STOP: "certificates with these names cannot be ordered",
         Consequence.ORDERS_WAIT: "an order whose answer is lost waits for the operator",
         Consequence.MISUSE: "more can be ordered than was agreed",
         Consequence.IMPERSONATION: "anyone who has its key can impersonate the service",
@@ -72,7 +75,13 @@ _SENTENCES: Mapping[Consequence, str] = MappingProxyType(
         Consequence.NONE: "",
     }
 )
-_PAST = MappingProxyType({Consequence.ORDERS_STOP: "orders stopped on", Consequence.USAGE_ENDS: "the usage ended on"})
+_PAST = MappingProxyType(
+    {
+        Consequence.NAMES_STOP: "orders with these names stopped on",
+        Consequence.ORDERS_STOP: "orders stopped on",
+        Consequence.USAGE_ENDS: "the usage ended on",
+    }
+)
 _CODES = {
     Consequence.IMPERSONATION: ("NotRevoked",),
     Consequence.MISUSE: SECURITY,
@@ -89,3 +98,5 @@ CONSEQUENCES: Mapping[str, Consequence] = MappingProxyType(
     {code: consequence for consequence, codes in _CODES.items() for code in codes}
 )
 """By code; of all others orders stop on the day that the finding names, or certificates expire."""
+OF_NAMES = frozenset({"DcvLapsing", "DcvMethodEnding", "PersistentRecordEnding", "PersistentRecordUnusable"})
+"""Codes of what stops the orders of some names on the day that the finding names, and of no others."""

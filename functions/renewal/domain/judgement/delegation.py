@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from renewal.domain.errors import Failure, RecordUnreadable, error_named
+from renewal.domain.delegation import Delegation
+from renewal.domain.errors import Failure, MandateEnded, RecordUnreadable, error_named
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement
-from renewal.domain.judgement.problem import OUTAGES, Problem, problem_of
+from renewal.domain.judgement.problem import MANDATE_ENDING, OUTAGES, Problem, problem_of
 from renewal.domain.service.state import service_findings
 from renewal.domain.setup.finding import Finding, finding_from, finding_in_scm
 from renewal.domain.setup.inspection import DelegationRecord
@@ -39,7 +40,7 @@ def problems_of(
     findings += open_revocations(record, certificates, now) if record else ()
     found, inspected = (
         [problem_of(finding, delegation, certificates, today, times) for finding in part]
-        for part in (findings, _open(record, judged))
+        for part in (findings, _open(record, judged, now))
     )
     covered = own.keys() | {problem.key for problem in found}
     others = (problem for problem in inspected if problem.key not in covered)
@@ -66,14 +67,24 @@ def _failed(failure: Failure | None, judgements: Collection[Judgement]) -> Itera
     yield found
 
 
-def _open(record: DelegationRecord | None, judgements: Iterable[Judgement]) -> Iterator[Finding]:
-    """The findings of the last inspection, without those of certificates that were replaced since."""
-    withdrawn = record.inspection.withdrawn if record and record.inspection else {}
+def _open(record: DelegationRecord | None, judgements: Iterable[Judgement], now: datetime) -> Iterator[Finding]:
+    """The findings of the last inspection, without what was extended or replaced since."""
+    if record is None or record.inspection is None:
+        return
+    withdrawn = record.inspection.withdrawn
     replaced = {
         judgement.certificate.spec.name
         for judgement in judgements
         if judgement.certificate.served and judgement.certificate.served.serial not in withdrawn
     }
-    for finding in record.inspection.findings if record and record.inspection else ():
-        if finding.code not in WITHDRAWN.values() or finding.certificate not in replaced:
+    for finding in record.inspection.findings:
+        is_replaced = finding.code in WITHDRAWN.values() and finding.certificate in replaced
+        if not is_replaced and not _is_extended(finding, record.delegation, now):
             yield finding
+
+
+def _is_extended(finding: Finding, delegation: Delegation, now: datetime) -> bool:
+    """Whether it is about the mandate's end, which `certmandate apply` has changed since."""
+    if finding.code == MandateEnded.__name__:
+        return not delegation.has_ended(now)
+    return finding.code == MANDATE_ENDING and finding.due != delegation.mandate_ends

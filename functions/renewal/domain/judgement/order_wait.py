@@ -8,7 +8,7 @@ from datetime import datetime
 from renewal.domain.errors import ChainBroken, Failure, OrderRejected
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 
-AWAITS_APPROVAL = frozenset({"REQUESTED", "AWAITINGAPPROVAL"})
+_AWAITS_APPROVAL = frozenset({"REQUESTED", "AWAITINGAPPROVAL"})
 """SCM's statuses of an order that it has not passed to the CA (SCM reference §5.14)."""
 
 
@@ -25,14 +25,20 @@ def failure_text(certificate: ManagedCertificate) -> str:
     return " ".join(part for part in (certificate.last_error_text, at) if part)
 
 
+def awaits_approval(order: Order) -> bool:
+    """Return whether the RAO has to approve the open *order* in SCM."""
+    is_ordered = order.status is OrderStatus.ORDERED and not order.trouble
+    return is_ordered and order.scm_status in _AWAITS_APPROVAL
+
+
 def waits_for(order: Order, now: datetime) -> str:
     """Return what the open *order* waits for, as far as SCM or its certificate shows it; empty otherwise."""
     begins = _begins(order)
     if begins and begins > now:
         return f"issued, and stored when it is valid: {begins:%Y-%m-%d %H:%M}Z"
-    if order.status is not OrderStatus.ORDERED or not order.scm_status:
+    if order.trouble or order.status is not OrderStatus.ORDERED or not order.scm_status:
         return ""
-    if order.scm_status in AWAITS_APPROVAL:
+    if awaits_approval(order):
         return f"SCM's status is {order.scm_status.title()}: the RAO has to approve the order in SCM"
     return f"SCM's status is {order.scm_status.title()}: it waits for the CA"
 

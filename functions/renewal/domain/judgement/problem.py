@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import Actor, ScmUnavailable, StoreUnavailable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.command import command_for, reason_without
-from renewal.domain.judgement.consequence import CONSEQUENCES, Consequence
+from renewal.domain.judgement.consequence import CONSEQUENCES, OF_NAMES, Consequence
 from renewal.domain.names import permits
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.domain_checks import DOMAIN_CODES, is_cut, lists
 from renewal.domain.setup.finding import RANKS, Finding, Severity
+from renewal.domain.setup.foreign_orders import is_issued
 
+MANDATE_ENDING = "MandateEnding"
+"""Code: the mandate ends soon, or before a renewal. Its day is the mandate's last one."""
 OUTAGES = frozenset({ScmUnavailable.__name__, StoreUnavailable.__name__})
 """Codes of errors that end without an action of the operator or the RAO; after AnswerLost, an order may exist."""
 
@@ -97,9 +100,9 @@ class Problem:
         return _affects(self, spec)
 
     @property
-    def urgency(self) -> tuple[int, date, str, str]:
+    def urgency(self) -> tuple[int, date, date, str, str]:
         """Sort key: what needs attention first, then by the day by which the actor must begin."""
-        return RANKS[self.severity], self.act_by or date.min, self.key, self.text
+        return RANKS[self.severity], self.act_by or date.min, self.due or date.min, self.key, self.text
 
     def urgency_on(self, today: date) -> tuple[Any, ...]:
         """Sort key: before all else that of which the consequence is a fact, such as a certificate that has expired."""
@@ -146,10 +149,14 @@ def _affects(finding: Finding | Problem, spec: CertificateSpec) -> bool:
 
 
 def _consequence(finding: Finding, affected: Iterable[ManagedCertificate]) -> tuple[Consequence, date | None]:
+    if is_issued(finding):
+        return Consequence.IMPERSONATION, None
     if finding.code in CONSEQUENCES:
         return CONSEQUENCES[finding.code], finding.due
     if finding.due and finding.code not in OUTAGES:
-        return Consequence.ORDERS_STOP, finding.due
+        is_last_day = finding.code == MANDATE_ENDING  # orders are placed on the mandate's last day, too
+        stops = Consequence.NAMES_STOP if finding.code in OF_NAMES else Consequence.ORDERS_STOP
+        return stops, finding.due + timedelta(days=is_last_day)
     served = [each.served for each in affected]
     if not served:  # there is none, or its record cannot be read
         return Consequence.ORDERS_STOP, None

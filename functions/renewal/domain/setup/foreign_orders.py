@@ -26,6 +26,7 @@ MOST_NOTICED = 5_000
 """Of the keys by which an order is acknowledged: 120 KB."""
 MOST_ENDED = 1_000
 """Of the rows for which the audit trail is not read again: 24 KB."""
+STATUS_UNKNOWN = "status unknown"
 _LONGEST_REQUESTER = 100  # characters
 
 
@@ -193,8 +194,13 @@ def _described(order: ForeignOrder) -> str:
     day = f", {order.at:%Y-%m-%d}" if order.at else ""
     requester = f", {order.requester}" if order.requester else ""
     renewal = "; it has the names of one of our certificates, so it may be a renewal by another program"
-    details = f"SSL ID {order.ssl_id}{day}{requester}, {order.status.lower() or 'status unknown'}"
+    details = f"SSL ID {order.ssl_id}{day}{requester}, {order.status.lower() or STATUS_UNKNOWN}"
     return f"order {details}: {', '.join(order.names)}{renewal if order.certificate else ''}"
+
+
+def is_issued(finding: Finding) -> bool:
+    """Return whether *finding* is about a foreign order whose certificate is valid."""
+    return finding.code == ORDER_NOT_OURS and ", issued: " in finding.text
 
 
 def _requested(row: ReportedCertificate) -> datetime | None:

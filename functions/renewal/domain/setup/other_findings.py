@@ -16,10 +16,15 @@ ADDRESS_CHANGED = "AddressChanged"
 def hidden_sections(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield the findings about what SCM did not show: it stops nothing, but no one would notice a fault there."""
     if Section.REPORT in snapshot.unavailable - snapshot.late:
+        why, remedy = "SCM did not show its SSL report", "let the account read reports"
+        if Section.REPORT in snapshot.too_large:
+            why, remedy = (
+                "SCM's SSL report is larger than what is read of it",
+                "give the delegation a department of its own",
+            )
         text = (
-            "SCM did not show its SSL report, so what was revoked there is not known and not replaced; when it stays "
-            "so, ask the RAO to let the account read reports, and run `certmandate renew` for each certificate that "
-            "they revoke"
+            f"{why}, so what was revoked or ordered there is not known and not replaced; when it stays so, ask the RAO "
+            f"to {remedy}, and run `certmandate renew` for each certificate that they revoke"
         )
         yield Finding("ReportNotShown", "warning", "operator", text)
     if late := snapshot.late | ({Section.DOMAINS} if snapshot.domains.unread else set()):

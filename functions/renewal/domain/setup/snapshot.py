@@ -180,6 +180,8 @@ class Snapshot:
     """Those of them that SCM did not answer: the next inspection requests them again."""
     late: frozenset[Section] = frozenset()
     """Those of these that the time did not suffice for."""
+    too_large: frozenset[Section] = frozenset()
+    """Those of these whose answer has more bytes than are read."""
 
     @property
     def delegated(self) -> tuple[DelegatedName, ...]:

@@ -95,15 +95,21 @@ class SnapshotReader:
             raise
         except NeedsAttention:
             pass  # the login is accepted, or the profiles will be refused too: this is about the section alone
-        except ScmUnavailable:
+        except ScmUnavailable as outage:
             late = frozenset() if self.deadline.seconds() else frozenset({section})
-            before = self.snapshot
-            self.snapshot = replace(before, unanswered=before.unanswered | {section}, late=before.late | late)
+            before, large = self.snapshot, frozenset({section} if outage.is_too_large else ())
+            self.snapshot = replace(
+                before,
+                unanswered=before.unanswered | {section},
+                late=before.late | late,
+                too_large=before.too_large | large,
+            )
 
     def _take(self, section: Section, answer: object) -> None:
         before, known = self.snapshot, {section}
-        changes: dict[str, Any] = {section.member: answer, "unavailable": before.unavailable - known}
-        self.snapshot = replace(before, **changes, unanswered=before.unanswered - known, late=before.late - known)
+        sections = ("unavailable", "unanswered", "late", "too_large")
+        changes: dict[str, Any] = {name: getattr(before, name) - known for name in sections}
+        self.snapshot = replace(before, **changes | {section.member: answer})
 
     def _organisations(self) -> list[int]:
         """The organisation first; a department's officer may see its validations only through the department."""

@@ -166,7 +166,7 @@ def acknowledge_command(
             msg = "--reason is empty: pass whose order it is and who said so"
             raise Refused(msg)
         listed = ", ".join(map(str, ssl_ids))
-        confirm(f"Record SSL ID {listed} as the own orders of the organisation of {name}?", yes=yes)
+        confirm(f"Record SSL ID {listed} as ordered by the organisation of {name} itself?", yes=yes)
         now = datetime.now(UTC)
         for ssl_id in ssl_ids:
             deployment.editor.acknowledge(Acknowledgement(name, keys[ssl_id], reason.strip()[:500], now))

@@ -23,8 +23,8 @@ def page(plan: ReplacementPlan) -> list[RenderableType]:
     pairs = (
         ("covered", f"{counted(len(plan.paths), 'certificate')} of {counted(len(plan.delegations), 'delegation')}"),
         ("deadline", minute(rule.deadline)),
-        ("duration", f"{plan.hours:.1f} hours from now, until {minute(plan.ends_at)}"),
-        ("decided by", plan.bottleneck),
+        ("duration", _duration(plan)),
+        ("decided by", plan.bottleneck if plan.hours else ""),
         ("caps", f"{limits.orders_per_delegation} orders a run and delegation, {limits.orders_per_run} a run"),
         (
             "assumed",
@@ -39,6 +39,12 @@ def page(plan: ReplacementPlan) -> list[RenderableType]:
     )
     parts = [printing.heading(f"Replacement: {rule.reason}"), printing.facts(pairs)]
     return [*parts, *printing.bullets("Will not make the deadline", _misses(plan)), *_advice(plan)]
+
+
+def _duration(plan: ReplacementPlan) -> str:
+    if not plan.hours:
+        return f"none of {counted(len(plan.paths), 'certificate')} can be ordered"
+    return f"finished in {plan.hours:.1f} hours, at {minute(plan.ends_at)}"
 
 
 def _approvals(plan: ReplacementPlan) -> str:

@@ -16,7 +16,7 @@ from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.consequence import Consequence
-from renewal.domain.judgement.order_wait import AWAITS_APPROVAL
+from renewal.domain.judgement.order_wait import awaits_approval
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import FinishedOrder, StoredCertificate
 from renewal.domain.service.state import current_service
@@ -28,7 +28,7 @@ SOON_DAYS = 30
 _MOST_HISTORY = 12  # orders of a certificate; a year of monthly renewals
 _MOST_OPEN = 60  # certificates; of a larger estate the delegations are folded
 _MOST_TASKS = 12
-_DATED = frozenset((Consequence.EXPIRES, Consequence.ORDERS_STOP))
+_DATED = frozenset((Consequence.EXPIRES, Consequence.NAMES_STOP, Consequence.ORDERS_STOP))
 _URGENT = frozenset(
     (
         CertificateState.EXPIRED,
@@ -221,7 +221,14 @@ def _what(language: Language, code: str) -> str:
     return str(texts[code] if code in texts else findings[code]["what"] if code in findings else code)
 
 
-def _otherwise(language: Language, problem: Problem, today: date) -> str:
+def _otherwise(language: Language, action: NeededAction, today: date) -> tuple[str, ...]:
+    """Return what happens to the first certificate, and where the most urgent one has none, that too."""
+    nearest = min(action.problems, key=lambda problem: problem.consequence_on or date.max)
+    lines = (_consequence(language, problem, today) for problem in (nearest, action.problem))
+    return tuple(dict.fromkeys(line for line in lines if line))
+
+
+def _consequence(language: Language, problem: Problem, today: date) -> str:
     if problem.consequence is Consequence.MISUSE:  # the mail addresses the RAO
         return language.text("status.attention.misuse")
     if problem.consequence in _DATED and problem.consequence_on is None:
@@ -240,7 +247,7 @@ def _next(language: Language, judgement: Judgement) -> tuple[str, dict[str, obje
     if order is not None:
         if order.trouble:
             return "trouble", {"what": _what(language, order.trouble)}
-        return "awaits" if order.scm_status in AWAITS_APPROVAL else order.status.value, {}
+        return "awaits" if awaits_approval(order) else order.status.value, {}
     if judgement.decision.held and certificate.hold_until:
         return "held", {"day": language.day(certificate.hold_until.date())}
     if judgement.mandate_ends:
