@@ -60,6 +60,16 @@ _NAMES = {"first": ("portal", "declined"), "example-university": ("portal",), "v
 """The delegations and certificates that the documents name, and one whose order is declined: the run fails."""
 
 
+_LEFT: Mapping[str, Any] = {
+    "TableName": "left",
+    "AttributeDefinitions": [{"AttributeName": "item", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "item", "KeyType": "HASH"}],
+    "BillingMode": "PAY_PER_REQUEST",
+    "DeletionProtectionEnabled": True,
+}
+"""The table that a failed first deployment has left."""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """One command that a shell has called."""
@@ -186,7 +196,8 @@ def _variables(system: LocalSystem) -> dict[str, str]:
             "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in _NETWORK.items()]
         },
     }
-    own = {"DELEGATION": "first", "CERTIFICATE": "portal", "NAME": "RunFailed", "RUN": "rehearsal"}
+    own = {"DELEGATION": "first", "CERTIFICATE": "portal", "NAME": "RunFailed", "RUN": "rehearsal", "LEFT": "left"}
+    system.aws.client("dynamodb").create_table(**_LEFT)
     acm = system.aws.client("acm")
     held = acm.list_certificates(Includes={"keyTypes": ["EC_prime256v1"]})["CertificateSummaryList"]
     region = {"REGION": system.aws.client("s3").meta.region_name, "AWS_MAX_ATTEMPTS": "1"}
