@@ -76,7 +76,8 @@ class CheckExpiry:
         left = self.limits.orders_per_run - sum(candidate.caps is None for candidate in taken)
         capacities = allot(left, delegations, run_id)
         plan = [
-            _item(name, run_id, now, request, of_delegation.get(name, ()), capacities[name]) for name in delegations
+            _item(name, run_id, now, request, of_delegation.get(name, ()), capacities[name], is_doubted=bool(doubt))
+            for name in delegations
         ]
         bucket, key = self.archive.write_plan(run_id, plan)
         # A rule may cover what cannot be read.
@@ -239,7 +240,14 @@ def _paths(request: RunRequest) -> list[CertificatePath]:
 
 
 def _item(
-    name: str, run_id: str, now: datetime, request: RunRequest, taken: Iterable[DueCertificate], capacity: int
+    name: str,
+    run_id: str,
+    now: datetime,
+    request: RunRequest,
+    taken: Iterable[DueCertificate],
+    capacity: int,
+    *,
+    is_doubted: bool,
 ) -> Mapping[str, Any]:
     shared: dict[str, Any] = {"follow_up": request.is_follow_up, "reason": request.reason}
     mine = [(due, Task(run_id, now, name, due.name, due.decision.causes, **shared)) for due in taken]
@@ -253,6 +261,7 @@ def _item(
         full=request.is_narrowed,
         record=request.record,
         capacity=capacity,
+        is_doubted=is_doubted,
         reason=request.reason,
         certificates=tuple(task for _, task in mine),
         issued=() if request.dry_run else tuple(task for due, task in mine if due.is_issued),
