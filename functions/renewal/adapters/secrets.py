@@ -53,7 +53,7 @@ class SecretsManagerCredentials:
         try:
             version, text = _fetched(self._client, name, stage)
         except CredentialMissing as missing:
-            msg = f"secret '{name}' cannot be read: {missing}; store the credential with `certmandate credential`"
+            msg = f"secret '{name}': {str(missing).rstrip('.')}; store it with `certmandate credential {delegation}`"
             raise CredentialMissing(msg) from missing
         return _credential(name, version, text)
 

@@ -135,7 +135,7 @@ def _order_part(state: Judgement) -> list[RenderableType]:
         ("status", order.status.value),
         ("SSL ID", str(order.ssl_id) if order.ssl_id else "not confirmed by SCM"),
         ("trouble", order.trouble),
-        ("waits for", state.waits_for),
+        ("in SCM", state.waits_for),
         ("stored in", ", ".join(order.held_in)),
         ("token", f"{order.token} (in the order's comments in SCM)"),
         ("cause", printing.cause(order.causes, order.reason)),

@@ -113,7 +113,7 @@ def reason_of(planned: PlannedCertificate | None, finished: FinishedOrder | None
     if planned is not None:
         return ", ".join(planned.causes)
     if next_renewal.is_after_the_mandate:
-        return f"none: its renewal would be after the mandate's last day, {next_renewal.mandate_ends}"
+        return f"its renewal would be after the mandate's last day, {next_renewal.mandate_ends}"
     return f"due from {next_renewal.renew_at:%Y-%m-%d %H:%M}Z" if next_renewal.renew_at else "nothing to do"
 
 

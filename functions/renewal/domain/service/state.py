@@ -137,12 +137,12 @@ def not_served(certificate: ManagedCertificate) -> Finding | None:
 
 def _not_verified(certificate: ManagedCertificate) -> Finding:
     """A warning where no run has verified it before: it may have been declared only now."""
-    record, reason = current_service(certificate), "the report of each run has the reason"
+    record, reason = current_service(certificate), "the report of each run has the reason (late or not_verified)"
     severity: Severity = "error"
     since = f" since {record.observed_at:%Y-%m-%d %H:%M}Z" if record else " since this certificate was stored"
     if certificate.service is None:
-        since, severity, reason = "", "warning", "the next daily run does; if it does not, its report has the reason"
-    text = f"no run has verified its endpoints{since}: {reason} (late, not_verified)"
+        since, severity, reason = "", "warning", "the next daily run does"
+    text = f"no run has verified its endpoints{since}: {reason}"
     return Finding(NOT_VERIFIED, severity, "operator", text, certificate.spec.name)
 
 

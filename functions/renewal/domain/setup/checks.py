@@ -192,7 +192,7 @@ def _organisation(snapshot: Snapshot) -> list[CheckResult]:
     ours = [validation for validation in snapshot.validations if is_for_ssl(validation)]
     if not ours or any(validation.status == "VALIDATED" for validation in ours):
         return []
-    text = f"the organisation's OV validation is {ours[0].status.lower()}, so nothing can be issued"
+    text = f"the organisation validation (OV) is {ours[0].status.lower()}, so nothing can be issued"
     return [failed(SetupStep.DEPARTMENT, "OrganisationNotValidated", text)]
 
 

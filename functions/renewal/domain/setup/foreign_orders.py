@@ -180,8 +180,8 @@ def foreign_findings(found: ForeignOrders | None, before: ForeignOrders | None) 
         listed += f" and {left} older ones"
     text = (
         f"SCM has orders that the order book does not have: SSL ID {listed}. Ask the RAO whose they are. If the "
-        "organisation made them, `certmandate acknowledge`; otherwise the credential may be stolen (runbook: "
-        f"{ORDER_NOT_OURS})"
+        "organisation made them: `certmandate acknowledge DELEGATION SSL_ID --reason …`; otherwise the credential may "
+        f"be stolen (runbook: {ORDER_NOT_OURS})"
     )
     yield _finding(text, "operator")
 
