@@ -44,7 +44,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "audit": ("rao.audit", "Export and verify the audit trail."),
     },
     "Tests": {
-        "drill": ("drill", "Test the alarms of the stack."),
+        "drill": ("drill", "Test the alarms of the stack, and its alerts."),
         "local": ("local", "Run the whole system on this machine."),
     },
 }

@@ -171,7 +171,7 @@ def meaning(error: Exception, action: str, named: Mapping[str, type[RenewalError
     if not isinstance(error, ClientError):
         return _of_botocore(error, action)
     code = error_code(error)
-    quoted = f"{code}: {redacted_of_aws(error.response.get('Error', {}).get('Message', ''))}"
+    quoted = f"{code}: {redacted_of_aws(error.response.get('Error', {}).get('Message') or '')}"
     if code in named:
         return named[code](f"{action}: {quoted}")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

@@ -19,7 +19,9 @@ LONGEST_OF_AWS = 400
 _REMOVED = "[removed]"
 _PEM = re.compile(r"-----BEGIN.*?(?:-----END[^-]*-----|\Z)", re.DOTALL)
 _NAMED_SECRET = re.compile(
-    r"""(\b(?:password|passwd|secret|token|authorization)["']?\s*[=:]\s*|\bbearer\s+)(?:bearer\s+)?\S+""", re.IGNORECASE
+    r"""((?<![A-Za-z])(?:password|passwd|secret|token|authorization)["']?\s*[=:]\s*|\bbearer\s+)(?:bearer\s+)?"""
+    r"""(?:"[^"]*"\S*|\S+)""",
+    re.IGNORECASE,
 )
 _LONG_CODE = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
 """Base64 or hexadecimal of 24 bytes and more. Labels of domain names look like it, but have no capitals."""

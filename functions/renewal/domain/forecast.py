@@ -70,6 +70,8 @@ class NextRenewal:
     at: datetime | None
     """Of one that is due: since when it is; None while nothing is stored."""
     mandate_ends: date | None
+    ordered_by: date | None
+    """The day of the daily run that orders it, at the latest: on that on which it becomes due, the run may be over."""
 
     @classmethod
     def of(cls, certificate: ManagedCertificate, record: DelegationRecord | None, now: datetime) -> Self:
@@ -78,12 +80,13 @@ class NextRenewal:
         expires = dcv_of(inspection.delegated, certificate.spec.names, now) if inspection else None
         day = next_renewal(certificate, expires, now)
         at = min(due_by_age_at(certificate.spec, served), day) if served else None
-        return cls(at, record.delegation.mandate_ends if record else None)
+        ordered_by = at and (now.date() if at <= now else at.date() + timedelta(days=1))
+        return cls(at, record.delegation.mandate_ends if record else None, ordered_by)
 
     @property
     def is_after_the_mandate(self) -> bool:
-        """Whether the mandate has ended by then, so that nothing is ordered: that day's daily run may be over."""
-        return bool(self.at and self.mandate_ends and self.mandate_ends <= self.at.date())
+        """Whether the mandate may have ended by then, so that nothing is ordered."""
+        return bool(self.ordered_by and self.mandate_ends and self.mandate_ends < self.ordered_by)
 
     @property
     def renew_at(self) -> datetime | None:
@@ -148,11 +151,13 @@ def _terms(renewals: Renewals, snapshot: Snapshot, now: datetime) -> Iterator[Fi
 
 def _mandate(delegation: Delegation, renewals: Renewals, now: datetime) -> Iterator[Finding]:
     ends = delegation.mandate_ends
-    affected = [(certificate, day) for certificate, day in renewals if ends and ends <= day]
+    # On the day on which a certificate becomes due, the daily run may be over; one that is due is renewed today.
+    affected = [(each, day) for each, day in renewals if ends and (ends < day or ends == day > now.date())]
     if ends is None or delegation.has_ended(now) or not (affected or ends - now.date() <= MANDATE_SOON):
         return
     is_near = ends - now.date() <= MANDATE_SOON
-    before = f", before {_renewal(affected)}" if affected else ""
+    when = ", before" if affected and ends < min(day for _, day in affected) else ", on the day of"
+    before = f"{when} {_renewal(affected)}" if affected else ""
     text = f"the mandate ends on {ends}{before}; nothing is ordered after that day"
     yield Finding("MandateEnding", "warning" if is_near else "info", "rao", text, _only(affected), ends)
 

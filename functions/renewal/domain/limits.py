@@ -113,8 +113,13 @@ def select(
 def reached(taken: Iterable[DueCertificate], deferred: Iterable[DueCertificate], limits: Limits) -> dict[str, str]:
     """Return which limit defers each of *deferred*, by its path, because of *taken*."""
     counts = Counter(candidate.delegation for candidate in taken)
-    own, whole = f"OrdersPerDelegation={limits.orders_per_delegation}", f"OrdersPerRun={limits.orders_per_run}"
-    return {each.path: own if counts[each.delegation] >= limits.orders_per_delegation else whole for each in deferred}
+    found = {}
+    for each in deferred:
+        caps = _raised(limits, each.caps) if each.caps else limits
+        is_own = counts[each.delegation] >= caps.orders_per_delegation
+        own, whole = f"OrdersPerDelegation={caps.orders_per_delegation}", f"OrdersPerRun={caps.orders_per_run}"
+        found[each.path] = own if is_own else whole
+    return found
 
 
 def by_delegation(candidates: Iterable[DueCertificate]) -> dict[str, list[DueCertificate]]:

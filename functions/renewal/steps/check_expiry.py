@@ -72,11 +72,10 @@ class CheckExpiry:
         taken, deferred = select(wanted, self.limits, run_id)
         of_delegation = by_delegation(taken)
         delegations = _inspected(request, delegations, due, of_delegation)
-        # What a rule's raised caps permit takes nothing from what the inspections may add.
-        left = self.limits.orders_per_run - sum(candidate.caps is None for candidate in taken)
-        capacities = allot(left, delegations, run_id)
+        capacities = self._capacities(taken, delegations, run_id)
         plan = [
-            _item(name, run_id, now, request, of_delegation.get(name, ()), capacities[name]) for name in delegations
+            _item(name, run_id, now, request, of_delegation.get(name, ()), capacities[name], doubt)
+            for name in delegations
         ]
         bucket, key = self.archive.write_plan(run_id, plan)
         # A rule may cover what cannot be read.
@@ -99,6 +98,13 @@ class CheckExpiry:
             "results": f"runs/{run_id}/results",
             "polls": 0,
         }
+
+    def _capacities(
+        self, taken: Iterable[DueCertificate], delegations: Sequence[str], run_id: str
+    ) -> Mapping[str, int]:
+        """How many orders each inspection may add; what a rule's raised caps permit takes nothing from it."""
+        left = self.limits.orders_per_run - sum(candidate.caps is None for candidate in taken)
+        return allot(left, delegations, run_id)
 
     def _tallies(self, request: RunRequest, now: datetime) -> Sequence[ReplacementTally]:
         """Of the replacement rules that the run works on."""
@@ -239,7 +245,13 @@ def _paths(request: RunRequest) -> list[CertificatePath]:
 
 
 def _item(
-    name: str, run_id: str, now: datetime, request: RunRequest, taken: Iterable[DueCertificate], capacity: int
+    name: str,
+    run_id: str,
+    now: datetime,
+    request: RunRequest,
+    taken: Iterable[DueCertificate],
+    capacity: int,
+    doubt: TooManyDue | None,
 ) -> Mapping[str, Any]:
     shared: dict[str, Any] = {"follow_up": request.is_follow_up, "reason": request.reason}
     mine = [(due, Task(run_id, now, name, due.name, due.decision.causes, **shared)) for due in taken]
@@ -253,6 +265,7 @@ def _item(
         full=request.is_narrowed,
         record=request.record,
         capacity=capacity,
+        is_doubted=doubt is not None,
         reason=request.reason,
         certificates=tuple(task for _, task in mine),
         issued=() if request.dry_run else tuple(task for due, task in mine if due.is_issued),

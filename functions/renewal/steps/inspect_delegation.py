@@ -320,7 +320,8 @@ def _added(task: DelegationTask, certificates: Iterable[ManagedCertificate], ins
     planned = {planned.certificate for planned in task.certificates}
     for certificate in certificates if task.whole else ():
         decision = decide_with(certificate, inspection, inspection.at)
-        is_new = set(FOUND_BY_INSPECTION) & set(decision.causes) and certificate.spec.name not in planned
+        by_clock = {Cause.DCV_LAPSING} if task.is_doubted else set()
+        is_new = set(FOUND_BY_INSPECTION) & set(decision.causes) - by_clock and certificate.spec.name not in planned
         if is_new and not decision.held:
             name = certificate.spec.name
             yield Task(task.run_id, task.started_at, task.delegation, name, decision.causes, reason=task.reason)

@@ -171,7 +171,8 @@ class Report:
         judged = judge(certificate, record, run.now, run.times, replacements=run.replacements, failure=error)
         remarks = list(notes_of(certificate, finished, run.now))
         if outcome is Outcome.DEFERRED:
-            remarks.append(why_deferred(certificate, planned, run.results.certificates.get(spec.path)))
+            result = run.results.certificates.get(spec.path)
+            remarks.append(why_deferred(certificate, planned, result, run.facts.started_at))
         return CertificateRow(
             delegation=spec.delegation,
             name=spec.name,

@@ -72,14 +72,14 @@ def test_findings_have_the_raos_tasks_only(desk: Desk) -> None:
 
 
 def test_the_daily_run_notifies_the_rao_and_commands_print_the_history(desk: Desk) -> None:
-    """N3: the operator finds out whether the RAO was notified, also while mails are off."""
+    """The operator finds out whether the RAO was notified."""
     desk.system.run()
 
     notices = desk.document("findings", "univ")["notices"]  # on the first day of a month also that of the report
     (notice,) = (notice for notice in notices if notice["kind"] == "problems")
-    assert (notice["outcome"], "DcvLapsed" in notice["codes"]) == ("off", True)
+    assert (notice["outcome"], "DcvLapsed" in notice["codes"]) == ("sent", True)
     assert desk.document("show", "univ/idp")["notices"] == notices
     for command in (["findings", "univ"], ["show", "univ/idp"]):
         output = desk.run(*command).stdout
         assert "Notices to the RAO, newest first" in output
-        assert "(no mail)" in output
+        assert "(sent)" in output

@@ -194,6 +194,14 @@ def test_expired_certificates_count_as_due_by_age() -> None:
     assert too_many_due(found, lambda _: 20, MANY)
 
 
+def test_what_a_rule_covers_names_the_limit_of_the_rule() -> None:
+    """That of the stack has been raised for it."""
+    found = [covered(due(f"c{number}", Cause.REPLACEMENT), caps=Caps(3, 100)) for number in range(5)]
+    limits = Limits(orders_per_delegation=2, orders_per_run=10, due_share=0.5)
+
+    assert set(reached(*select(found, limits, "run"), limits).values()) == {"OrdersPerDelegation=3"}
+
+
 def test_what_is_deferred_names_the_limit_that_was_reached() -> None:
     """The operator who raises the wrong limit waits another day."""
     limits = Limits(orders_per_delegation=2, orders_per_run=3, due_share=0.5)

@@ -14,6 +14,7 @@ from renewal.domain.errors import InvalidRequest, RecordUnreadable, RunInProgres
 from renewal.domain.limits import SMALL_ESTATE, Limits
 from renewal.domain.replacement_rule import Caps, ReplacementRule
 from renewal.domain.run.plan import PlannedCertificate, PlanState
+from renewal.domain.setup.snapshot import DelegatedName
 from renewal.steps import check_expiry
 from tests.fakes import FakeOrderBook
 from tests.unit.system import DELEGATION, IDP, NOW, System, served_by
@@ -453,6 +454,20 @@ def test_of_an_estate_that_is_due_all_at_once_nothing_is_ordered_by_age(system: 
     assert {fact["state"] for path, fact in facts["due"].items() if path != "univ/idp"} == {"refused"}
     assert system.check_expiry(all_due_is_right=True, reason="back from a long outage")["due"] == 30
     assert system.check_expiry(delegations=["univ"], reason="they asked for it")["due"] == 30
+
+
+def test_while_the_clock_is_in_doubt_no_inspection_orders_because_of_a_date(system: System) -> None:
+    """A domain validation seems to end as the certificates seem to be old: by the same wrong clock."""
+    serving(system, **{f"univ__c{n}": 60 for n in range(30)}, **{f"univ__y{n}": 0 for n in range(5)})
+    del system.book.kept["univ", "idp"]
+    system.clock.advance(days=100)
+    names = {name for certificate in system.book.kept.values() for name in certificate.spec.names}
+    ends = system.clock().date() + timedelta(days=5)
+    system.scm.delegated = tuple(DelegatedName(name, True, frozenset({"SSL"}), "VALIDATED", ends) for name in names)
+
+    system.daily_run()
+
+    assert not system.scm.orders
 
 
 def test_the_rest_of_a_runs_cap_is_divided_among_inspections(system: System) -> None:

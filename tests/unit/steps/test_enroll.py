@@ -27,6 +27,7 @@ from renewal.domain.errors import (
     OrderPending,
     OrderUnconfirmed,
     PermissionMissing,
+    PlanUnreadable,
     ProfileRefused,
     ScmRefused,
     ScmUnavailable,
@@ -930,6 +931,15 @@ def test_an_order_that_is_closed_before_it_is_collected_fails_no_run(system: Sys
     (row,) = report.certificates
     assert (report.outcome, row.outcome) == ("succeeded", "deferred")
     assert row.remarks == ("the operator has closed its order; a later daily run orders it if it is due",)
+
+
+def test_an_order_that_is_not_in_the_order_book_any_more_is_a_fault(system: System) -> None:
+    """A restored table may have lost it: `deferred` would hide that."""
+    system.enroll()
+    del system.book.orders[PATH]
+
+    with pytest.raises(PlanUnreadable, match="was a table restored"):
+        system.enroll(system.task(causes=("order-open",)))
 
 
 def close(system: System) -> None:

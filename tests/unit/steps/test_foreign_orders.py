@@ -207,6 +207,30 @@ def test_the_second_order_of_a_thief_is_alerted_by_name_like_the_first(begun: Sy
         assert text.count("order SSL ID") == 1
 
 
+def test_what_scm_replaces_after_it_was_acknowledged_is_alerted(begun: System) -> None:
+    """The SSL ID stays the same; the certificate is another one, and its key is not ours either."""
+    show(begun, STOLEN)
+    begun.daily_run()
+    begun.book.acknowledgements.append(Acknowledgement("univ", "9001", "the RAO's", NOW))
+    show(begun, replace(STOLEN, serial="WORSE", replaced=NOW + timedelta(hours=1)))
+    begun.clock.advance(days=1)
+    known = len(begun.alerts.sent)
+
+    begun.daily_run()
+
+    assert any("9001" in alert.text for alert in begun.alerts.sent[known:])
+
+
+def test_a_report_that_is_tried_again_counts_what_its_first_try_has_alerted(begun: System) -> None:
+    """Its answer, or its metrics, may be lost: the alarm would not go off."""
+    show(begun, STOLEN)
+    begun.check_expiry("today")
+    begun.archive.write_results("today", [begun._child(task) for task in begun.plan("today")])
+    report = begun.report_step()
+
+    assert [report("today")["metrics"]["NewOrdersNotOurs"] for _ in range(2)] == [1, 1]
+
+
 def test_an_order_of_a_run_that_died_before_its_report_is_alerted_by_the_next(begun: System) -> None:
     """The inspection of the dead run has kept the order as known; what was alerted is kept by the report alone."""
     show(begun, STOLEN)

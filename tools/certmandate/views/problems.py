@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
+from renewal.domain.errors import TooManyDue
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.judgement.obstacle import is_refused_by_runs
@@ -81,8 +82,8 @@ def next_step(judgement: Judgement) -> str:
     if judgement.mandate_ends:
         return f"nothing: its next order would be after the mandate's last day, {judgement.mandate_ends}"
     verb = "orders" if certificate.served is None else "renews"
-    if decision.causes and obstacle and is_refused_by_runs(obstacle):
-        return f"no run {verb} it until this is resolved: {obstacle.code}"
+    if decision.causes and (stopped := _stopped_by(judgement)):
+        return f"no run {verb} it until this is resolved: {stopped}"
     if decision.causes and obstacle:
         return f"the next daily run tries; SCM is expected to refuse the order: {obstacle.code}"
     if decision.causes:
@@ -94,6 +95,14 @@ def next_step(judgement: Judgement) -> str:
     why = ", before a domain validation expires" if is_forward else ""
     condition = f", if this is resolved by then: {obstacle.code}" if obstacle else ""
     return f"due from {judgement.renew_at:%Y-%m-%d %H:%M}Z{why}{condition}{_after_failure(judgement)}"
+
+
+def _stopped_by(judgement: Judgement) -> str:
+    """The code because of which no run orders what is due."""
+    if judgement.obstacle and is_refused_by_runs(judgement.obstacle):
+        return judgement.obstacle.code
+    failed = judgement.failed.code if judgement.failed else ""
+    return failed if failed == TooManyDue.__name__ else ""
 
 
 def _order_step(judgement: Judgement, order: Order) -> str:

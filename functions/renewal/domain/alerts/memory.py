@@ -62,6 +62,11 @@ class NotifiedProblems:
         """Return the problems that the operator does not know, or knows as less severe."""
         return tuple(problem for problem in problems if self._is_news(problem))
 
+    def named_since(self, began: datetime, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+        """Return those of *problems* that the operator knows since the run *began*, by an earlier try of its report."""
+        known = {key for key, entry in self.problems.items() if entry.last >= began}
+        return tuple(problem for problem in problems if problem.key in known and not self._is_news(problem))
+
     def cover(self, report: RunReport) -> bool:
         """Return whether other runs have failed within the last day for all that needs attention in *report*.
 

@@ -118,10 +118,14 @@ def reason_of(planned: PlannedCertificate | None, finished: FinishedOrder | None
 
 
 def why_deferred(
-    certificate: ManagedCertificate, planned: PlannedCertificate | None, result: CertificateResult | None
+    certificate: ManagedCertificate,
+    planned: PlannedCertificate | None,
+    result: CertificateResult | None,
+    since: datetime,
 ) -> str:
-    """Return why the run has deferred the certificate, and which run continues."""
-    if result is not None and certificate.last_error == CLOSED:
+    """Return why the run, which began at *since*, has deferred the certificate, and which run continues."""
+    is_closed = certificate.last_error == CLOSED and certificate.failed_at and certificate.failed_at >= since
+    if result is not None and is_closed:
         return "the operator has closed its order; a later daily run orders it if it is due"
     if result is not None:
         return "so long after its start a run begins no order for a replacement rule; the next run does"

@@ -87,6 +87,8 @@ class DelegationTask(_Payload):
     """Whether the answers of SCM are recorded."""
     capacity: int = 0
     """How many certificates the inspection may add to those of the plan."""
+    is_doubted: bool = False
+    """Whether the clock may be wrong (TooManyDue): the inspection adds nothing that only becomes due by it."""
     reason: str = ""
     issued: tuple[Task, ...] = ()
     """Those of `certificates` that only have to be stored, so that a failed inspection does not keep them from it."""

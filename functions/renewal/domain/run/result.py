@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from renewal.domain.errors import AnswerLost, Failure, ScmUnavailable, error_named
+from renewal.domain.errors import AnswerLost, Failure, PlanUnreadable, ScmUnavailable, error_named
 from renewal.domain.order import CLOSED
 
 NO_ANSWER = frozenset({ScmUnavailable.__name__, AnswerLost.__name__, "States.Timeout", "Sandbox.Timedout"})
@@ -32,10 +32,13 @@ class ResultStatus(StrEnum):
 def result_of_end(error: str, text: str) -> ResultStatus:
     """Return the result of an order that has ended without a certificate: `deferred` when the operator closed it.
 
-    *error*: what ended it; empty when nothing is left of it. Raises every other error, with *text*.
+    *error*: what ended it. Raises every other error, with *text*; PlanUnreadable when nothing is left of the order.
     """
-    if error in {"", CLOSED}:
+    if error == CLOSED:
         return ResultStatus.DEFERRED
+    if not error:
+        msg = "its open order is not in the order book any more, and nothing shows how it ended: was a table restored?"
+        raise PlanUnreadable(msg)
     raise error_named(error)(text)
 
 

@@ -171,7 +171,8 @@ def foreign_findings(found: ForeignOrders | None, before: ForeignOrders | None) 
         yield Finding("OrdersBefore", "info", "operator", text)
     if not found.count:
         return
-    yield from (_finding(_described(order), "rao", order.certificate, str(order.ssl_id)) for order in found.orders)
+    # By its key: a certificate that SCM replaces later under the same SSL ID is another problem.
+    yield from (_finding(_described(order), "rao", order.certificate, order.key) for order in found.orders)
     listed = ", ".join(str(order.ssl_id) for order in found.orders)
     if (left := found.count - len(found.orders)) > 0:
         text = f"{left} older orders are not ours either; SCM lists them in the department"

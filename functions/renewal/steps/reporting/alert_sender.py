@@ -23,7 +23,9 @@ class AlertSender:
     """The stack's name, in each subject."""
 
     def __call__(self, report: RunReport, known: NotifiedProblems, location: str) -> tuple[Problem, ...]:
-        """Return the problems that the alert named. Raises StoreUnavailable and StoreRefused when no alert was sent.
+        """Return the problems that the alert named, now or in a try whose answer was lost.
+
+        Raises StoreUnavailable and StoreRefused when no alert was sent.
 
         *location*: where the report is. A problem is remembered after its alert was sent: a run that ends in between
         sends it again.
@@ -35,4 +37,4 @@ class AlertSender:
         named = news[:MOST_LISTED]
         if (after := known.after(report, problems, named)) != known:
             self.archive.write_notified(after)
-        return named
+        return (*named, *known.named_since(report.started_at, problems))
