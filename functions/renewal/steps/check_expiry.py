@@ -253,8 +253,7 @@ def _item(
     capacity: int,
     doubt: TooManyDue | None,
 ) -> Mapping[str, Any]:
-    shared: dict[str, Any] = {"follow_up": request.is_follow_up, "reason": request.reason}
-    mine = [(due, Task(run_id, now, name, due.name, due.decision.causes, **shared)) for due in taken]
+    mine = [(due, Task(run_id, now, name, due.name, due.decision.causes, request.reason)) for due in taken]
     return DelegationTask(
         run_id=run_id,
         started_at=now,

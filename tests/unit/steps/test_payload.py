@@ -12,7 +12,7 @@ from renewal.domain.errors import PlanUnreadable
 from renewal.domain.run.payload import DelegationTask, Progress, Task
 from tests.unit.system import NOW, System
 
-TASK = Task("run", NOW, "univ", "idp", ("age", "asked"), follow_up=True, reason="laptop stolen")
+TASK = Task("run", NOW, "univ", "idp", ("age", "asked"), reason="laptop stolen")
 ITEM = DelegationTask(
     "run",
     NOW,
@@ -46,7 +46,7 @@ def test_what_certificates_share_is_written_once_in_a_plan_item() -> None:
         (Task.parse, TASK, {"certificate": None}, "'certificate' is missing"),
         (Task.parse, TASK, {"started_at": "yesterday"}, "'started_at' is not"),
         (Task.parse, TASK, {"causes": "age"}, "'causes' is not"),
-        (Task.parse, TASK, {"follow_up": "true"}, "'follow_up' is not"),
+        (DelegationTask.parse, ITEM, {"follow_up": "true"}, "'follow_up' is not"),
         (DelegationTask.parse, ITEM, {"whole": None}, "'whole' is missing"),
         (DelegationTask.parse, ITEM, {"certificates": {}}, "'certificates' is a dict, not a list"),
         (DelegationTask.parse, ITEM, {"certificates": ["idp"]}, "is a str, not a JSON object"),

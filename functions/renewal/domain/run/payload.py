@@ -5,11 +5,11 @@ The only free text is the operator's reason, which is part of the execution's in
 A plan item (one for each delegation, written by check_expiry, read by the Distributed Map):
 
     {"run_id", "started_at", "delegation", "dry_run", "whole", "follow_up", "full", "record",
-     "capacity", "reason", "certificates": [{"certificate", "causes"}], "issued": [task…]}
+     "capacity", "is_doubted", "reason", "certificates": [{"certificate", "causes"}], "issued": [task…]}
 
 A task (one for each due certificate, input of enroll):
 
-    {"run_id", "started_at", "delegation", "certificate", "causes", "follow_up", "reason"}
+    {"run_id", "started_at", "delegation", "certificate", "causes", "reason"}
 
 A progress (result of enroll, input of collect; result of collect):
 
@@ -57,8 +57,6 @@ class Task(_Payload):
     delegation: str
     certificate: str
     causes: tuple[str, ...] = ()
-    follow_up: bool = False
-    """Whether the schedule started the run to follow up on open orders."""
     reason: str = ""
     """Why the run was started, in the operator's words; empty for the daily run."""
 
@@ -100,7 +98,7 @@ class DelegationTask(_Payload):
         if not isinstance(entries, list):
             msg = f"a plan item's 'certificates' is a {type(entries).__name__}, not a list"
             raise PlanUnreadable(msg)
-        names = ("run_id", "started_at", "delegation", "follow_up", "reason")
+        names = ("run_id", "started_at", "delegation", "reason")
         shared = {name: source[name] for name in names if name in source}
         tasks = tuple(Task.parse({**_object(entry), **shared}) for entry in entries)
         return read_part(cls, source, f"a payload of this run ({cls.__name__})", certificates=tasks)
