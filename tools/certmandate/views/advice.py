@@ -251,6 +251,7 @@ ADVICE = {
     "TooManyDue": Advice(
         "So many certificates are due by age at once that a wrong clock or policy is likely; none of them was ordered",
         "If all are really due, run `certmandate renew --all-due --all-due-is-right --reason TooManyDue`",
+        then="no run orders them before that",
     ),
     "RunInProgress": Advice(
         "An older run was still in progress after this one had waited for ten hours; nothing was ordered",

@@ -20,6 +20,7 @@ _COMMANDS: Mapping[str, tuple[str, ...]] = {
         "RequestRefused", "StoreNotOurs", "TermRefused",
     ),
     "certmandate audit verify {delegation}": ("AuditTrailTampered",),
+    "certmandate plan delegations/": ("TooManyDue",),
     "certmandate findings {delegation}": ("OrderNotOurs", "RaoMailUndelivered"),
     "certmandate close-order {path} --reason {code}": ("CertificateMismatch", "CertificateUnusable", "OrderUnknown"),
     "certmandate renew {path} --force --reason {code}": ("OrderRejected", "OrderRevoked"),
