@@ -7,6 +7,7 @@ import json
 import socket
 import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import trustme
 from local.tls_server import TlsServer
 from renewal.adapters.http import MOST_BYTES
 from renewal.adapters.scm.client import ScmClient
-from renewal.adapters.scm.request import MOST_BYTES_TOGETHER
+from renewal.adapters.scm.request import MOST_BYTES_OF_REPORT
 from renewal.deadline import Deadline
 from renewal.domain.errors import AnswerLost, ScmUnavailable
 from tests.adapters.loopback import HEAD, Server, dripping, sending
@@ -142,8 +143,8 @@ def test_an_answer_of_any_size_takes_little_memory(server: Server, kind: str) ->
 def test_a_report_of_a_large_department_is_read_in_little_memory(server: Server) -> None:
     """It is one answer. At 2 MB it became unreadable beyond 1,265 certificates, and revocations were not noticed."""
     row = {"commonName": "idp.univ.example", "status": "Issued", "comments": "certmandate order", "filler": "x" * 1_480}
-    report = json.dumps({"statusCode": 0, "reports": [{"id": number, **row} for number in range(12_000)]}).encode()
-    assert MOST_BYTES < len(report) < MOST_BYTES_TOGETHER
+    report = json.dumps({"statusCode": 0, "reports": [{"id": number, **row} for number in range(3_000)]}).encode()
+    assert MOST_BYTES < len(report) < MOST_BYTES_OF_REPORT
     server.answer = sending(f"{HEAD}Content-Length: {len(report)}\r\n\r\n".encode(), report)
     authority = connected(server)
 
@@ -152,8 +153,23 @@ def test_a_report_of_a_large_department_is_read_in_little_memory(server: Server)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert len(rows) == 12_000
-    assert most < 256 * 1024 * 1024
+    assert len(rows) == 3_000
+    assert most < 5 * MOST_BYTES_OF_REPORT
+
+
+def test_a_report_of_brackets_fits_into_the_memory(server: Server) -> None:
+    """Each takes 28 times its size; the function would be killed, and its delegation not inspected."""
+    report = b'{"reports": [' + b"{}," * (MOST_BYTES_OF_REPORT // 3 - 9) + b"{}]}"
+    server.answer = sending(f"{HEAD}Content-Length: {len(report)}\r\n\r\n".encode(), report)
+    authority = connected(server)
+
+    tracemalloc.start()
+    with suppress(ScmUnavailable):
+        authority.reported(2001)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert most < 180 * 1024 * 1024, "beside what the function has imported, in 256 MiB"
 
 
 def test_an_answer_that_is_too_large_is_not_an_outage(server: Server) -> None:
