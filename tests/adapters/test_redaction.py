@@ -56,6 +56,9 @@ def test_base64_is_removed():
         ('{"password":"hunter2"} is wrong', '{"password":[removed] is wrong'),
         ("Authorization: Bearer abc.def", "Authorization: [removed]"),
         ("a Bearer abc.def", "a Bearer [removed]"),
+        (r'{"client_secret": "ab\"cd ef"} is wrong', '{"client_secret": [removed] is wrong'),
+        ("client_secret='ab cd' is wrong", "client_secret=[removed] is wrong"),
+        ('"newPassword":"abc def" is wrong', '"newPassword":[removed] is wrong'),
     ],
 )
 def test_what_calls_itself_a_secret_is_removed(text, kept):

@@ -19,8 +19,8 @@ LONGEST_OF_AWS = 400
 _REMOVED = "[removed]"
 _PEM = re.compile(r"-----BEGIN.*?(?:-----END[^-]*-----|\Z)", re.DOTALL)
 _NAMED_SECRET = re.compile(
-    r"""((?<![A-Za-z])(?:password|passwd|secret|token|authorization)["']?\s*[=:]\s*|\bbearer\s+)(?:bearer\s+)?"""
-    r"""(?:"[^"]*"\S*|\S+)""",
+    r"""((?<![A-Za-z])(?:new_?)?(?:password|passwd|secret|token|authorization)["']?\s*[=:]\s*|\bbearer\s+)"""
+    r"""(?:bearer\s+)?(?:"(?:[^"\\]|\\.)*"\S*|'[^']*'\S*|\S+)""",
     re.IGNORECASE,
 )
 _LONG_CODE = re.compile(r"[A-Za-z0-9+/=_-]{32,}")

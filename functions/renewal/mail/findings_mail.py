@@ -76,9 +76,10 @@ def without_repetitions(found: Mapping[Finding, Otherwise]) -> Mapping[Finding, 
 
 
 def _covers(of_delegation: Finding, finding: Finding) -> bool:
-    is_same = not of_delegation.certificate and of_delegation.code == finding.code
+    # An order at SCM, or a certificate, that another finding is about is another task, whatever its names are.
+    is_same = of_delegation.code == finding.code and finding.about in {"", of_delegation.about}
     covered = set(names_in(of_delegation))
-    return is_same and (not covered or set(names_in(finding)) <= covered)
+    return is_same and not of_delegation.certificate and (not covered or set(names_in(finding)) <= covered)
 
 
 def findings_mail(

@@ -9,19 +9,18 @@ from types import MappingProxyType
 
 from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.audit.seal import Seal
-from renewal.domain.forecast import next_renewal
+from renewal.domain.forecast import NextRenewal
 from renewal.domain.notices.month import Month
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.domain.setup.snapshot import dcv_of
 from renewal.mail.findings_mail import Otherwise
 
 
 @dataclass(frozen=True, slots=True)
 class NextOrder:
-    """A managed certificate with the day of its next renewal; None: the mandate ends before."""
+    """A managed certificate with the day of its next renewal; None: the mandate may have ended by then."""
 
     certificate: ManagedCertificate
     renewal: date | None
@@ -91,10 +90,11 @@ def rao_report(
 
 
 def _nexts(record: DelegationRecord, managed: Iterable[ManagedCertificate], now: datetime) -> tuple[NextOrder, ...]:
-    delegated = record.inspection.delegated if record.inspection else ()
     ends = record.delegation.mandate_ends
     found = []
     for certificate in managed:
-        day = next_renewal(certificate, dcv_of(delegated, certificate.spec.names, now), now).date()
-        found.append(NextOrder(certificate, None if ends and ends < day else day))
+        following = NextRenewal.of(certificate, record, now)
+        day = max(following.at or now, now).date()
+        is_late = following.is_after_the_mandate or (ends and ends < day)
+        found.append(NextOrder(certificate, None if is_late else day))
     return tuple(sorted(found, key=lambda order: (order.renewal or date.max, order.certificate.spec.name)))

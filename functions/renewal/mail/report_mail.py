@@ -109,7 +109,7 @@ def _stops(finding: Finding, spec: CertificateSpec) -> bool:
 
 
 def _acknowledged(row: Acknowledgement, language: Language) -> str:
-    return f"SSL ID {row.key}{language.texts['colon']}{row.reason} ({language.day(row.at.date())})"
+    return f"SSL ID {row.key.partition('@')[0]}{language.texts['colon']}{row.reason} ({language.day(row.at.date())})"
 
 
 def _head(report: RaoReport, language: Language) -> Iterator[str]:

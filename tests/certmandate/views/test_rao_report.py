@@ -16,6 +16,7 @@ from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.notices.month import month_before, month_named
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import Inspection
 from renewal.mail.findings_mail import Otherwise
 from renewal.mail.language import mail_language
@@ -87,7 +88,14 @@ def test_december_is_followed_by_january() -> None:
     assert str(month_before(datetime(2027, 1, 1, tzinfo=UTC))) == "2026-12"
 
 
-@pytest.mark.parametrize(("mandate_ends", "is_announced"), [(None, True), (date(2027, 1, 31), False)])
+DUE = date(2027, 3, 26)
+"""On which the sample certificate becomes due, perhaps after that day's run."""
+
+
+@pytest.mark.parametrize(
+    ("mandate_ends", "is_announced"),
+    [(None, True), (date(2027, 1, 31), False), (DUE, False), (DUE + timedelta(days=1), True)],
+)
 def test_the_next_renewal_is_the_day_of_the_next_order(mandate_ends: date | None, *, is_announced: bool) -> None:
     """The rule is the one that decides what is due: nothing is ordered after the mandate."""
     (found,) = of(mandate_ends=mandate_ends).nexts
@@ -123,6 +131,16 @@ def test_the_mail_has_what_was_recorded_as_the_organisations_own() -> None:
 
     assert "Orders that we recorded as yours this month; please tell us if they are not:\n- SSL ID" in body
     assert HEAD.hash in body
+
+
+def test_the_number_of_an_order_is_that_of_scm() -> None:
+    """A certificate that SCM has replaced is recorded with the day, which SCM's portal does not know."""
+    row = Acknowledgement("univ", "9001@2026-11-20", "the IT desk ordered it", NOW)
+    report = replace(month(), acknowledged=(row,))
+
+    for text in (page(report), report_mail(report, mail_language("en"), "Us").body):
+        assert "9001" in text
+        assert "9001@" not in text
 
 
 def test_an_unfinished_and_an_empty_month_are_marked() -> None:

@@ -261,6 +261,17 @@ def test_a_fault_without_names_covers_every_certificate() -> None:
     assert without_repetitions({whole: none, part: expires}) == {whole: expires}
 
 
+@pytest.mark.parametrize("code", ["OrderNotOurs", "NotRevoked"])
+@pytest.mark.parametrize("named", ["", ": a.univ.example, b.univ.example"])
+def test_what_is_about_another_certificate_of_scm_stays(code: str, named: str) -> None:
+    """A stolen order for exactly our names vanished beside one that SCM lists without names."""
+    first = Finding(code, "error", "rao", f"9001{named}", about="9001")
+    second = Finding(code, "error", "rao", "9002: a.univ.example", certificate="a", about="9002")
+    found = dict.fromkeys((first, second), Otherwise(Consequence.IMPERSONATION, None))
+
+    assert without_repetitions(found) == found
+
+
 def test_of_many_names_the_first_ten_and_the_number_of_others_are_listed() -> None:
     """The mail listed eight of twenty names as if they were all."""
     some_names = ", ".join(f"n{number}.univ.example" for number in range(11))

@@ -231,6 +231,19 @@ def test_a_report_that_is_tried_again_counts_what_its_first_try_has_alerted(begu
     assert [report("today")["metrics"]["NewOrdersNotOurs"] for _ in range(2)] == [1, 1]
 
 
+def test_what_a_wrong_clock_has_dated_later_is_counted_once(begun: System) -> None:
+    """The alarm would go off after each run until that day."""
+    begun.daily_run()
+    show(begun, STOLEN)
+    begun.clock.advance(days=90)
+    begun.daily_run()
+    begun.clock.advance(days=-89)
+    begun.check_expiry("right")
+    begun.archive.write_results("right", [begun._child(task) for task in begun.plan("right")])
+
+    assert begun.report_step()("right")["metrics"]["NewOrdersNotOurs"] == 0
+
+
 def test_an_order_of_a_run_that_died_before_its_report_is_alerted_by_the_next(begun: System) -> None:
     """The inspection of the dead run has kept the order as known; what was alerted is kept by the report alone."""
     show(begun, STOLEN)

@@ -62,9 +62,12 @@ class NotifiedProblems:
         """Return the problems that the operator does not know, or knows as less severe."""
         return tuple(problem for problem in problems if self._is_news(problem))
 
-    def named_since(self, began: datetime, problems: Iterable[Problem]) -> tuple[Problem, ...]:
-        """Return those of *problems* that the operator knows since the run *began*, by an earlier try of its report."""
-        known = {key for key, entry in self.problems.items() if entry.last >= began}
+    def named_since(self, began: datetime, ended: datetime, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+        """Return those of *problems* that the operator knows since the run *began*, by an earlier try of its report.
+
+        *ended*: of the run. What a wrong clock has dated later is not of this run.
+        """
+        known = {key for key, entry in self.problems.items() if began <= entry.last <= ended}
         return tuple(problem for problem in problems if problem.key in known and not self._is_news(problem))
 
     def cover(self, report: RunReport) -> bool:

@@ -37,4 +37,4 @@ class AlertSender:
         named = news[:MOST_LISTED]
         if (after := known.after(report, problems, named)) != known:
             self.archive.write_notified(after)
-        return (*named, *known.named_since(report.started_at, problems))
+        return (*named, *known.named_since(report.started_at, report.finished_at, problems))
