@@ -116,8 +116,7 @@ def judge(
     decision = decide_with(certificate, inspection, now, replacements=rules)
     next_renewal = NextRenewal.of(certificate, record, now)
     renew_at, mandate_ends = next_renewal.at, next_renewal.mandate_ends
-    # On the day on which it becomes due, the daily run may be over.
-    ordered_on = now.date() if decision.causes or renew_at is None else renew_at.date() + timedelta(days=1)
+    ordered_on = now.date() if decision.causes else next_renewal.ordered_by or now.date()
     ends = mandate_ends if mandate_ends and mandate_ends < ordered_on else None
     served, order = certificate.served, certificate.order
     without_order = replace(certificate, order=None)
