@@ -146,7 +146,9 @@ def acknowledge_command(
     context: typer.Context,
     name: DelegationArgument,
     ssl_ids: Annotated[list[int], typer.Argument(metavar="SSL_ID", help="SSL IDs of the finding OrderNotOurs.")],
-    reason: Annotated[str, typer.Option("--reason", help="Whose order it is and who said so; it is stored, and mailed to the RAO.")],
+    reason: Annotated[
+        str, typer.Option("--reason", help="Whose order it is and who said so; it is stored, and mailed to the RAO.")
+    ],
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
