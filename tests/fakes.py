@@ -37,7 +37,7 @@ from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import CertificatePath, CertificateSpec, CustomField, Delegation, Profile
-from renewal.domain.due import next_action, stored
+from renewal.domain.due import next_action, with_stored
 from renewal.domain.endpoint.observation import ServiceRecord, ServiceState
 from renewal.domain.errors import (
     AcmCertificateMissing,
@@ -231,10 +231,10 @@ class FakeOrderBook:
         permission = OrderAgain(reason, "arn:aws:iam::1:role/operator", now, self.kept[path].revision, posts)
         self.kept[path] = replace(self.kept[path], order_again=permission)
 
-    def adopt(self, path: Path, served: StoredCertificate, now: datetime) -> None:
+    def adopt(self, path: Path, stored: StoredCertificate, now: datetime) -> None:
         """Take over a certificate that the stores hold."""
-        self._keep(path, replace(self.kept[path], served=served), now)
-        self.adoptions.append((path, Adoption(now, f"serial {served.serial}, SSL ID {served.ssl_id}")))
+        self._keep(path, replace(self.kept[path], stored=stored), now)
+        self.adoptions.append((path, Adoption(now, f"serial {stored.serial}, SSL ID {stored.ssl_id}")))
 
     # Reading
 
@@ -402,15 +402,15 @@ class FakeOrderBook:
     def finish(
         self,
         order: Order,
-        served: StoredCertificate,
+        stored: StoredCertificate,
         previous: StoredCertificate | None,
         text: str = "",
         *,
         read: ManagedCertificate | None = None,
     ) -> None:
         del read  # nothing is read here
-        row = order.stored(served, previous, text)
-        self._end(replace(order, status=OrderStatus.ISSUED), row, lambda before: stored(before, order, served))
+        row = order.stored(stored, previous, text)
+        self._end(replace(order, status=OrderStatus.ISSUED), row, lambda before: with_stored(before, order, stored))
 
     def fail(
         self,
@@ -757,12 +757,12 @@ class FakeAcm:
     """By ARN; those of first imports."""
 
     def refusal(self, certificate: ManagedCertificate, region: str) -> RenewalError | None:
-        spec, served = certificate.spec, certificate.served
+        spec, stored = certificate.spec, certificate.stored
         arn = certificate.arn_in(region, spec.key_type)
         try:
             if arn is not None:
                 held = self._describe(arn)
-                require_ours(held, self.tags.get(arn, {}), spec, served.serial if served else "")
+                require_ours(held, self.tags.get(arn, {}), spec, stored.serial if stored else "")
                 require_same_key_type(held, spec.key_type)
         except RenewalError as error:
             return error
@@ -867,8 +867,8 @@ class FakeAnnouncer:
     notices: list[tuple[str, Notice]] = field(default_factory=list)
     """(delegation, notice)."""
 
-    def renewed(self, order: Order, served: StoredCertificate, previous: StoredCertificate | None) -> None:  # noqa: ARG002
-        self.announced.append((order.path, served.serial))
+    def renewed(self, order: Order, stored: StoredCertificate, previous: StoredCertificate | None) -> None:  # noqa: ARG002
+        self.announced.append((order.path, stored.serial))
 
     def serviced(self, certificate: ManagedCertificate, record: ServiceRecord, state: ServiceState) -> None:  # noqa: ARG002
         self.announced.append((certificate.spec.path, state))

@@ -36,7 +36,7 @@ from renewal.domain.credential import Credential
 from renewal.domain.errors import RenewalError
 from renewal.domain.run.plan import PlanFacts
 from tests.adapters.aws.conftest import client
-from tests.adapters.aws.records import NOW, a_pair, a_served, an_order
+from tests.adapters.aws.records import NOW, a_pair, a_stored, an_order
 from tests.adapters.aws.wire import hooked
 
 SECRETS = "secretsmanager"
@@ -150,7 +150,7 @@ CALLS: Mapping[str, tuple[str, Answers, Callable[[], object]]] = {
     "vault promote": (SECRETS, LABELLED, lambda: vault().promote("arn", CREDENTIAL, CREDENTIAL)),
     "vault withdraw": (SECRETS, LABELLED, lambda: vault().withdraw("arn", CREDENTIAL)),
     "next rotation": (SECRETS, DESCRIBED, lambda: ScheduledRotations(client(SECRETS), "sectigo")("univ")),
-    "event": ("events", EVENTS, lambda: announcer().renewed(an_order(), a_served(), None)),
+    "event": ("events", EVENTS, lambda: announcer().renewed(an_order(), a_stored(), None)),
     "table read": ("dynamodb", TABLE, lambda: table().read([("univ", "delegation")])),
     "table query": ("dynamodb", TABLE, lambda: [*table().query("univ", "certificate#")]),
     "table index": ("dynamodb", TABLE, lambda: [*table().index("delegation")]),

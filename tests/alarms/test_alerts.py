@@ -16,7 +16,7 @@ from renewal.domain.errors import PermissionMissing, StoreRefused
 from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.run.report import CertificateRow, DelegationOutcome, DelegationRow, Outcome, RunOutcome, RunReport
-from tests.unit.system import DELEGATION, IDP, System, served_by
+from tests.unit.system import DELEGATION, IDP, System, stored_by
 from tests.unit.system import NOW as BEGINS
 
 NOW = datetime(2026, 11, 23, 4, 30, tzinfo=UTC)
@@ -493,7 +493,7 @@ def test_a_second_delegation_whose_order_is_not_approved_is_notified(system: Sys
     system.daily_run()
     web = replace(IDP, delegation="campus", name="web", names=("web.apps.univ.example",))
     system.add(web, delegation=replace(DELEGATION, name="campus", department_id=1700))
-    system.book.adopt(("campus", "web"), replace(served_by(web, age=140), ssl_id=0), BEGINS)  # 0: not compared
+    system.book.adopt(("campus", "web"), replace(stored_by(web, age=140), ssl_id=0), BEGINS)  # 0: not compared
 
     for _ in range(60):
         system.clock.advance(days=1)

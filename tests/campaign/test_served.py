@@ -26,7 +26,7 @@ def _first_address(made: prober.TlsProber, endpoint: Endpoint) -> Sequence[probe
 
 
 def _of_all_stores(certificate: ManagedCertificate) -> StoredCertificate | None:
-    return certificate.served
+    return certificate.stored
 
 
 def test_the_auditor_agrees_with_everything_that_is_recorded(harness: Harness) -> None:

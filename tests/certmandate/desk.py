@@ -112,28 +112,28 @@ class Desk:
     def certificate(self, name: str) -> ManagedCertificate:
         return self.book.certificate("univ", name)
 
-    def served(self, name: str) -> StoredCertificate:
+    def stored(self, name: str) -> StoredCertificate:
         """Return the certificate that is stored."""
-        served = self.certificate(name).served
-        assert served
-        return served
+        stored = self.certificate(name).stored
+        assert stored
+        return stored
 
-    def stored(self, name: str, file: str = "fullchain") -> bytes:
+    def pem(self, name: str, file: str = "fullchain") -> bytes:
         """Return a file of the stored certificate in S3."""
-        key = f"certificates/univ/{name}/{self.served(name).serial}/{file}.pem"
+        key = f"certificates/univ/{name}/{self.stored(name).serial}/{file}.pem"
         s3 = self.system.aws.client("s3")
         content: bytes = s3.get_object(Bucket=self.system.aws.outputs["StoreBucket"], Key=key)["Body"].read()
         return content
 
     def forget(self, name: str) -> StoredCertificate:
         """Delete the stored certificate from the record, as if another program had stored it; the stores keep it."""
-        served = self.served(name)
+        stored = self.stored(name)
         self.system.aws.client("dynamodb").update_item(
             TableName=self.system.aws.outputs["OrdersTable"],
             Key={"delegation": {"S": "univ"}, "item": {"S": f"certificate#{name}"}},
             UpdateExpression="REMOVE served",
         )
-        return served
+        return stored
 
     def secret(self, delegation: str = "univ") -> dict[str, str]:
         client = self.system.aws.client("secretsmanager")

@@ -21,7 +21,7 @@ from renewal.mail.findings_mail import Otherwise
 from renewal.mail.rao_report import Proof, RaoReport, rao_report
 from tests.unit import system
 from tests.unit.orders import an_order
-from tests.unit.system import NOW, served_by
+from tests.unit.system import NOW, stored_by
 
 HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}[[x]]`y`{department}"
 IDENTITY = LegalIdentity(
@@ -137,7 +137,7 @@ def record(*findings: Finding, delegation: Delegation = DELEGATION) -> Delegatio
 def month(*, name: str = "2026-11", organisation: str = DELEGATION.organisation) -> RaoReport:
     """A month with an order, a refusal, an order under way, and a certificate that was never issued."""
     managed = [
-        ManagedCertificate(IDP, served_by(IDP)),
+        ManagedCertificate(IDP, stored_by(IDP)),
         ManagedCertificate(APPS, None, an_order(certificate="apps", names=APPS.names)),
     ]
     delegation = replace(DELEGATION, organisation=organisation)

@@ -10,13 +10,13 @@ from certmandate.estate_changes import arn_fault, arn_owners
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.order import ManagedCertificate
 from tests.unit.orders import an_order
-from tests.unit.system import IDP, served_by
+from tests.unit.system import IDP, stored_by
 
 ACCOUNT, REGION = "123456789012", "eu-west-3"
 ARN = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/00000000-0000-4000-8000-000000000000"
 SEEBERG = CertificateSpec("seeberg", "evil", ("evil.seeberg.example",), 1018, arns={REGION: ARN})
 OWNERS = {
-    "served from": ManagedCertificate(IDP, served_by(IDP, arns={REGION: ARN})),
+    "served from": ManagedCertificate(IDP, stored_by(IDP, arns={REGION: ARN})),
     "imported by an open order": ManagedCertificate(IDP, order=an_order(arns={REGION: ARN})),
     "named by a record whose file is missing": ManagedCertificate(replace(IDP, arns={REGION: ARN})),
 }
@@ -45,8 +45,8 @@ def test_a_file_that_gives_up_an_arn_frees_it_once_nothing_is_stored_in_it() -> 
     before = ManagedCertificate(replace(IDP, arns={REGION: ARN}))
 
     assert arn_owners([before], [IDP, SEEBERG]) == {ARN: "seeberg/evil"}
-    served = replace(before, served=served_by(IDP, arns={REGION: ARN}))
-    assert arn_owners([served], [IDP, SEEBERG]) == {ARN: "univ/idp"}
+    stored = replace(before, stored=stored_by(IDP, arns={REGION: ARN}))
+    assert arn_owners([stored], [IDP, SEEBERG]) == {ARN: "univ/idp"}
 
 
 def test_an_arn_of_another_account_is_refused() -> None:

@@ -31,7 +31,7 @@ def observed(desk: Desk, state: EndpointState, serial: str) -> None:
     is_served = state is EndpointState.SERVED
     observation = Observation(PLACE, state, now - TWO_DAYS, "192.0.2.1", "" if is_served else "it is old", serial)
     since = None if is_served else now - TWO_DAYS
-    record = ServiceRecord(desk.served("idp").serial, now, (observation,), since, 3.25 if is_served else None)
+    record = ServiceRecord(desk.stored("idp").serial, now, (observation,), since, 3.25 if is_served else None)
     DynamoDbOrderTransitions(tables).record_service(spec.record_key, record)
 
 
@@ -40,7 +40,7 @@ def test_show_and_status_have_what_the_endpoints_present(sit: Sit):
     desk = sit("idp:20")
     assert desk.run("show", "univ/idp").stdout.count("Endpoints") == 0
 
-    observed(desk, EndpointState.SERVED, desk.served("idp").serial)
+    observed(desk, EndpointState.SERVED, desk.stored("idp").serial)
     shown, found = desk.run("show", "univ/idp").stdout, desk.document("show", "univ/idp")["service"]
     assert "Endpoints: served" in shown
     assert "3.2 hours after it was issued" in shown
@@ -56,7 +56,7 @@ def test_show_and_status_have_what_the_endpoints_present(sit: Sit):
 def test_show_has_the_certificate_that_only_one_store_has(sit: Sit):
     """*Stored certificate* is still the former one, which an endpoint that is `old` presents."""
     desk = sit("idp:20")
-    observed(desk, EndpointState.OLD, desk.served("idp").serial)
+    observed(desk, EndpointState.OLD, desk.stored("idp").serial)
     assert "of the open order" not in desk.run("show", "univ/idp").stdout
     key, tables = KeyPair.generate(IDP.key_type).private_key.public_key(), desk.system.aws.tables
     issuer = hierarchy().issuer_for(key)
@@ -75,7 +75,7 @@ def test_show_has_the_certificate_that_only_one_store_has(sit: Sit):
 def test_revoke_asks_before_it_lists_what_is_still_presented(sit: Sit):
     """Clients that check revocation would refuse the connection on the RAO's word."""
     desk = sit("idp:20")
-    observed(desk, EndpointState.SERVED, desk.served("idp").serial)
+    observed(desk, EndpointState.SERVED, desk.stored("idp").serial)
     command = ("revoke", "univ/idp", "--reason-code", "cessationOfOperation")
 
     agreed, declined = desk.run(*command, "--yes"), desk.run(*command, stdin="y\nn\n")

@@ -36,7 +36,7 @@ from tests.certmandate.desk import Desk
 from tests.fetch.debian import ROOT, NotInstallable, Unpacked
 from tests.throwaway_ca import hierarchy, pem
 from tests.unit.orders import an_order
-from tests.unit.system import DELEGATION, IDP, NOW, managed, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, managed, stored_by
 
 ESTATE = ("recent:20", "other:30", "renewed:5")
 A_DAY = timedelta(days=1)
@@ -61,7 +61,7 @@ def metrics_of(*certificates: ManagedCertificate) -> str:
 
 def leaf_of(desk: Desk, name: str) -> Certificate:
     """The certificate that S3 has."""
-    return Certificate(x509.load_pem_x509_certificates(desk.stored(name))[0])
+    return Certificate(x509.load_pem_x509_certificates(desk.pem(name))[0])
 
 
 # ---- OpenMetrics ---------------------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ def test_the_export_names_the_certificate_that_clients_must_meet(desk: Desk) -> 
         "public_key_sha256": leaf.key_fingerprint.lower(),
     }
     grace = timedelta(hours=24)
-    assert expected["recent.univ.example"].value == round((desk.served("recent").stored_at + grace).timestamp())
+    assert expected["recent.univ.example"].value == round((desk.stored("recent").stored_at + grace).timestamp())
     states = {sample.labels["certificate"]: sample.labels["state"] for sample in found["certmandate_certificate_state"]}
     assert states == {"univ/recent": "fine", "univ/other": "fine", "univ/renewed": "fine"}
     assert found["certmandate_unreadable_items"][0].value == 0
@@ -98,7 +98,7 @@ def test_the_export_is_also_prometheus_older_text_format(desk: Desk) -> None:
 def test_a_declared_host_is_a_name_of_its_certificate() -> None:
     """A wildcard certificate has no name that a probe could have as its target."""
     spec = CertificateSpec("univ", "apps", ("*.apps.univ.example",), 1, served_at=(Endpoint("a.apps.univ.example"),))
-    found = samples(metrics_of(ManagedCertificate(spec, served_by(spec, fingerprint="AB"))))
+    found = samples(metrics_of(ManagedCertificate(spec, stored_by(spec, fingerprint="AB"))))
 
     assert [each.labels["name"] for each in found[EXPECTED]] == ["*.apps.univ.example", "a.apps.univ.example"]
 
@@ -109,7 +109,7 @@ def test_the_new_certificate_is_expected_while_only_one_store_has_it() -> None:
     issuer = hierarchy().issuer_for(key)
     leaf = issuer.issue(key, IDP.names, not_before=NOW, days=199)
     order = an_order(status=OrderStatus.ISSUED, chain=pem(leaf, issuer.certificate), stores=("s3",))
-    found = samples(metrics_of(managed(served=served_by(IDP, fingerprint="AB"), order=order)))
+    found = samples(metrics_of(managed(stored=stored_by(IDP, fingerprint="AB"), order=order)))
 
     expected = {each.labels["fingerprint_sha256"] for each in found[EXPECTED]}
     assert expected == {Certificate(leaf).fingerprint().lower()}
@@ -117,16 +117,16 @@ def test_the_new_certificate_is_expected_while_only_one_store_has_it() -> None:
 
 def test_nothing_is_expected_of_a_certificate_without_fingerprint(desk: Desk) -> None:
     """An empty fingerprint would never match what a server presents: an alert without a fault."""
-    served = samples(metrics_of(managed(age=20)))
+    found = samples(metrics_of(managed(age=20)))
 
-    assert served[EXPECTED] == []
+    assert found[EXPECTED] == []
     assert list(openmetrics.without_fingerprint([managed(age=20)])) == ["univ/idp"]
 
 
 def test_a_hostile_name_is_only_a_label() -> None:
     """A name that could end its label would add samples of its own."""
     spec = replace(IDP, name='x"} 1\ny\\')
-    text = metrics_of(ManagedCertificate(spec, served_by(spec, fingerprint="AB")))
+    text = metrics_of(ManagedCertificate(spec, stored_by(spec, fingerprint="AB")))
 
     assert {sample.labels["certificate"] for sample in samples(text)[EXPECTED]} == {spec.path}
 
@@ -174,7 +174,7 @@ def probed(debian: Unpacked, desk: Desk, tmp_path_factory: pytest.TempPathFactor
     tls = {"prober": "tcp", "tcp": {"tls": True, "tls_config": {"insecure_skip_verify": True}}}
     configuration.write_text(yaml.safe_dump({"modules": {"tls": tls}}))
     with blackbox(debian, configuration) as url:
-        return {name: probe(url, desk.stored(name, "privkey") + desk.stored(name)) for name in ("recent", "other")}
+        return {name: probe(url, desk.pem(name, "privkey") + desk.pem(name)) for name in ("recent", "other")}
 
 
 @contextmanager
@@ -296,7 +296,7 @@ def test_the_key_of_an_order_is_exported_open_or_closed() -> None:
 
 def finished(**changes: Any) -> FinishedOrder:
     """The audit row of an order that was stored 100 days ago, for 199 days."""
-    row = an_order().stored(served_by(IDP, age=100), None, "")
+    row = an_order().stored(stored_by(IDP, age=100), None, "")
     return replace(row, **changes)
 
 

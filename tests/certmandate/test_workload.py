@@ -17,7 +17,7 @@ from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.persistent_dcv import PersistentRecord
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.certmandate.rao_samples import DELEGATION, IDP, record
-from tests.unit.system import NOW, served_by
+from tests.unit.system import NOW, stored_by
 
 TODAY = NOW.date()
 START = Start(IDP, "Université d'Exemple", ("idp.univ.example",), TODAY, None)
@@ -86,7 +86,7 @@ def test_a_domain_with_a_persistent_record_needs_no_validation() -> None:
 
 def test_a_served_certificate_is_first_ordered_when_it_is_due() -> None:
     """The order book has the day of issue."""
-    managed = ManagedCertificate(IDP, served_by(IDP))
+    managed = ManagedCertificate(IDP, stored_by(IDP))
 
     (start,), _ = starts_of_book([(record(), (managed,))], NOW)
 

@@ -84,8 +84,8 @@ def test_a_refused_login_is_tried_once_and_stops_no_other(harness: Harness, wron
     assert run.report.common_cause == ""
     refused = [call for call in harness.played.simulator.calls if call.status == 401]
     assert [call.login for call in refused] == [LOGIN]
-    served = {item["delegation"] for item in gather(harness).of_kind("certificate") if "served" in item}
-    assert served == set(OTHERS)
+    stored = {item["delegation"] for item in gather(harness).of_kind("certificate") if "served" in item}
+    assert stored == set(OTHERS)
 
 
 def test_the_hourly_run_does_not_lock_the_account(harness: Harness) -> None:

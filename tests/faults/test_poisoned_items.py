@@ -80,10 +80,10 @@ def test_an_inspection_that_cannot_be_read_counts_as_none() -> None:
 def test_a_time_before_all_records_is_unreadable() -> None:
     """The report of the whole estate ended in an OverflowError."""
     item = golden("certificate", "all members")
-    served = {**item["served"], "not_after": "0001-01-01T00:00:00.000000Z"}
+    stored = {**item["served"], "not_after": "0001-01-01T00:00:00.000000Z"}
 
     with pytest.raises(RecordUnreadable, match="'served': 'not_after' is not as it is written"):
-        schema.managed_certificate({**item, "served": served}, None)
+        schema.managed_certificate({**item, "served": stored}, None)
 
 
 @pytest.mark.parametrize("policy", [{"ratio": Decimal("1E+100")}, {"floor_days": Decimal(10**12)}])

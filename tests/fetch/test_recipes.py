@@ -37,7 +37,7 @@ from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.endpoint.observation import EndpointState
 from renewal.domain.service.comparison import Expected, compare
 from renewal.ports.stores import Pair
-from tests.adapters.aws.records import SPEC, a_served, an_order
+from tests.adapters.aws.records import SPEC, a_stored, an_order
 from tests.fetch.debian import ROOT, NotInstallable, Unpacked
 from tests.fetch.host import FOLDER, NAME, a_new_pair
 from tests.throwaway_ca import hierarchy, pem, trusted_roots
@@ -258,7 +258,7 @@ def test_the_rule_starts_the_client_after_a_renewal_in_s3(
     )
 
     announcer = EventBridgeAnnouncer(events, aws.outputs["EventBusName"])
-    announcer.renewed(an_order(delegation=delegation), a_served(stores=stores), None)
+    announcer.renewed(an_order(delegation=delegation), a_stored(stores=stores), None)
 
     assert bool(logs.filter_log_events(logGroupName=name)["events"]) is is_started
 

@@ -27,7 +27,7 @@ from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
 from scm_simulator.world.world import Account, Department, Domain, Organisation, Profile, World
 from tests.fakes import FakeDns, FakeOrderBook, HandClock, UnchangedStores
-from tests.unit.system import NOW, served_by
+from tests.unit.system import NOW, stored_by
 
 DEPARTMENT, ORGANISATION, NEIGHBOUR = 2001, 2000, 2002
 NAMES = ("idp.univ.example", "*.apps.univ.example")
@@ -77,7 +77,7 @@ class Mandate:
             setattr(self.simulator.dials, dial, value)
         self.book.apply(self.delegation, *self.specs, now=self.clock())
         for spec in self.specs:
-            self.book.adopt(spec.record_key, served_by(spec, age=self.age), self.clock())
+            self.book.adopt(spec.record_key, stored_by(spec, age=self.age), self.clock())
         deadline = Deadline(self.clock() + timedelta(seconds=self.seconds_left), self.clock)
         step = InspectDelegation(
             self.book,

@@ -67,9 +67,9 @@ def test_the_certificate_is_renewed_on_its_ordinary_day(shape: str) -> None:
             break
         tested.clock.advance(days=1)
 
-    served = tested.book.certificate("univ", "idp").served
-    assert served is not None
-    ordinary = renewal_point(IDP.path, served.not_before, served.not_after, IDP.policy)
+    stored = tested.book.certificate("univ", "idp").stored
+    assert stored is not None
+    ordinary = renewal_point(IDP.path, stored.not_before, stored.not_after, IDP.policy)
     assert not warned
     assert due is not None
     assert timedelta() <= due - ordinary < timedelta(days=1)

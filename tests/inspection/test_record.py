@@ -62,9 +62,9 @@ def test_enroll_orders_what_was_brought_forward() -> None:
     system = System()
     spec = replace(IDP, profile_id=1018)
     system.add(spec, delegation=mandate.delegation)
-    served = mandate.book.certificate("univ", "idp").served
-    assert served is not None
-    system.book.adopt(("univ", "idp"), replace(served, profile_id=1018), NOW)
+    stored = mandate.book.certificate("univ", "idp").stored
+    assert stored is not None
+    system.book.adopt(("univ", "idp"), replace(stored, profile_id=1018), NOW)
     system.book.record_inspection("univ", replace(inspection, profiles=system.scm.offered))
 
     progress = system.enroll(Task("run", NOW, "univ", "idp", ("dcv-lapsing",)))
@@ -78,12 +78,12 @@ def test_what_was_brought_forward_is_not_brought_forward_again() -> None:
     mandate = Mandate(domains=expiring(DCV_MARGIN.days), age=110)
     mandate.inspect()
     assert mandate.tasks["certificates"]
-    served = mandate.book.certificate("univ", "idp").served
-    assert served is not None
+    stored = mandate.book.certificate("univ", "idp").stored
+    assert stored is not None
     inspection = mandate.book.delegation("univ").inspection
     assert inspection is not None
 
     renewed: dict[str, Any] = {"not_before": NOW, "not_after": NOW + timedelta(days=199), "stored_at": NOW}
-    mandate.book.kept["univ", "idp"] = replace(mandate.book.kept["univ", "idp"], served=replace(served, **renewed))
+    mandate.book.kept["univ", "idp"] = replace(mandate.book.kept["univ", "idp"], stored=replace(stored, **renewed))
     later = decide_with(mandate.book.certificate("univ", "idp"), inspection, NOW + timedelta(days=1))
     assert not later.causes

@@ -24,7 +24,7 @@ from renewal.domain.setup.snapshot import DelegatedName
 from renewal.ports.order_book import Listing
 from tests.fakes import FakeOrderBook
 from tests.unit.orders import an_order
-from tests.unit.system import DELEGATION, IDP, NOW, System, caught, child, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, System, caught, child, stored_by
 
 DAY = timedelta(days=1)
 ENDPOINT = Endpoint("idp.univ.example")
@@ -33,7 +33,7 @@ Change = Callable[[ManagedCertificate], ManagedCertificate]
 
 def aged(age: float) -> Change:
     """Stored so many days ago, for 199 days."""
-    return lambda each: replace(each, served=served_by(each.spec, age=age, serial=each.spec.name.upper()))
+    return lambda each: replace(each, stored=stored_by(each.spec, age=age, serial=each.spec.name.upper()))
 
 
 def with_order(**changes: Any) -> Change:
@@ -51,7 +51,7 @@ def observed(state: EndpointState, since: timedelta) -> Change:
     """With a declared endpoint that was in *state* since then."""
 
     def changed(each: ManagedCertificate) -> ManagedCertificate:
-        serial = each.served.serial if each.served else ""
+        serial = each.stored.serial if each.stored else ""
         begun = None if state is EndpointState.SERVED else NOW - since
         record = ServiceRecord(serial, NOW, (Observation(str(ENDPOINT), state, NOW),), begun)
         return replace(each, spec=replace(each.spec, served_at=(ENDPOINT,)), service=record)
@@ -62,7 +62,7 @@ def observed(state: EndpointState, since: timedelta) -> Change:
 TO_REVOKE = RevocationRequest("AB", 1, IDP.names, "keyCompromise", NOW - DAY)
 CERTIFICATES: Mapping[str, Change] = {
     **{f"age {age}": aged(age) for age in (30, 145, 150, 182, 198, 203)},
-    "new": lambda each: replace(each, served=None),
+    "new": lambda each: replace(each, stored=None),
     "asked": lambda each: replace(each, asked="stolen"),
     "pending": with_order(scm_status="APPLIED"),
     "not approved for long": with_order(scm_status="REQUESTED", opened_at=NOW - 30 * DAY),
@@ -153,9 +153,9 @@ def worked(system: System, chance: random.Random, delegation: str, name: str) ->
         return {**row, "status": kind, "error": caught(OrderDeclined("the RAO declined it"))}
     system.book.orders[path] = replace(order, token=token)
     if kind == "stored":
-        served = served_by(certificate.spec, serial=f"NEW{name.upper()}", token=token)
-        system.book.rows.append(system.book.orders.pop(path).stored(served, certificate.served, ""))
-        system.book.kept[path] = replace(system.book.kept[path], served=served, asked="", failures=0)
+        stored = stored_by(certificate.spec, serial=f"NEW{name.upper()}", token=token)
+        system.book.rows.append(system.book.orders.pop(path).stored(stored, certificate.stored, ""))
+        system.book.kept[path] = replace(system.book.kept[path], stored=stored, asked="", failures=0)
     return {**row, "status": kind}
 
 

@@ -17,7 +17,7 @@ from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.unit.orders import an_order
-from tests.unit.system import DELEGATION, IDP, NOW, System, caught, child, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, System, caught, child, stored_by
 
 STARTED = NOW - timedelta(minutes=10)
 RUN = "daily"
@@ -36,7 +36,7 @@ def daily_run() -> System:
     due |= {"late": "deferred", "held": "held"}
     for name in (*due, "quiet", "ending", "empty"):
         _serve(system, name, university, age=150 if name in due else 10)
-    system.book.kept["univ", "empty"] = replace(system.book.kept["univ", "empty"], served=None)
+    system.book.kept["univ", "empty"] = replace(system.book.kept["univ", "empty"], stored=None)
     _serve(system, "revoked", university, age=3, ssl_id=77, serial="A77")
     system.book.kept["univ", "revoked"] = replace(
         system.book.kept["univ", "revoked"], hold_until=NOW + timedelta(days=2), last_error="OrderRejected"
@@ -103,16 +103,16 @@ def _serve(system: System, name: str, delegation: Delegation, **changes: Any) ->
     spec = CertificateSpec(path[0], name, IDP.names, 1018, key_type=key_type, stores=("s3", "acm:eu-west-3"))
     system.add(spec, delegation=delegation)
     arns = {"eu-west-3": f"arn:aws:acm:eu-west-3:111122223333:certificate/{name}"}
-    system.book.adopt(path, served_by(spec, arns=arns, **changes), NOW)
+    system.book.adopt(path, stored_by(spec, arns=arns, **changes), NOW)
 
 
 def _renewed(system: System, name: str, causes: tuple[str, ...], text: str) -> None:
-    served = system.book.kept["univ", name].served
-    assert served is not None
+    stored = system.book.kept["univ", name].stored
+    assert stored is not None
     row = FinishedOrder(
         "univ", name, f"token-{name}", OrderStatus.STORED, STARTED + timedelta(minutes=4), STARTED, IDP.names,
         causes, RUN, 5001,
-        serial="F00D", previous_serial=served.serial, text=text,
+        serial="F00D", previous_serial=stored.serial, text=text,
     )  # fmt: skip
     system.book.rows.append(row)
 

@@ -59,10 +59,10 @@ MOST_POLLS = 5  # infra/renewal.asl.yaml
 MACHINE = "arn:aws:states:eu-west-3:123456789012:stateMachine:certmandate-renewal"
 
 
-def served_by(spec: CertificateSpec, *, age: float = 0, days: float = 199, **changes: Any) -> StoredCertificate:
+def stored_by(spec: CertificateSpec, *, age: float = 0, days: float = 199, **changes: Any) -> StoredCertificate:
     """What *spec* asks for, stored *age* days before NOW for *days* days."""
     not_before = NOW - timedelta(days=age)
-    served = StoredCertificate(
+    stored = StoredCertificate(
         ssl_id=4000,
         serial="ABC",
         not_before=not_before,
@@ -76,13 +76,13 @@ def served_by(spec: CertificateSpec, *, age: float = 0, days: float = 199, **cha
         stored_at=not_before,
         issued_at=not_before,
     )
-    return replace(served, **changes)
+    return replace(stored, **changes)
 
 
 def managed(*, age: float | None = None, days: float = 199, **changes: Any) -> ManagedCertificate:
     """The certificate `univ/idp`; served for *age* days of *days*, or new."""
-    served = None if age is None else served_by(IDP, age=age, days=days)
-    return replace(ManagedCertificate(IDP, served), **changes)
+    stored = None if age is None else stored_by(IDP, age=age, days=days)
+    return replace(ManagedCertificate(IDP, stored), **changes)
 
 
 @dataclass(slots=True)
@@ -221,13 +221,13 @@ class System:
     def renew(self, spec: CertificateSpec = IDP) -> StoredCertificate:
         """Order and collect without any trouble; return what is stored now."""
         self.collect(self.enroll(self.task(spec)))
-        return self.served(spec)
+        return self.stored(spec)
 
-    def served(self, spec: CertificateSpec = IDP) -> StoredCertificate:
+    def stored(self, spec: CertificateSpec = IDP) -> StoredCertificate:
         """What is stored now."""
-        served = self.book.certificate(spec.delegation, spec.name).served
-        assert served is not None, f"{spec.path} serves nothing"
-        return served
+        stored = self.book.certificate(spec.delegation, spec.name).stored
+        assert stored is not None, f"{spec.path} serves nothing"
+        return stored
 
     def add(self, *specs: CertificateSpec, delegation: Delegation = DELEGATION) -> None:
         """Apply certificates to the order book."""

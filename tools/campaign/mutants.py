@@ -43,8 +43,8 @@ class CompareTimes(Enroll):
     """Infers from times whether the order that the plan was to collect has been stored since (O11)."""
 
     def _done_by_another(self, certificate: ManagedCertificate, record: Any, task: Task, rules: Any) -> Progress | None:
-        served = certificate.served
-        if set(task.causes) == {Cause.ORDER_OPEN} and not (served and served.stored_at >= task.started_at):
+        stored = certificate.stored
+        if set(task.causes) == {Cause.ORDER_OPEN} and not (stored and stored.stored_at >= task.started_at):
             raise OrderConflict(task.certificate)
         return Enroll._done_by_another(self, certificate, record, task, rules)  # noqa: SLF001
 

@@ -166,7 +166,7 @@ def arn_owners(certificates: Iterable[ManagedCertificate], specs: Iterable[Certi
     named = {spec.path: spec for spec in (*(each.spec for each in certificates), *specs)}
     owners: dict[str, str] = {}
     for certificate in certificates:
-        held = (part.arns for part in (certificate.served, certificate.order) if part)
+        held = (part.arns for part in (certificate.stored, certificate.order) if part)
         owners |= {arn: certificate.spec.path for arns in held for arn in arns.values()}
     for path, spec in named.items():
         for arn in spec.arns.values():
@@ -201,14 +201,14 @@ def _key_faults(
     place: tuple[str | int, ...],
 ) -> Iterator[FileFault]:
     """ACM never changes the key type of an ARN: the certificate of every order would be refused."""
-    served = certificate.served if certificate else None
-    if served is None or served.key_type is spec.key_type:
+    stored = certificate.stored if certificate else None
+    if stored is None or stored.key_type is spec.key_type:
         return
     for region, arn in spec.arns.items():
-        if served.arns.get(region) == arn:
+        if stored.arns.get(region) == arn:
             text = (
-                f"{arn} has a key of type {served.key_type}, and ACM never changes the key type of an ARN: remove the "
-                f"ARN from `arns`, so that {spec.key_type} gets a new ARN, or keep {served.key_type}"
+                f"{arn} has a key of type {stored.key_type}, and ACM never changes the key type of an ARN: remove the "
+                f"ARN from `arns`, so that {spec.key_type} gets a new ARN, or keep {stored.key_type}"
             )
             yield document.fault((*place, "key"), text)
 

@@ -69,8 +69,8 @@ class JudgedEstate:
 
 
 def _expires_before(judgement: Judgement, time: datetime) -> bool:
-    served = judgement.certificate.served
-    return served is not None and served.not_after < time
+    stored = judgement.certificate.stored
+    return stored is not None and stored.not_after < time
 
 
 def judged_estate(

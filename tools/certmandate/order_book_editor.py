@@ -112,7 +112,7 @@ class OrderBookEditor:
         reason = f"serial {printed_serial(request.serial)}: {request.reason_code}"
         self._change(delegation, ActionKind.REVOCATION_REQUESTED, (certificate,), keep, reason=reason)
 
-    def adopt(self, delegation: str, certificate: str, served: StoredCertificate, reason: str = "") -> None:
+    def adopt(self, delegation: str, certificate: str, stored: StoredCertificate, reason: str = "") -> None:
         """Take over a certificate that the stores hold already. Harmless when repeated.
 
         It replaces only an older certificate, which a restored table has. Raises UnknownDelegation, and
@@ -121,18 +121,18 @@ class OrderBookEditor:
 
         def take_over() -> Request | None:
             before = self._reader.certificate(delegation, certificate)
-            if before.served == served:
+            if before.stored == stored:
                 return None
-            if before.served is not None and served.not_before <= before.served.not_before:
+            if before.stored is not None and stored.not_before <= before.stored.not_before:
                 msg = (
-                    f"{before.spec.path} has serial {printed_serial(before.served.serial)} stored already; "
+                    f"{before.spec.path} has serial {printed_serial(before.stored.serial)} stored already; "
                     "a certificate can be adopted only where none is stored, or where an older one is"
                 )
                 raise InvalidDelegation(msg)
-            self._list_with_rules(adopted := replace(before, served=served))  # also when this stops after the change
-            return status_updated(before, adopted, served.stored_at)
+            self._list_with_rules(adopted := replace(before, stored=stored))  # also when this stops after the change
+            return status_updated(before, adopted, stored.stored_at)
 
-        what = f"serial {printed_serial(served.serial)}, SSL ID {served.ssl_id or 'unknown'}"
+        what = f"serial {printed_serial(stored.serial)}, SSL ID {stored.ssl_id or 'unknown'}"
         why = f"{what}: {reason}" if reason else what
         self._change(delegation, ActionKind.ADOPTED, (certificate,), take_over, reason=why)
         self._list_with_rules(self._reader.certificate(delegation, certificate))  # rules that were added meanwhile

@@ -153,8 +153,8 @@ def _rows(
 
 def _is_unchanged(row: CertificateRow, certificate: ManagedCertificate) -> bool:
     """Whether no order was opened, ended or stored since the report."""
-    served, order = certificate.served, certificate.order
-    return (row.not_after, row.ordered_at) == (served.not_after if served else None, order.opened_at if order else None)
+    stored, order = certificate.stored, certificate.order
+    return (row.not_after, row.ordered_at) == (stored.not_after if stored else None, order.opened_at if order else None)
 
 
 def notified(deployment: Deployment) -> NotifiedProblems:

@@ -82,12 +82,12 @@ class Acm:
             return ""
 
     def refusal(self, certificate: ManagedCertificate, region: str) -> RenewalError | None:
-        spec, served = certificate.spec, certificate.served
+        spec, stored = certificate.spec, certificate.stored
         arn = certificate.arn_in(region, spec.key_type)
         try:
             if arn is not None:
                 held = self._held(region, arn)
-                require_ours(held, self._tags(region, arn), spec, served.serial if served else "")
+                require_ours(held, self._tags(region, arn), spec, stored.serial if stored else "")
                 require_same_key_type(held, spec.key_type)
         except RenewalError as error:
             return error

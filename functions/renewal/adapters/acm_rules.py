@@ -52,18 +52,18 @@ def is_same_key_type(held_algorithm: str, key_type: KeyType) -> bool:
     return held_algorithm.replace("-", "_") == ACM_KEY_ALGORITHMS[key_type]
 
 
-def require_ours(held: HeldCertificate, tags: Mapping[str, str], spec: CertificateSpec, served: str) -> None:
+def require_ours(held: HeldCertificate, tags: Mapping[str, str], spec: CertificateSpec, stored: str) -> None:
     """Raise StoreNotOurs when a certificate of *spec* must not replace what the ARN holds.
 
     The tag of a first import names the owner. A certificate without the tag, which is adopted, must be the one that the
-    order book has as *served* (a serial), or be for one of the names.
+    order book has as *stored* (a serial), or be for one of the names.
     """
     owner = tags.get(DELEGATION_TAG, "")
     if held.kind != IMPORTED:
         reason = f"is of type {held.kind}, and nothing can be imported into it"
     elif owner not in {"", spec.delegation}:
         reason = f"belongs to {owner}/{tags.get(CERTIFICATE_TAG, '')}, by its tag {DELEGATION_TAG}"
-    elif owner or held.serial == served or held.names & set(spec.names):
+    elif owner or held.serial == stored or held.names & set(spec.names):
         return
     else:
         reason = f"is for {', '.join(sorted(held.names)) or 'no names'}, and has no tag {DELEGATION_TAG}"

@@ -35,8 +35,8 @@ class EventBridgeAnnouncer:
         self._client = client
         self._bus = bus
 
-    def renewed(self, order: Order, served: StoredCertificate, previous: StoredCertificate | None) -> None:
-        self._publish(RENEWED, _renewed(order, served, previous), order.path, served.held_arns.values())
+    def renewed(self, order: Order, stored: StoredCertificate, previous: StoredCertificate | None) -> None:
+        self._publish(RENEWED, _renewed(order, stored, previous), order.path, stored.held_arns.values())
 
     def serviced(self, certificate: ManagedCertificate, record: ServiceRecord, state: ServiceState) -> None:
         self._publish(DETAIL_TYPES[state], _serviced(certificate, record), certificate.spec.path)
@@ -80,19 +80,19 @@ class SnsAlerts:
         self._client.publish(TopicArn=self._topic, Subject=alert.subject, Message=alert.text)
 
 
-def _renewed(order: Order, served: StoredCertificate, previous: StoredCertificate | None) -> dict[str, Any]:
+def _renewed(order: Order, stored: StoredCertificate, previous: StoredCertificate | None) -> dict[str, Any]:
     return {
         "delegation": order.delegation,
         "certificate": order.certificate,
-        "token": served.token,
-        "ssl_id": served.ssl_id,
-        "serial": served.serial,
+        "token": stored.token,
+        "ssl_id": stored.ssl_id,
+        "serial": stored.serial,
         "previous_serial": previous.serial if previous else None,
-        "not_before": _iso(served.not_before),
-        "not_after": _iso(served.not_after),
-        "names": list(served.names),
-        "stores": list(served.stores),
-        "arns": served.held_arns,
+        "not_before": _iso(stored.not_before),
+        "not_after": _iso(stored.not_after),
+        "names": list(stored.names),
+        "stores": list(stored.stores),
+        "arns": stored.held_arns,
     }
 
 

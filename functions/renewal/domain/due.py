@@ -78,9 +78,9 @@ def renewal_point(path: str, not_before: datetime, not_after: datetime, policy: 
     return begins + spread * _fraction(path)
 
 
-def due_by_age_at(spec: CertificateSpec, served: StoredCertificate) -> datetime:
-    """Return the `renewal_point` of *served*."""
-    return renewal_point(spec.path, served.not_before, served.not_after, spec.policy)
+def due_by_age_at(spec: CertificateSpec, stored: StoredCertificate) -> datetime:
+    """Return the `renewal_point` of *stored*."""
+    return renewal_point(spec.path, stored.not_before, stored.not_after, spec.policy)
 
 
 def last_resort(not_before: datetime, not_after: datetime) -> datetime:
@@ -106,49 +106,49 @@ def decide(
     *withdrawn*: serials of what SCM reports as revoked or replaced. *replacements*: replacement rules. A hold after
     a failed order is overridden by an operator's request and by the last tenth of the lifetime.
     """
-    served = certificate.served
-    renew_at = due_by_age_at(certificate.spec, served) if served else None
+    stored = certificate.stored
+    renew_at = due_by_age_at(certificate.spec, stored) if stored else None
     if certificate.order is not None:
         return Decision((Cause.ORDER_OPEN,), renew_at)
     causes = [Cause.ASKED] if certificate.asked else []
-    causes += [Cause.NEW] if served is None else _by_age(served, renew_at, now)
+    causes += [Cause.NEW] if stored is None else _by_age(stored, renew_at, now)
     causes += [Cause.DCV_LAPSING] if not causes and brought_forward_to(certificate, dcv_expires, now) == now else []
     in_force = [rule for rule in replacements if rule.issued_before <= now]
-    causes += [] if served is None else _by_change(certificate, served, withdrawn.get(served.serial), in_force)
+    causes += [] if stored is None else _by_change(certificate, stored, withdrawn.get(stored.serial), in_force)
     urgent = {Cause.ASKED, Cause.LAST_RESORT, Cause.EXPIRED} & set(causes)
     on_hold = certificate.hold_until is not None and now < certificate.hold_until
     return Decision(tuple(causes), renew_at, held=bool(causes) and on_hold and not urgent)
 
 
-def stored(certificate: ManagedCertificate, order: Order, served: StoredCertificate) -> ManagedCertificate:
-    """Return the record of *certificate* once *order* has become *served*.
+def with_stored(certificate: ManagedCertificate, order: Order, stored: StoredCertificate) -> ManagedCertificate:
+    """Return the record of *certificate* once *order* has become *stored*.
 
     A request of the operator that came after the order was opened stays: the order's key was made before it.
     """
     asked = "" if Cause.ASKED in order.causes else certificate.asked
-    return ManagedCertificate(certificate.spec, served, asked=asked, revocations=certificate.revocations)
+    return ManagedCertificate(certificate.spec, stored, asked=asked, revocations=certificate.revocations)
 
 
-def _by_age(served: StoredCertificate, renew_at: datetime | None, now: datetime) -> list[Cause]:
-    if now >= served.not_after:
+def _by_age(stored: StoredCertificate, renew_at: datetime | None, now: datetime) -> list[Cause]:
+    if now >= stored.not_after:
         return [Cause.EXPIRED]
-    if now >= last_resort(served.not_before, served.not_after):
+    if now >= last_resort(stored.not_before, stored.not_after):
         return [Cause.LAST_RESORT]
     return [Cause.AGE] if renew_at is not None and now >= renew_at else []
 
 
 def _by_change(
     certificate: ManagedCertificate,
-    served: StoredCertificate,
+    stored: StoredCertificate,
     withdrawn: Cause | None,
     replacements: Iterable[ReplacementRule],
 ) -> list[Cause]:
     spec = certificate.spec
     changes = {
-        Cause.NAMES_CHANGED: set(spec.names) != set(served.names),
-        Cause.PROFILE_CHANGED: spec.profile_id != served.profile_id,
-        Cause.KEY_TYPE_CHANGED: spec.key_type != served.key_type,
-        Cause.STORES_CHANGED: bool(set(spec.stores) - set(served.stores)),
+        Cause.NAMES_CHANGED: set(spec.names) != set(stored.names),
+        Cause.PROFILE_CHANGED: spec.profile_id != stored.profile_id,
+        Cause.KEY_TYPE_CHANGED: spec.key_type != stored.key_type,
+        Cause.STORES_CHANGED: bool(set(spec.stores) - set(stored.stores)),
         Cause.REVOKED: withdrawn is Cause.REVOKED,
         Cause.REPLACED_IN_SCM: withdrawn is Cause.REPLACED_IN_SCM,
         Cause.REPLACEMENT: any(rule.covers(certificate) for rule in replacements),
@@ -162,15 +162,15 @@ def brought_forward_to(certificate: ManagedCertificate, dcv_expires: date | None
     Never in the first half of the lifetime, and never twice because of one expiry: what was stored within the margin
     before it stays. So where validations last for days only (BR §4.2.1, from 2029) nothing is renewed in a loop.
     """
-    served = certificate.served
-    if served is None or dcv_expires is None:
+    stored = certificate.stored
+    if stored is None or dcv_expires is None:
         return None
     expiry = datetime.combine(dcv_expires, time(), UTC)
-    half = served.not_before + (served.not_after - served.not_before) / 2
+    half = stored.not_before + (stored.not_after - stored.not_before) / 2
     earliest = expiry - DCV_MARGIN
     day = max(half, earliest, now)
-    is_sooner = day < expiry <= due_by_age_at(certificate.spec, served)
-    return day if is_sooner and served.stored_at < earliest else None
+    is_sooner = day < expiry <= due_by_age_at(certificate.spec, stored)
+    return day if is_sooner and stored.stored_at < earliest else None
 
 
 def next_action(certificate: ManagedCertificate, now: datetime) -> datetime:
@@ -189,7 +189,7 @@ def next_action(certificate: ManagedCertificate, now: datetime) -> datetime:
 
 def _hold_ends(certificate: ManagedCertificate) -> datetime | None:
     """The last tenth overrides a hold, so the index must name its beginning."""
-    served, until = certificate.served, certificate.hold_until
-    if served is None or until is None:
+    stored, until = certificate.stored, certificate.hold_until
+    if stored is None or until is None:
         return until
-    return min(until, last_resort(served.not_before, served.not_after))
+    return min(until, last_resort(stored.not_before, stored.not_after))

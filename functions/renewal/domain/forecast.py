@@ -56,10 +56,10 @@ def forecast(
 
 def next_renewal(certificate: ManagedCertificate, dcv_expires: date | None, now: datetime) -> datetime:
     """Return when *certificate* will be renewed, *now* when it is due: by age, or before its DCV expires."""
-    served = certificate.served
-    if served is None:
+    stored = certificate.stored
+    if stored is None:
         return now
-    point, forward = due_by_age_at(certificate.spec, served), brought_forward_to(certificate, dcv_expires, now)
+    point, forward = due_by_age_at(certificate.spec, stored), brought_forward_to(certificate, dcv_expires, now)
     return max(min(point, forward or point), now)
 
 
@@ -76,10 +76,10 @@ class NextRenewal:
     @classmethod
     def of(cls, certificate: ManagedCertificate, record: DelegationRecord | None, now: datetime) -> Self:
         """The next renewal, given the last inspection; *record*: None when it cannot be read."""
-        inspection, served = record.inspection if record else None, certificate.served
+        inspection, stored = record.inspection if record else None, certificate.stored
         expires = dcv_of(inspection.delegated, certificate.spec.names, now) if inspection else None
         day = next_renewal(certificate, expires, now)
-        at = min(due_by_age_at(certificate.spec, served), day) if served else None
+        at = min(due_by_age_at(certificate.spec, stored), day) if stored else None
         ordered_by = at and (now.date() if at <= now else at.date() + timedelta(days=1))
         return cls(at, record.delegation.mandate_ends if record else None, ordered_by)
 

@@ -57,9 +57,9 @@ class DueCertificate:
         cls, certificate: ManagedCertificate, decision: Decision, rules: tuple[ReplacementRule, ...] = ()
     ) -> DueCertificate:
         """Return what is needed of a record."""
-        spec, served, order = certificate.spec, certificate.served, certificate.order
+        spec, stored, order = certificate.spec, certificate.stored, certificate.order
         is_issued = order is not None and order.status is OrderStatus.ISSUED
-        expires = served.not_after if served else FAR_FUTURE
+        expires = stored.not_after if stored else FAR_FUTURE
         return cls(spec.delegation, spec.name, decision, expires, certificate.failures, is_issued, rules)
 
     @property

@@ -130,17 +130,17 @@ class Order:
         """Return whether it may have ended before, and be open again in an orders table that was restored."""
         return not self.posted_at <= now < self.posted_at + RESTORED_AFTER  # a later time is of a fast clock
 
-    def stored(self, served: StoredCertificate, previous: StoredCertificate | None, text: str) -> FinishedOrder:
-        """Return the audit row of this order when *served* is stored in place of *previous*; *text*: warnings."""
-        row = self._finished(OrderStatus.STORED, served.stored_at)
+    def stored(self, stored: StoredCertificate, previous: StoredCertificate | None, text: str) -> FinishedOrder:
+        """Return the audit row of this order when *stored* takes the place of *previous*; *text*: warnings."""
+        row = self._finished(OrderStatus.STORED, stored.stored_at)
         return replace(
             row,
-            ssl_id=served.ssl_id,
-            serial=served.serial,
+            ssl_id=stored.ssl_id,
+            serial=stored.serial,
             previous_serial=previous.serial if previous else "",
-            not_before=served.not_before,
-            not_after=served.not_after,
-            stores=served.stores,
+            not_before=stored.not_before,
+            not_after=stored.not_after,
+            stores=stored.stores,
             text=text,
         )
 
@@ -197,7 +197,8 @@ class ManagedCertificate:
     """A certificate's record: spec and status."""
 
     spec: CertificateSpec
-    served: StoredCertificate | None = None
+    stored: StoredCertificate | None = field(default=None, metadata={"stored": "served"})
+    """What all its stores have, or, while an order is stored in some of them, what the others have."""
     order: Order | None = None
     """The open order, if there is one."""
     asked: str = ""
@@ -243,8 +244,8 @@ class ManagedCertificate:
         """
         if region in self.spec.arns:
             return self.spec.arns[region]
-        served = self.served
-        return served.arns.get(region) if served and served.key_type is key_type else None
+        stored = self.stored
+        return stored.arns.get(region) if stored and stored.key_type is key_type else None
 
 
 @dataclass(frozen=True, slots=True)

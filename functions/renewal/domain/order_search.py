@@ -77,7 +77,7 @@ class SearchResult:
 
 def known_ids(certificates: Iterable[ManagedCertificate], history: Iterable[FinishedOrder]) -> frozenset[int]:
     """Return the SSL IDs that the order book has: of stored certificates, of open orders and of those that ended."""
-    records = [record for certificate in certificates for record in (certificate.served, certificate.order)]
+    records = [record for certificate in certificates for record in (certificate.stored, certificate.order)]
     return frozenset(record.ssl_id for record in (*records, *history) if record and record.ssl_id)
 
 

@@ -68,24 +68,24 @@ class ReplacementRule:
 
     def covers(self, certificate: ManagedCertificate) -> bool:
         """Return whether what is stored of *certificate* is to be replaced: never what was issued for the rule."""
-        served = certificate.served
-        if served is None or (self.delegations and certificate.spec.delegation not in self.delegations):
+        stored = certificate.stored
+        if stored is None or (self.delegations and certificate.spec.delegation not in self.delegations):
             return False
         if self.serials:
-            return served.serial in self.serials
-        return self._is_earlier(served) and self.issuer.casefold() in served.issuer.casefold()
+            return stored.serial in self.serials
+        return self._is_earlier(stored) and self.issuer.casefold() in stored.issuer.casefold()
 
-    def _is_earlier(self, served: StoredCertificate) -> bool:
-        """Return whether *served* was issued before the rule's time.
+    def _is_earlier(self, stored: StoredCertificate) -> bool:
+        """Return whether *stored* was issued before the rule's time.
 
         CAs backdate certificates, some to the midnight before. Where `not_before` is less than a day before
         `issued_before`, the time of the order decides: what was ordered later was issued later, and would be replaced
         twice; what was ordered before may be stored long after it was issued. Where that time is not known, the time of
         storing decides.
         """
-        if served.not_before + timedelta(days=1) < self.issued_before:
+        if stored.not_before + timedelta(days=1) < self.issued_before:
             return True
-        return max(served.not_before, served.ordered_at or served.stored_at) < self.issued_before
+        return max(stored.not_before, stored.ordered_at or stored.stored_at) < self.issued_before
 
     @property
     def is_in_force(self) -> bool:

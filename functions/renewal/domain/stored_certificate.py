@@ -19,7 +19,7 @@ def stored_certificate(
 
     A region without it keeps its earlier ARN, because the next certificate is to be imported into the same one.
     """
-    leaf, previous, spec = Chain.parse(order.chain).leaf, certificate.served, certificate.spec
+    leaf, previous, spec = Chain.parse(order.chain).leaf, certificate.stored, certificate.spec
     earlier = previous.arns if previous and previous.key_type is order.key_type else {}
     return StoredCertificate(
         ssl_id=order.ssl_id or 0,

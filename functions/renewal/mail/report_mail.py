@@ -83,8 +83,8 @@ def _refusal(row: FinishedOrder, language: Language) -> str:
 
 
 def _next(order: NextOrder, report: RaoReport, language: Language) -> str:
-    spec, served = order.certificate.spec, order.certificate.served
-    until = language.text("report_mail.until", until=language.day(served.not_after.date())) if served else ""
+    spec, stored = order.certificate.spec, order.certificate.stored
+    until = language.text("report_mail.until", until=language.day(stored.not_after.date())) if stored else ""
     when = _when(order, report, language)
     return f"{_named(spec.name, spec.names)}{language.texts['colon']}{when}{until}"
 

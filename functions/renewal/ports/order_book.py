@@ -168,7 +168,7 @@ class OrderTransitions(Protocol):
     def finish(
         self,
         order: Order,
-        served: StoredCertificate,
+        stored: StoredCertificate,
         previous: StoredCertificate | None,
         text: str = "",
         *,

@@ -104,7 +104,7 @@ class Collect:
             self._record(order, certificate, error, observed)
             raise
         with suppress(RenewalError):
-            self._mark_renewed(record(), progress, stored, certificate.served)
+            self._mark_renewed(record(), progress, stored, certificate.stored)
             if self._awaits_search(order):
                 self._control_search(order, record(), progress)
         return replace(progress, ssl_id=stored.ssl_id, status=OrderStatus.STORED)
@@ -270,9 +270,9 @@ def _end_of(certificate: ManagedCertificate, progress: Progress, rows: Iterable[
 
     Raises what ended it.
     """
-    served = certificate.served
-    if served is not None and served.token == progress.token:
-        return replace(progress, ssl_id=served.ssl_id, status=OrderStatus.STORED)
+    stored = certificate.stored
+    if stored is not None and stored.token == progress.token:
+        return replace(progress, ssl_id=stored.ssl_id, status=OrderStatus.STORED)
     row = next((row for row in rows if row.token == progress.token), None)
     if row is None or not row.error:
         msg = f"{certificate.spec.path}: order {progress.token} is not open and did not lead to what is stored"

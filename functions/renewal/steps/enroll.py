@@ -104,7 +104,7 @@ class Enroll:
         self, certificate: ManagedCertificate, record: DelegationRecord, task: Task, rules: Rules
     ) -> Progress | None:
         """A certificate that was due when the plan was made may have been renewed since, by another run."""
-        served = certificate.served
+        stored = certificate.stored
         if set(task.causes) == {Cause.ORDER_OPEN}:
             return _end_of_planned_order(certificate, task)
         if certificate.last_error:  # what ended an order without a certificate has left it
@@ -115,7 +115,7 @@ class Enroll:
         still_due = decide_with(certificate, record.inspection, self.clock(), replacements=rules)
         if still_due.held:  # no plan has what is on hold: an order has failed since
             return _end_of_planned_order(certificate, task)
-        return None if served is None or still_due.causes else _stored(task, served)
+        return None if stored is None or still_due.causes else _stored(task, stored)
 
     def _require_capacity(self, task: Task, rules: Rules) -> None:
         """Raise OrderLimitReached when this run has begun as many orders as it may, also by a forged plan."""
@@ -325,8 +325,8 @@ def _end_of_planned_order(certificate: ManagedCertificate, task: Task) -> Progre
     The record has how, whatever the clocks: `stored_at` is earlier than the time at which the order book shows that
     the order is stored, and the plan may have been made between the two. Raises the error that ended the order.
     """
-    if certificate.served and not certificate.last_error:
-        return _stored(task, certificate.served)
+    if certificate.stored and not certificate.last_error:
+        return _stored(task, certificate.stored)
     return _ended(task, certificate.last_error, certificate.last_error_text)
 
 
@@ -334,5 +334,5 @@ def _ended(task: Task, error: str, text: str) -> Progress:
     return Progress(task.run_id, task.delegation, task.certificate, "", 0, result_of_end(error, text))
 
 
-def _stored(task: Task, served: StoredCertificate) -> Progress:
-    return Progress(task.run_id, task.delegation, task.certificate, served.token, served.ssl_id, OrderStatus.STORED)
+def _stored(task: Task, stored: StoredCertificate) -> Progress:
+    return Progress(task.run_id, task.delegation, task.certificate, stored.token, stored.ssl_id, OrderStatus.STORED)

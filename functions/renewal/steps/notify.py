@@ -229,7 +229,7 @@ class _Facts:
     def existed_in(self, month: Month, history: Iterable[FinishedOrder]) -> bool:
         """Return whether anything was stored, refused or served before the end of *month*."""
         times = [row.ended_at for row in history]
-        times += [certificate.served.stored_at for certificate in self.certificates if certificate.served]
+        times += [certificate.stored.stored_at for certificate in self.certificates if certificate.stored]
         return any(at < month.ends for at in times)
 
 

@@ -192,7 +192,7 @@ class Report:
             hours_to_served=service.hours if (service := current_service(certificate)) else None,
             state=judged.state.label,
             severity=judged.severity,
-            **_served_members(certificate.served),
+            **_stored_members(certificate.stored),
             **_failure_members(failed),
         ), judged
 
@@ -246,8 +246,8 @@ class _Run:
 
     def ssl_id_of(self, certificate: ManagedCertificate) -> int | None:
         """The SSL ID of this run's order, else of what is stored."""
-        result, served = self.results.certificates.get(certificate.spec.path), certificate.served
-        return (result.ssl_id if result else None) or (served.ssl_id if served else None)
+        result, stored = self.results.certificates.get(certificate.spec.path), certificate.stored
+        return (result.ssl_id if result else None) or (stored.ssl_id if stored else None)
 
     def severity_of(self, finding: Finding) -> Severity:
         """The severity of a finding at the end of the run."""
@@ -329,14 +329,14 @@ def _failure_members(failed: Failure | None) -> dict[str, Any]:
     return {"error": failed.error, "text": failed.text} if failed else {}
 
 
-def _served_members(served: StoredCertificate | None) -> dict[str, Any]:
-    if served is None:
+def _stored_members(stored: StoredCertificate | None) -> dict[str, Any]:
+    if stored is None:
         return {}
-    return {"not_before": served.not_before, "not_after": served.not_after, "arns": served.held_arns}
+    return {"not_before": stored.not_before, "not_after": stored.not_after, "arns": stored.held_arns}
 
 
 def _old_serial(certificate: ManagedCertificate, finished: FinishedOrder | None) -> str:
     """The serial of what this run replaced, else of what is stored."""
     if finished:
         return finished.previous_serial
-    return certificate.served.serial if certificate.served else ""
+    return certificate.stored.serial if certificate.stored else ""

@@ -133,9 +133,9 @@ class VerifyServed:
         return compare_reported(report, certificate.spec.name, expected, now)
 
     def _former_serials(self, certificate: ManagedCertificate) -> Collection[str]:
-        rows, served = self.book.history(*certificate.spec.record_key), certificate.served
+        rows, stored = self.book.history(*certificate.spec.record_key), certificate.stored
         serials = {serial for row in rows for serial in (row.serial, row.previous_serial)}
-        return {*serials, served.serial if served else ""} - {""}
+        return {*serials, stored.serial if stored else ""} - {""}
 
 
 def _observed_at(certificate: ManagedCertificate) -> tuple[bool, float]:

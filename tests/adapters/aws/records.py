@@ -37,9 +37,9 @@ def an_order(**changes: Any) -> Order:
     return orders.an_order(**stored | changes)
 
 
-def a_served(**changes: Any) -> StoredCertificate:
+def a_stored(**changes: Any) -> StoredCertificate:
     """What the stores hold after the order of `an_order`."""
-    served = StoredCertificate(
+    stored = StoredCertificate(
         ssl_id=77,
         serial="AB12",
         not_before=NOW,
@@ -53,7 +53,7 @@ def a_served(**changes: Any) -> StoredCertificate:
         stored_at=NOW,
         arns={"eu-west-3": "arn:aws:acm:eu-west-3:123456789012:certificate/1"},
     )
-    return replace(served, **changes)
+    return replace(stored, **changes)
 
 
 def a_pair(

@@ -31,7 +31,7 @@ from renewal.ports.stores import Pair
 from tests.throwaway_ca import hierarchy
 
 from .conftest import REGION, client
-from .records import SPEC, a_pair, a_served
+from .records import SPEC, a_pair, a_stored
 from .wire import changed, counted, lost_answers, refused
 
 pytestmark = pytest.mark.usefixtures("acm_rules")
@@ -290,7 +290,7 @@ def test_an_adopted_arn_is_renewed(acm: Acm, eu: Any):
     renamed = replace(ACM_SPEC, names=("new.univ.example",), arns={REGION: adopted})
 
     acm.put(a_pair(replace(ACM_SPEC, names=("www.univ.example", *ACM_SPEC.names))), REGION, shared)
-    assert acm.refusal(ManagedCertificate(renamed, a_served(serial=serial)), REGION) is None
+    assert acm.refusal(ManagedCertificate(renamed, a_stored(serial=serial)), REGION) is None
     acm.put(replace(a_pair(renamed), replaces=serial), REGION, adopted)
 
 
@@ -305,9 +305,9 @@ def test_an_arn_of_a_renamed_certificate_is_renewed(acm: Acm, eu: Any):
 
 def test_the_arn_of_the_stored_certificate_is_foreseen_too(acm: Acm):
     """Most ARNs were never written into a file: the first import made them."""
-    served = a_served(arns={REGION: NO_SUCH_ARN})
+    stored = a_stored(arns={REGION: NO_SUCH_ARN})
 
-    assert_refused(acm, ManagedCertificate(ACM_SPEC, served), AcmCertificateMissing)
+    assert_refused(acm, ManagedCertificate(ACM_SPEC, stored), AcmCertificateMissing)
 
 
 def test_one_refused_region_is_no_refusal_of_the_other(acm: Acm):
@@ -321,7 +321,7 @@ def test_one_refused_region_is_no_refusal_of_the_other(acm: Acm):
 @pytest.mark.parametrize(
     "certificate",
     [
-        ManagedCertificate(ACM_SPEC, a_served(arns={REGION: NO_SUCH_ARN}, key_type=KeyType.RSA_2048)),
+        ManagedCertificate(ACM_SPEC, a_stored(arns={REGION: NO_SUCH_ARN}, key_type=KeyType.RSA_2048)),
         ManagedCertificate(ACM_SPEC),
     ],
     ids=["a changed key type asks for a new ARN", "a first import"],

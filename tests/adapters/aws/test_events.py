@@ -24,19 +24,19 @@ from renewal.domain.order import ManagedCertificate
 from renewal.mail.mail import Mail
 
 from .conftest import TABLE, Book, client
-from .records import LATER, NOW, SPEC, a_served, a_specification, an_order
+from .records import LATER, NOW, SPEC, a_specification, a_stored, an_order
 from .wire import changed, counted, meanwhile, refused
 
 ARN = "arn:aws:acm:eu-west-3:123456789012:certificate/1"
 ALERT = Alert("[certmandate] OrderPending: univ/idp", "Stack certmandate\n- univ/idp")
-SERVED = a_served(stores=("s3", "acm:eu-west-3"), arns={"eu-west-3": ARN})
+SERVED = a_stored(stores=("s3", "acm:eu-west-3"), arns={"eu-west-3": ARN})
 
 
 def test_a_renewal_is_announced_with_identifiers_only():
     """EventBridge copies events to every subscriber: enough to deploy by, and no secret."""
     events = client("events")
     with counted(events, "PutEvents") as calls:
-        EventBridgeAnnouncer(events, "default").renewed(an_order(), SERVED, a_served(serial="99"))
+        EventBridgeAnnouncer(events, "default").renewed(an_order(), SERVED, a_stored(serial="99"))
 
     (entry,) = calls[0]["Entries"]
     assert (entry["Source"], entry["DetailType"]) == ("certmandate", "Certificate Renewed")
@@ -100,14 +100,14 @@ def test_an_event_that_was_not_taken_is_announced_again():
         parsed.update(FailedEntryCount=1, Entries=[{"ErrorCode": "InternalFailure", "ErrorMessage": "text"}])
 
     with changed(events, "PutEvents", not_taken), pytest.raises(StoreUnavailable, match="InternalFailure"):
-        EventBridgeAnnouncer(events, "default").renewed(an_order(), a_served(), None)
+        EventBridgeAnnouncer(events, "default").renewed(an_order(), a_stored(), None)
 
 
 def test_a_bus_that_refuses_is_named():
     """The function's role was made for another bus."""
     events = client("events")
     with refused(events, "PutEvents", "AccessDeniedException"), pytest.raises(StoreRefused, match="events:PutEvents"):
-        EventBridgeAnnouncer(events, "default").renewed(an_order(), a_served(), None)
+        EventBridgeAnnouncer(events, "default").renewed(an_order(), a_stored(), None)
 
 
 # ---- Notices: the claim in DynamoDB, and one request to SES ----------------------------------------

@@ -15,7 +15,7 @@ from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.inspection import Inspection
 
 from .conftest import BUCKET, Book
-from .records import LATER, NOW, PATH, SPEC, a_pair, a_served, a_specification, an_order
+from .records import LATER, NOW, PATH, SPEC, a_pair, a_specification, a_stored, an_order
 from .wire import lost_answers, meanwhile
 
 Repeated = Callable[[Book], object]
@@ -86,7 +86,7 @@ def test_a_repetition_that_changes_nothing_is_no_failure(book: Book, dynamodb: A
 @pytest.mark.parametrize(
     "end",
     [
-        lambda book, order: book.finish(order, a_served(), None),
+        lambda book, order: book.finish(order, a_stored(), None),
         lambda book, order: book.fail(order, "CertificateMismatch", "wrong names", LATER, None),
     ],
     ids=["finish", "fail"],
@@ -109,11 +109,11 @@ def test_what_operators_write_survives_a_lost_answer(book: Book, editor: OrderBo
     with lost_answers(dynamodb, "TransactWriteItems"):
         book.apply(a_specification(SPEC), LATER)
     with lost_answers(dynamodb, "TransactWriteItems"):
-        editor.adopt(*PATH, a_served())
+        editor.adopt(*PATH, a_stored())
     with lost_answers(dynamodb, "TransactWriteItems"):
         editor.add_replacement(replacement)
 
-    assert book.certificate(*PATH).served == a_served()
+    assert book.certificate(*PATH).stored == a_stored()
     assert book.replacements() == (replacement,)
 
 

@@ -28,7 +28,7 @@ from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import CredentialRefusal
 
 from .conftest import AUDIT, OPERATOR, TABLE, Book
-from .records import DELEGATION, LATER, NOW, PATH, SPEC, a_served, a_specification, an_order
+from .records import DELEGATION, LATER, NOW, PATH, SPEC, a_specification, a_stored, an_order
 from .wire import hooked, meanwhile
 
 CHANGED = replace(SPEC, names=("idp.univ.example", "www.univ.example"))
@@ -41,7 +41,7 @@ def test_a_new_certificate_is_due_at_once(book: Book):
 
 def test_a_changed_spec_leaves_the_status(book: Book, editor: OrderBookEditor):
     """A delegation file contains no orders, no failures, and nothing that is served."""
-    editor.adopt(*PATH, a_served())
+    editor.adopt(*PATH, a_stored())
     editor.ask(*PATH, "asked")
     book.begin(an_order())
     before = book.certificate(*PATH)
@@ -63,7 +63,7 @@ def test_a_changed_delegation_keeps_the_refusal(book: Book):
 
 def test_changed_names_make_a_renewed_certificate_due(book: Book, editor: OrderBookEditor):
     """Until the next renewal by age a name would be missing for months."""
-    editor.adopt(*PATH, a_served())
+    editor.adopt(*PATH, a_stored())
     assert list(book.waiting(LATER)) == []
 
     book.apply(a_specification(CHANGED), LATER)
@@ -73,7 +73,7 @@ def test_changed_names_make_a_renewed_certificate_due(book: Book, editor: OrderB
 
 def test_a_spec_and_an_order_written_at_the_same_time_are_both_kept(book: Book, editor: OrderBookEditor, dynamodb: Any):
     """The function writes first; the spec is then written over the record as it has become."""
-    editor.adopt(*PATH, a_served())
+    editor.adopt(*PATH, a_stored())
     shorter = replace(SPEC, term_days=90)  # makes nothing due: only the open order does
 
     with meanwhile(dynamodb, "TransactWriteItems", lambda: book.begin(an_order())):
@@ -97,7 +97,7 @@ def test_two_operators_who_create_one_certificate_make_one(book: Book, dynamodb:
 
 def test_a_request_makes_a_renewed_certificate_due(book: Book, editor: OrderBookEditor):
     """A published key must be replaced before the certificate's age makes it due."""
-    editor.adopt(*PATH, a_served())
+    editor.adopt(*PATH, a_stored())
 
     editor.ask(*PATH, "the key was published")
 
@@ -115,7 +115,7 @@ def test_a_request_for_an_unknown_certificate_creates_nothing(book: Book, editor
 
 def test_a_withdrawn_request_makes_nothing_due(book: Book, editor: OrderBookEditor):
     """A request that was made by mistake stays until an order is stored, so every run would try again."""
-    editor.adopt(*PATH, a_served())
+    editor.adopt(*PATH, a_stored())
     before = book.certificate(*PATH)
     editor.ask(*PATH, "the wrong certificate")
     editor.permit_order_again(book.certificate(*PATH), "not in SCM")
@@ -130,7 +130,7 @@ def test_a_withdrawn_request_makes_nothing_due(book: Book, editor: OrderBookEdit
 
 def test_a_run_that_has_read_a_withdrawn_request_orders_nothing(book: Book, editor: OrderBookEditor):
     """It decided before the withdrawal; the order that it begins belongs to a record that has changed."""
-    editor.adopt(*PATH, a_served())
+    editor.adopt(*PATH, a_stored())
     editor.ask(*PATH, "the wrong certificate")
     read_by_the_run = book.certificate(*PATH)
 
@@ -143,7 +143,7 @@ def test_a_run_that_has_read_a_withdrawn_request_orders_nothing(book: Book, edit
 
 def test_a_request_that_a_run_takes_meanwhile_is_not_withdrawn(book: Book, editor: OrderBookEditor, dynamodb: Any):
     """The operator has to know that the order is placed: withdrawing reports what has happened."""
-    editor.adopt(*PATH, a_served())
+    editor.adopt(*PATH, a_stored())
     editor.ask(*PATH, "the wrong certificate")
     before = book.certificate(*PATH)
 
@@ -181,13 +181,13 @@ def test_a_permission_for_a_record_that_has_changed_is_refused(book: Book, edito
 
 def test_an_adopted_certificate_is_renewed_when_it_is_due(book: Book, editor: OrderBookEditor):
     """Taking over a service must not order everything on the first day."""
-    served = a_served(token="")
+    stored = a_stored(token="")
 
-    editor.adopt(*PATH, served)
-    editor.adopt(*PATH, served)
+    editor.adopt(*PATH, stored)
+    editor.adopt(*PATH, stored)
 
-    assert book.certificate(*PATH).served == served
-    due = renewal_point("univ/idp", served.not_before, served.not_after, SPEC.policy)
+    assert book.certificate(*PATH).stored == stored
+    due = renewal_point("univ/idp", stored.not_before, stored.not_after, SPEC.policy)
     assert list(book.waiting(due - timedelta(seconds=1))) == []
     assert list(book.waiting(due)) == [PATH]
 
@@ -195,7 +195,7 @@ def test_an_adopted_certificate_is_renewed_when_it_is_due(book: Book, editor: Or
 def test_an_adoption_is_read_from_the_audit_trail(book: Book, editor: OrderBookEditor):
     """A restored orders table does not have it, and an older order that is open there must not be stored over it."""
     editor.ask(*PATH, "asked")
-    editor.adopt(*PATH, a_served(token=""), "ordered by hand")
+    editor.adopt(*PATH, a_stored(token=""), "ordered by hand")
 
     (adoption,) = book.adopted(*PATH)
 
@@ -205,14 +205,14 @@ def test_an_adoption_is_read_from_the_audit_trail(book: Book, editor: OrderBookE
 
 def test_nothing_is_adopted_over_what_is_stored(book: Book, editor: OrderBookEditor):
     """The last order's certificate is what services use; an operator's inventory may be older."""
-    editor.adopt(*PATH, a_served())
+    editor.adopt(*PATH, a_stored())
 
     with pytest.raises(InvalidDelegation, match="AB12"):
-        editor.adopt(*PATH, a_served(serial="CD34"))
+        editor.adopt(*PATH, a_stored(serial="CD34"))
     with pytest.raises(UnknownDelegation):
-        editor.adopt("univ", "typo", a_served())
+        editor.adopt("univ", "typo", a_stored())
 
-    assert book.certificate(*PATH).served == a_served()
+    assert book.certificate(*PATH).stored == a_stored()
 
 
 def test_a_removed_certificate_leaves_its_audit_trail(book: Book):
@@ -245,14 +245,14 @@ def test_a_rule_lists_what_it_may_cover_until_it_is_withdrawn(
 ):
     """Runs read the list and nothing else; a part of it is worse than none."""
     monkeypatch.setattr(order_book_editor, "_LISTED_PATHS", 1)
-    others = [ManagedCertificate(replace(SPEC, name=name), a_served()) for name in ("other", "www")]
+    others = [ManagedCertificate(replace(SPEC, name=name), a_stored()) for name in ("other", "www")]
     later = ManagedCertificate(replace(SPEC, name="later"))
 
     editor.add_replacement(ReplacementRule(LATER, "", "incident"), [*others, later])
 
     (rule,) = book.replacements()
     assert book.listed(rule) == {each.spec.record_key for each in others}
-    editor.adopt(*PATH, replace(a_served(), not_before=NOW - timedelta(days=9), stored_at=NOW))
+    editor.adopt(*PATH, replace(a_stored(), not_before=NOW - timedelta(days=9), stored_at=NOW))
     (longer,) = book.replacements()
     assert book.listed(longer) == {PATH, *(each.spec.record_key for each in others)}
     _, _, last = list_keys(longer)
@@ -293,7 +293,7 @@ def test_a_rule_that_has_ended_is_not_stored_a_second_time(dynamodb: Any, book: 
     assert book.replacements() == (rule,)
 
 
-OLD = a_served(not_before=NOW - timedelta(days=9), stored_at=NOW - timedelta(days=9), serial="0D")
+OLD = a_stored(not_before=NOW - timedelta(days=9), stored_at=NOW - timedelta(days=9), serial="0D")
 ELSEWHERE = ManagedCertificate(replace(SPEC, name="elsewhere"), OLD)
 EVERYTHING = ReplacementRule(LATER, "", "incident")
 
@@ -405,7 +405,7 @@ EDITS: dict[str, tuple[str, str, Edit]] = {
             *PATH, RevocationRequest("0A77", 77, SPEC.names, "superseded", LATER, LATER)
         ),
     ),
-    "adopt": ("univ", "adopted", lambda editor, _: editor.adopt(*PATH, a_served())),
+    "adopt": ("univ", "adopted", lambda editor, _: editor.adopt(*PATH, a_stored())),
     "withdrawal": (
         "univ",
         "request-withdrawn",

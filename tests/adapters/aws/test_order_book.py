@@ -18,7 +18,7 @@ from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
 from renewal.domain.setup.inspection import Inspection
 
 from .conftest import AUDIT, TABLE, Book
-from .records import DELEGATION, LATER, NOW, PATH, SPEC, a_pair, a_served, a_specification, an_order
+from .records import DELEGATION, LATER, NOW, PATH, SPEC, a_pair, a_specification, a_stored, an_order
 from .wire import asked, changed, counted, meanwhile, refused
 
 
@@ -156,10 +156,10 @@ def test_a_stored_certificate_leaves_no_open_order(book: Book, editor: OrderBook
     editor.ask(*PATH, "key was mailed around")
     order = issued(book, causes=("asked",))
 
-    book.finish(order, a_served(), previous=a_served(serial="99"))
+    book.finish(order, a_stored(), previous=a_stored(serial="99"))
 
     certificate = book.certificate(*PATH)
-    assert (certificate.order, certificate.served, certificate.asked) == (None, a_served(), "")
+    assert (certificate.order, certificate.stored, certificate.asked) == (None, a_stored(), "")
     (row,) = book.history(*PATH)
     assert (row.status, row.token, row.serial, row.previous_serial, row.ssl_id) == (
         "stored",
@@ -173,14 +173,14 @@ def test_a_stored_certificate_leaves_no_open_order(book: Book, editor: OrderBook
 
 def test_no_sealed_key_is_left_once_the_certificate_is_stored(book: Book, dynamodb: Any):
     """S2: collect could open the key of every certificate that was served, and nothing used it afterwards."""
-    book.finish(issued(book), a_served(), None)
+    book.finish(issued(book), a_stored(), None)
 
     assert "sealed_key" not in str(dynamodb.scan(TableName=TABLE)["Items"])
 
 
 def test_a_sealed_key_of_an_earlier_version_is_erased_by_the_next_renewal(book: Book, dynamodb: Any):
     """S2: earlier versions kept the key of a stored certificate in its item."""
-    book.finish(issued(book), a_served(), None)
+    book.finish(issued(book), a_stored(), None)
     key = {"delegation": {"S": "univ"}, "item": {"S": "certificate#idp"}}
     dynamodb.update_item(
         TableName=TABLE,
@@ -188,9 +188,9 @@ def test_a_sealed_key_of_an_earlier_version_is_erased_by_the_next_renewal(book: 
         UpdateExpression="SET served.sealed_key = :key",
         ExpressionAttributeValues={":key": {"B": b"sealed"}},
     )
-    assert book.certificate(*PATH).served == a_served()
+    assert book.certificate(*PATH).stored == a_stored()
 
-    book.finish(issued(book, token="token-2"), a_served(serial="CD34", token="token-2"), a_served())
+    book.finish(issued(book, token="token-2"), a_stored(serial="CD34", token="token-2"), a_stored())
 
     assert "sealed_key" not in str(dynamodb.scan(TableName=TABLE)["Items"])
 
@@ -198,10 +198,10 @@ def test_a_sealed_key_of_an_earlier_version_is_erased_by_the_next_renewal(book: 
 def test_a_stored_certificate_is_not_read_before_it_is_due(book: Book):
     """A run reads the certificates that are due, not the whole estate."""
     order = issued(book)
-    served = a_served()
-    due = renewal_point("univ/idp", served.not_before, served.not_after, SPEC.policy)
+    stored = a_stored()
+    due = renewal_point("univ/idp", stored.not_before, stored.not_after, SPEC.policy)
 
-    book.finish(order, served, None)
+    book.finish(order, stored, None)
 
     assert list(book.waiting(due - timedelta(seconds=1))) == []
     assert list(book.waiting(due)) == [PATH]
@@ -229,7 +229,7 @@ def test_an_order_that_a_restored_table_has_open_again_keeps_its_audit_row(
     book.begin(an_order())
     order = book.record_issued(book.record_ordered(an_order(), 77), a_pair().chain, NOW)
     items = dynamodb.scan(TableName=TABLE)["Items"]
-    book.finish(order, a_served(token=order.token), None)
+    book.finish(order, a_stored(token=order.token), None)
     for item in items:
         dynamodb.put_item(TableName=TABLE, Item=item)
 
@@ -237,10 +237,10 @@ def test_an_order_that_a_restored_table_has_open_again_keeps_its_audit_row(
     if is_closed:
         book.fail(order, "ClosedByOperator", "restored", restored, None)
     else:
-        book.finish(order, a_served(token=order.token, stored_at=restored), None)
+        book.finish(order, a_stored(token=order.token, stored_at=restored), None)
 
     assert book.certificate(*PATH).order is None
-    assert [row.ended_at for row in book.history("univ", "")] == [a_served().stored_at]
+    assert [row.ended_at for row in book.history("univ", "")] == [a_stored().stored_at]
 
 
 @pytest.mark.parametrize("delegations", [("univ",), ("univ", *map(str, range(30)))])
@@ -328,7 +328,7 @@ def test_failures_are_counted_until_one_order_is_stored(book: Book):
         book.fail(order, "DcvLapsed", "expired", LATER + timedelta(days=number), None)
     assert book.certificate(*PATH).failures == 2
 
-    book.finish(issued(book), a_served(), None)
+    book.finish(issued(book), a_stored(), None)
 
     certificate = book.certificate(*PATH)
     assert (certificate.failures, certificate.last_error, certificate.hold_until) == (0, "", None)
@@ -441,10 +441,10 @@ def test_a_spec_that_changes_while_an_order_ends_is_kept_and_due(book: Book, dyn
     changed = replace(SPEC, names=("idp.univ.example", "www.univ.example"))
 
     with meanwhile(dynamodb, "TransactWriteItems", lambda: book.apply(a_specification(changed), LATER)):
-        book.finish(order, a_served(), None)
+        book.finish(order, a_stored(), None)
 
     certificate = book.certificate(*PATH)
-    assert (certificate.spec, certificate.served) == (changed, a_served())
+    assert (certificate.spec, certificate.stored) == (changed, a_stored())
     assert list(book.waiting(LATER)) == [PATH]
 
 
@@ -461,4 +461,4 @@ def test_a_record_that_keeps_changing_is_left_to_the_next_try(book: Book, dynamo
 
     changing = meanwhile(dynamodb, "TransactWriteItems", changed, times=5)
     with changing, pytest.raises(OrderConflict, match="keeps changing"):
-        book.finish(order, a_served(), None)
+        book.finish(order, a_stored(), None)

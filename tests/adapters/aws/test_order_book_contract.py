@@ -17,7 +17,7 @@ from renewal.domain.order_search import SearchControl, SearchResult
 from tests.fakes import FakeOrderBook
 
 from .conftest import AUDIT, TABLE, Book
-from .records import DELEGATION, NOW, PATH, SPEC, a_pair, a_served, a_specification, an_order
+from .records import DELEGATION, NOW, PATH, SPEC, a_pair, a_specification, a_stored, an_order
 
 REGION = "eu-west-3"
 CHAIN = a_pair().chain
@@ -45,7 +45,7 @@ MOVES: dict[str, Callable[[Any, Order, Any], Any]] = {
     "release_import": lambda book, order, _: book.release_import(order, REGION),
     "record_import": lambda book, order, _: book.record_import(order, REGION, "arn:1"),
     "record_stores": lambda book, order, _: book.record_stores(order, ("s3",)),
-    "finish": lambda book, order, now: book.finish(order, a_served(token=order.token, stored_at=now), None),
+    "finish": lambda book, order, now: book.finish(order, a_stored(token=order.token, stored_at=now), None),
     "fail": lambda book, order, now: book.fail(order, "OrderDeclined", "no", now, hold_until=now),
     "fail without a hold": lambda book, order, now: book.fail(order, "DcvLapsed", "no", now, hold_until=None),
 }

@@ -24,8 +24,8 @@ def test_a_certificate_in_s3_is_adopted_and_not_ordered(desk: Desk):
 
     found = desk.document("adopt", "univ/idp", "--ssl-id", str(before.ssl_id), "--yes")
 
-    served = desk.served("idp")
-    assert (served.serial, served.not_after, served.ssl_id) == (before.serial, before.not_after, before.ssl_id)
+    stored = desk.stored("idp")
+    assert (stored.serial, stored.not_after, stored.ssl_id) == (before.serial, before.not_after, before.ssl_id)
     assert (found["state"], found["remarks"], found["served"]["adopted"]) == ("fine", [], True)
     assert found["served"]["client_auth"] is False
     assert desk.run("renew", "--all-due", "--dry-run").exit_code == 0
@@ -35,7 +35,7 @@ def test_a_certificate_in_s3_is_adopted_and_not_ordered(desk: Desk):
 def test_a_certificate_file_is_adopted_without_any_store(desk: Desk, tmp_path: Path):
     """A certificate that was installed by hand must be renewed in time too."""
     file = tmp_path / "other.pem"
-    file.write_bytes(desk.stored("other"))
+    file.write_bytes(desk.pem("other"))
     before = desk.forget("other")
 
     question = desk.refused("adopt", "univ/other", "--pem", str(file), "--ssl-id", "99999")
@@ -52,10 +52,10 @@ def test_a_file_without_a_certificate_for_these_names_is_refused(desk: Desk, tmp
     """An adopted wrong certificate would stop renewal until the real one expires."""
     file = tmp_path / "wrong.pem"
     if content is not None:
-        file.write_bytes(desk.stored("idp") if isinstance(content, str) else content)
+        file.write_bytes(desk.pem("idp") if isinstance(content, str) else content)
 
     assert desk.refused("adopt", "univ/www", "--pem", str(file), "--yes")
-    assert desk.certificate("www").served is None
+    assert desk.certificate("www").stored is None
 
 
 def test_a_name_that_the_ca_added_is_no_change_of_names(desk: Desk, tmp_path: Path):
@@ -73,4 +73,4 @@ def test_a_name_that_the_ca_added_is_no_change_of_names(desk: Desk, tmp_path: Pa
     found = desk.document("adopt", "univ/www", "--pem", str(file), "--yes")
 
     assert found["state"] == "fine"
-    assert desk.served("www").names == wanted
+    assert desk.stored("www").names == wanted

@@ -14,7 +14,7 @@ def test_nothing_is_adopted_while_an_order_is_open(sit: Sit):
 def test_an_acm_certificate_is_found_by_its_names(sit: Sit):
     """Operators have no list of ARNs; of two matching certificates none is chosen."""
     desk = sit("idp:20")
-    files = {name: desk.stored("idp", file) for name, file in PARTS.items()}
+    files = {name: desk.pem("idp", file) for name, file in PARTS.items()}
     desk.rewrite("names: [idp.univ.example]", 'names: [idp.univ.example], stores: ["acm:eu-west-3"]')
     desk.run("apply", desk.folder, "--yes")
     desk.forget("idp")
@@ -34,8 +34,8 @@ def test_an_acm_certificate_is_found_by_its_names(sit: Sit):
 def test_what_belongs_to_another_certificate_is_neither_adopted_nor_applied(sit: Sit):
     """S1: an SSL ID and an ARN were believed as they were given; the renewal would overwrite the other one's store."""
     desk = sit("idp:20", "www:20")
-    files = {name: desk.stored("idp", file) for name, file in PARTS.items()}
-    taken = desk.served("www").ssl_id
+    files = {name: desk.pem("idp", file) for name, file in PARTS.items()}
+    taken = desk.stored("www").ssl_id
     arn = desk.system.aws.client("acm", "eu-west-3").import_certificate(**files)["CertificateArn"]
     in_acm = 'stores: ["acm:eu-west-3"]'
     desk.rewrite("names: [idp.univ.example]", f"names: [idp.univ.example], {in_acm}")

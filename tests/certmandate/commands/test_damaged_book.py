@@ -128,7 +128,7 @@ def test_nothing_is_retired_while_an_item_is_damaged(desk: Desk):
 
     assert result.exit_code == 1
     assert IDP in result.output
-    assert desk.certificate("www").served
+    assert desk.certificate("www").stored
 
 
 def test_apply_writes_the_others_and_leaves_the_damaged_one(desk: Desk):

@@ -37,7 +37,7 @@ def test_report_writes_a_page_in_both_languages_or_json(desk: Desk, tmp_path: Pa
     page = written.read_text(encoding="utf-8").replace("<wbr>", "")
     assert 'lang="fr"' in page
     assert 'lang="en"' in page
-    serial = printed_serial(desk.served("www").serial)
+    serial = printed_serial(desk.stored("www").serial)
     assert serial in page
     assert serial in {order["serial"] for order in document["orders"]}
     assert "www.univ.example" in page

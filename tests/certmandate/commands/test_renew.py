@@ -10,12 +10,12 @@ ESTATE = ("recent:20", "young:5", "due:160", "forced:30", "later")
 
 def test_a_named_due_certificate_is_renewed_and_followed(desk: Desk):
     """The command prints the progress and the report of the run."""
-    before = desk.served("due")
+    before = desk.stored("due")
 
     result = desk.run("renew", "univ/due")
 
     assert (result.exit_code, "ordered (SSL ID" in result.stdout) == (0, True)
-    assert desk.served("due").serial != before.serial
+    assert desk.stored("due").serial != before.serial
 
 
 def test_a_certificate_that_is_not_due_is_not_renewed(desk: Desk):
@@ -48,7 +48,7 @@ def test_no_follow_returns_after_the_start(desk: Desk):
 
     assert found["run_id"].startswith("renew-")
     desk.system.end(found["arn"])
-    assert desk.certificate("later").served
+    assert desk.certificate("later").stored
 
 
 def test_a_forced_renewal_is_withdrawn_before_a_run_has_taken_it(desk: Desk):

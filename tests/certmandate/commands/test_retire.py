@@ -92,7 +92,7 @@ def test_undo_restores_a_delegation_within_the_grace_days(sit: Sit):
     """The mandate may be extended at the last minute; nothing is ordered again."""
     desk = sit("idp:20")
     desk.system.run()
-    before = desk.served("idp")
+    before = desk.stored("idp")
     desk.run("retire", "univ", "--yes")
 
     assert desk.document("status")["unreadable"] == []

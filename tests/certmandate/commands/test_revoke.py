@@ -11,7 +11,7 @@ from tests.certmandate.desk import OPEN_ORDER, Desk
 def test_the_replacement_is_stored_before_the_rao_is_asked_to_revoke(sit: Sit):
     """Revoking first takes the service down; only the RAO can revoke."""
     desk = sit("idp:20")
-    old = desk.served("idp")
+    old = desk.stored("idp")
 
     found = desk.document("revoke", "univ/idp", "--reason-code", "superseded", "--yes")
 
@@ -19,7 +19,7 @@ def test_the_replacement_is_stored_before_the_rao_is_asked_to_revoke(sit: Sit):
     assert found["replacement"] == "stored"
     assert "rao@univ.example" in found["who"]
     assert f"numéro de série {printed_serial(old.serial)} (idp.univ.example), motif superseded" in found["rao"]["fr"]
-    assert desk.served("idp").serial != old.serial
+    assert desk.stored("idp").serial != old.serial
     assert desk.run("revoke", "univ/idp", "--reason-code", "superseded", "--serial", old.serial, "--yes").exit_code == 1
 
 
@@ -135,9 +135,9 @@ def test_close_order_keeps_what_a_store_has(sit: Sit):
 
     result = desk.run("close-order", "univ/idp", "--reason", "ACM's quota", "--yes")
 
-    served = desk.certificate("idp").served
+    stored = desk.certificate("idp").stored
     assert "is stored in s3, and stays there after the order is closed" in result.stderr
-    assert served
-    assert (served.serial, served.stores) == (serial, ("s3",))
+    assert stored
+    assert (stored.serial, stored.stores) == (serial, ("s3",))
     row = desk.book.history("univ", "idp")[-1]
     assert (row.status, row.serial, row.text) == ("stored", serial, "ACM's quota")

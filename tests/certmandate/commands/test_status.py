@@ -30,7 +30,7 @@ def test_show_prints_the_stored_certificate_and_every_order(desk: Desk):
     """The RAO may ask which certificate it was and why it was ordered."""
     found = desk.document("show", "univ/recent")
 
-    assert found["served"]["serial"] == printed_serial(desk.served("recent").serial)
+    assert found["served"]["serial"] == printed_serial(desk.stored("recent").serial)
     assert [(order["status"], order["causes"]) for order in found["history"]] == [("stored", ["new"])]
     assert found["next"].startswith("due from ")
     assert found["served"]["serial"] in desk.run("show", "univ/recent").stdout

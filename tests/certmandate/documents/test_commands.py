@@ -77,7 +77,7 @@ def test_every_command_in_the_documents_does_what_it_is_for(desk: Desk, tmp_path
         text = " ".join(line)
         (tmp_path / "FILE").unlink(missing_ok=True)
         if line[0] == "replace":
-            (tmp_path / "FILE").write_text(desk.served("idp").serial, encoding="utf-8")
+            (tmp_path / "FILE").write_text(desk.stored("idp").serial, encoding="utf-8")
         result = desk.run(*line, stdin=_ANSWERS.get(text, "y\ny\n"))
         refusal = re.search(_REFUSED.get(line[0], "nothing"), " ".join(result.stderr.split()))
         if result.exit_code not in {0, 1} and not (result.exit_code == 2 and refusal):

@@ -58,7 +58,7 @@ def test_the_rule_is_stored_with_who_asked_and_deleted_by_its_reason(desk: Desk)
 
 def test_serials_of_a_file_are_covered_however_they_are_written(desk: Desk) -> None:
     """CAs publish lists of serials with colons, in lower case, with leading zeros."""
-    serial = desk.served("recent").serial
+    serial = desk.stored("recent").serial
     file = desk.folder.parent / "serials.txt"
     file.write_text(f"00:{serial.lower()}\n\nDEADBEEF\n")
 

@@ -17,7 +17,7 @@ from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import Caps, ReplacementRule
 from renewal.domain.setup.inspection import DelegationRecord
-from tests.unit.system import DELEGATION, IDP, NOW, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, stored_by
 
 RULE = ReplacementRule(NOW, "", "incident", deadline=NOW + timedelta(hours=24), asked_at=NOW)
 LARGE = {f"d{number}": Demand(50) for number in range(200)}
@@ -27,7 +27,7 @@ RAISED = PlanningLimits(orders_per_delegation=500, orders_per_run=10_000)
 def serving(count: int) -> list[ManagedCertificate]:
     """Certificates of one delegation, all served."""
     specs = [replace(IDP, name=f"c{number}") for number in range(count)]
-    return [ManagedCertificate(spec, served_by(spec, age=20)) for spec in specs]
+    return [ManagedCertificate(spec, stored_by(spec, age=20)) for spec in specs]
 
 
 def printed(plan: ReplacementPlan) -> str:

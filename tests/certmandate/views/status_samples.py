@@ -24,7 +24,7 @@ from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from tests.certmandate.rao_samples import DELEGATION, FINDINGS, HOSTILE, row
 from tests.unit.orders import an_order
-from tests.unit.system import NOW, served_by
+from tests.unit.system import NOW, stored_by
 
 STACK = {"account": "123456789012", "region": "eu-west-3", "name": "certmandate"}
 
@@ -34,8 +34,8 @@ def certificate(name: str, *, age: float | None, delegation: str = "univ", **cha
     spec = CertificateSpec(
         delegation, name, (f"{name}.univ.example",), 1018, served_at=(Endpoint(f"{name}.univ.example"),)
     )
-    served = None if age is None else served_by(spec, age=age, serial=f"{crc32(name.encode()):X}")
-    return replace(ManagedCertificate(spec, served), **changes)
+    stored = None if age is None else stored_by(spec, age=age, serial=f"{crc32(name.encode()):X}")
+    return replace(ManagedCertificate(spec, stored), **changes)
 
 
 def observed(managed: ManagedCertificate, state: EndpointState, text: str = "") -> ManagedCertificate:
@@ -43,7 +43,7 @@ def observed(managed: ManagedCertificate, state: EndpointState, text: str = "") 
     since = NOW - timedelta(days=3)
     found = Observation(str(managed.spec.served_at[0]), state, since, "192.0.2.7", text)
     unserved = None if state is EndpointState.SERVED else since
-    serial = managed.served.serial if managed.served else ""
+    serial = managed.stored.serial if managed.stored else ""
     hours = None if unserved else 26.25
     return replace(managed, service=ServiceRecord(serial, NOW, (found,), unserved_since=unserved, hours=hours))
 

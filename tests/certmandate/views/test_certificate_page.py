@@ -46,7 +46,7 @@ def test_the_sentence_of_an_error_is_printed_once() -> None:
     """SCM's sentence may have several lines: three times on one page, it hides what is next."""
     failed = managed(age=150, failures=1, last_error="OrderDeclined", last_error_text="not ours", failed_at=NOW)
     held = replace(failed, hold_until=NOW + timedelta(days=2))
-    past = replace(failed, served=managed(age=1).served, last_error="ClosedByOperator")
+    past = replace(failed, stored=managed(age=1).stored, last_error="ClosedByOperator")
 
     assert [shown(each).count("not ours") for each in (failed, held, past)] == [1, 1, 1]
     assert "held until 2026-11-25 after OrderDeclined\n" in shown(held)

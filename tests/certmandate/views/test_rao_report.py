@@ -24,12 +24,12 @@ from renewal.mail.rao_report import Proof, RaoReport, rao_report
 from renewal.mail.report_mail import report_mail
 from tests.certmandate.rao_samples import DELEGATION, HEAD, HOSTILE, IDP, SEAL, month, record, row
 from tests.unit.orders import an_order
-from tests.unit.system import NOW, served_by
+from tests.unit.system import NOW, stored_by
 
 
 def of(*rows: FinishedOrder, name: str = "2026-11", **changes: Any) -> RaoReport:
     delegation = replace(DELEGATION, **changes)
-    managed = [ManagedCertificate(IDP, served_by(IDP, age=10))]
+    managed = [ManagedCertificate(IDP, stored_by(IDP, age=10))]
     return rao_report(record(delegation=delegation), managed, rows, month_named(name), NOW, proof=Proof(HEAD))
 
 
@@ -118,7 +118,7 @@ def test_the_next_renewal_is_the_day_of_the_next_order(mandate_ends: date | None
 )
 def test_the_mail_promises_no_renewal_that_the_rao_must_permit_first(ask: Finding | None, when: str) -> None:
     """It promised one for the day of the mail, although the order waited for the RAO."""
-    managed = [ManagedCertificate(IDP, served_by(IDP, age=180))]
+    managed = [ManagedCertificate(IDP, stored_by(IDP, age=180))]
     report = rao_report(record(), managed, (), month_named("2026-10"), NOW, proof=Proof(HEAD))
     report = replace(report, asks={ask: Otherwise(Consequence.NONE, None)} if ask else {})
 

@@ -336,7 +336,7 @@ def test_the_command_writes_the_page_for_its_owner_only(desk: Desk, tmp_path: Pa
     assert page.index('id="fr"') < page.index('id="en"')
     assert section(page, "en").count('<details class="certificate">') == len(ESTATE)
     assert "stack certmandate" in page
-    assert desk.served("recent").serial in page
+    assert desk.stored("recent").serial in page
 
 
 def test_the_page_has_what_is_selected(desk: Desk, tmp_path: Path) -> None:

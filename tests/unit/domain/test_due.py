@@ -17,7 +17,7 @@ from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.key_type import KeyType
 from renewal.domain.replacement_rule import ReplacementRule
 from tests.unit.orders import an_order
-from tests.unit.system import IDP, NOW, managed, served_by
+from tests.unit.system import IDP, NOW, managed, stored_by
 
 LIFETIMES = [199, 99, 46, 6]
 DAY = timedelta(days=1)
@@ -95,8 +95,8 @@ def test_more_generous_policies_never_renew_later(
 def test_the_point_does_not_move_while_one_waits(path: str, lifetime: timedelta, policy: RenewalPolicy) -> None:
     """Once due, always due: a missed day must not end renewals."""
     spec = replace(IDP, policy=policy)
-    served = served_by(spec, age=0, days=lifetime / DAY)
-    certificate = managed(spec=spec, served=served)
+    stored = stored_by(spec, age=0, days=lifetime / DAY)
+    certificate = managed(spec=spec, stored=stored)
     at = decide(certificate, NOW).renew_at
     assert at is not None
 
@@ -109,12 +109,12 @@ def test_the_point_does_not_move_while_one_waits(path: str, lifetime: timedelta,
 def test_a_year_of_daily_runs_renews_a_bounded_number_of_times(days: int, policy: RenewalPolicy) -> None:
     """The product of lifetime and policy is what an unwatched loop would be made of."""
     spec, renewals, now = replace(IDP, policy=policy), 0, NOW
-    served = served_by(spec, days=days)
+    stored = stored_by(spec, days=days)
     for _ in range(365):
         now += DAY
-        if decide(managed(spec=spec, served=served), now).is_due:
+        if decide(managed(spec=spec, stored=stored), now).is_due:
             renewals += 1
-            served = replace(served, not_before=now, not_after=now + days * DAY)
+            stored = replace(stored, not_before=now, not_after=now + days * DAY)
 
     assert renewals <= 365 / (days / 2)
 
@@ -155,15 +155,15 @@ def test_every_cause_has_its_name(causes: list[str], certificate: Any, more: dic
 @pytest.mark.parametrize("changes", [{"names": ("idp.univ.example",)}, {"stores": ("s3", "acm:eu-west-3")}])
 def test_storing_more_than_is_wanted_is_no_reason_to_order(changes: dict[str, Any]) -> None:
     """A store that the spec does not name any more costs no certificate."""
-    assert not decide(managed(served=served_by(IDP, age=1, **changes)), NOW).causes
+    assert not decide(managed(stored=stored_by(IDP, age=1, **changes)), NOW).causes
 
 
 def test_the_order_of_names_does_not_matter() -> None:
     """Names are a set: sorting a file must not order certificates."""
     names = ("a.apps.univ.example", "b.apps.univ.example")
-    served = served_by(IDP, age=1, names=names[::-1])
+    stored = stored_by(IDP, age=1, names=names[::-1])
 
-    assert not decide(managed(spec=replace(IDP, names=names), served=served), NOW).causes
+    assert not decide(managed(spec=replace(IDP, names=names), stored=stored), NOW).causes
 
 
 # ---- Standing orders to replace ------------------------------------------------------------------------------------
@@ -190,11 +190,11 @@ def test_a_standing_order_covers_what_that_issuer_issued_before(
 def test_a_certificate_that_is_dated_back_is_not_replaced_twice() -> None:
     """Sectigo's certificates begin at midnight: by that date alone each run of the day would order once more."""
     rules = [ReplacementRule(NOW, ISSUER, "mass revocation")]
-    recent = served_by(IDP, not_before=NOW.replace(hour=0), stored_at=NOW + timedelta(hours=1))
+    recent = stored_by(IDP, not_before=NOW.replace(hour=0), stored_at=NOW + timedelta(hours=1))
     stale = replace(recent, stored_at=NOW - timedelta(hours=1))
 
-    assert not decide(managed(served=recent), NOW + timedelta(hours=2), replacements=rules).causes
-    assert decide(managed(served=stale), NOW + timedelta(hours=2), replacements=rules).causes == ("replacement",)
+    assert not decide(managed(stored=recent), NOW + timedelta(hours=2), replacements=rules).causes
+    assert decide(managed(stored=stale), NOW + timedelta(hours=2), replacements=rules).causes == ("replacement",)
 
 
 def test_a_replacement_rule_of_the_future_is_not_in_force() -> None:
@@ -217,7 +217,7 @@ def test_a_replacement_rule_of_the_future_is_not_in_force() -> None:
 )
 def test_a_rule_can_name_delegations_or_serials(members: dict[str, tuple[str, ...]], *, is_covered: bool) -> None:
     """A CA lists serials; an organisation has lost its keys."""
-    serving = managed(served=replace(served_by(IDP, age=10), serial="ABC"))
+    serving = managed(stored=replace(stored_by(IDP, age=10), serial="ABC"))
     rule = ReplacementRule(NOW, "", "incident", **members)  # type: ignore[arg-type]
 
     assert (Cause.REPLACEMENT in decide(serving, NOW, replacements=[rule]).causes) is is_covered
@@ -225,9 +225,9 @@ def test_a_rule_can_name_delegations_or_serials(members: dict[str, tuple[str, ..
 
 def test_an_adopted_certificate_is_covered_by_the_date_in_it() -> None:
     """It was stored here long after it was issued."""
-    adopted = served_by(IDP, age=100, stored_at=NOW)
+    adopted = stored_by(IDP, age=100, stored_at=NOW)
 
-    assert decide(managed(served=adopted), NOW, replacements=[OLD_STANDING_ORDER]).causes == ("replacement",)
+    assert decide(managed(stored=adopted), NOW, replacements=[OLD_STANDING_ORDER]).causes == ("replacement",)
 
 
 # ---- Holds ---------------------------------------------------------------------------------------------------------
@@ -282,11 +282,11 @@ def test_open_orders_are_before_everything_else_that_waits() -> None:
 def test_no_hold_sleeps_through_the_last_tenth() -> None:
     """46 days: the last tenth is 4.6 days, the longest hold is 8. Found by asking the index, not `decide`."""
     certificate = managed(age=40, days=46, hold_until=NOW + 8 * DAY)
-    assert certificate.served is not None
+    assert certificate.stored is not None
 
     next_at = next_action(certificate, NOW)
 
-    assert next_at == last_resort(certificate.served.not_before, certificate.served.not_after)
+    assert next_at == last_resort(certificate.stored.not_before, certificate.stored.not_after)
     assert decide(certificate, next_at).is_due
 
 

@@ -16,7 +16,7 @@ from renewal.domain.forecast import forecast, next_renewal, rotate_after
 from renewal.domain.setup.checks import review
 from renewal.domain.setup.finding import MOST, Finding, sorted_and_capped
 from renewal.domain.setup.snapshot import DelegatedName, Domains, OrganisationValidation, PasswordState, Snapshot
-from tests.unit.system import DELEGATION, IDP, NOW, managed, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, managed, stored_by
 
 TODAY = NOW.date()
 
@@ -163,7 +163,7 @@ def test_a_password_without_rotation_is_no_finding_of_the_forecast() -> None:
 def test_a_profile_without_a_permitted_term_is_a_finding() -> None:
     """From 15 March 2027 on, 199 days are too many."""
     clock = NOW.replace(year=2027, month=3, day=1)
-    certificate = replace(managed(age=0), served=served_by(IDP, age=20))
+    certificate = replace(managed(age=0), stored=stored_by(IDP, age=20))
     observation = snapshot_of(profiles=(Profile(1018, "OV", (199,)),))
 
     codes = {finding.code for finding in forecast(DELEGATION, (certificate,), observation, clock + timedelta(days=20))}
@@ -223,16 +223,16 @@ def test_no_validation_makes_a_certificate_renew_in_a_loop(
         now = NOW + timedelta(days=day)
         expiry = expiry if expiry >= now.date() else now.date() + timedelta(days=reuse)
         decision = decide(certificate, now, dcv_expires=expiry)
-        served = certificate.served
-        assert served is not None
+        stored = certificate.stored
+        assert stored is not None
         if Cause.DCV_LAPSING in decision.causes:
-            assert now - served.not_before >= (served.not_after - served.not_before) / 2
-            assert now < last_resort(served.not_before, served.not_after)
+            assert now - stored.not_before >= (stored.not_after - stored.not_before) / 2
+            assert now < last_resort(stored.not_before, stored.not_after)
             forward.append(expiry)
         if decision.causes:
             begins = now - timedelta(days=backdated)
-            renewed = replace(served, not_before=begins, not_after=begins + timedelta(days=days), stored_at=now)
-            certificate = replace(certificate, served=renewed)
+            renewed = replace(stored, not_before=begins, not_after=begins + timedelta(days=days), stored_at=now)
+            certificate = replace(certificate, stored=renewed)
     assert len(forward) == len(set(forward))
 
 

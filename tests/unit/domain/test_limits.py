@@ -13,7 +13,7 @@ from renewal.domain.limits import DueCertificate, Limits, reached, select, too_m
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import Caps, ReplacementRule
 from tests.unit.orders import an_order
-from tests.unit.system import IDP, NOW, served_by
+from tests.unit.system import IDP, NOW, stored_by
 
 MANY = Limits(100, 1000, 0.5)
 
@@ -21,9 +21,9 @@ MANY = Limits(100, 1000, 0.5)
 def due(name: str, *causes: Cause, age: float | None = 150, delegation: str = "univ") -> DueCertificate:
     """A due certificate that was issued *age* days ago (None = there is none)."""
     spec: CertificateSpec = replace(IDP, delegation=delegation, name=name)
-    served = None if age is None else served_by(spec, age=age)
+    stored = None if age is None else stored_by(spec, age=age)
     order = an_order() if Cause.ORDER_OPEN in causes else None
-    return DueCertificate.of(ManagedCertificate(spec, served, order), Decision(causes or (Cause.AGE,), None))
+    return DueCertificate.of(ManagedCertificate(spec, stored, order), Decision(causes or (Cause.AGE,), None))
 
 
 def names(found: list[DueCertificate]) -> list[str]:

@@ -29,7 +29,7 @@ from renewal.domain.service.state import (
 from tests.throwaway_ca import hierarchy, pem
 from tests.unit.leaves import leaf
 from tests.unit.orders import an_order
-from tests.unit.system import IDP, NOW, served_by
+from tests.unit.system import IDP, NOW, stored_by
 
 WEB, MAIL = Endpoint("idp.univ.example"), Endpoint("idp.univ.example", 587, StartTls.SMTP)
 SPEC = replace(IDP, served_at=(WEB, MAIL), grace_hours=24)
@@ -40,8 +40,8 @@ SERVED, OLD, BROKEN = EndpointState.SERVED, EndpointState.OLD, EndpointState.BRO
 def stored(hours_ago: float = 1, serial: str = "B2") -> ManagedCertificate:
     """The certificate, stored some hours before NOW, half an hour after it was issued."""
     stored_at = NOW - hours_ago * HOUR
-    served = served_by(SPEC, serial=serial, issued_at=stored_at - HOUR / 2, stored_at=stored_at)
-    return ManagedCertificate(SPEC, served)
+    stored = stored_by(SPEC, serial=serial, issued_at=stored_at - HOUR / 2, stored_at=stored_at)
+    return ManagedCertificate(SPEC, stored)
 
 
 def observed(
@@ -82,11 +82,11 @@ def test_one_address_that_is_old_makes_it_partly_served() -> None:
 
 def test_a_renewed_certificate_is_not_served_before_it_is_observed() -> None:
     """What was observed of the former certificate proves nothing about the new one."""
-    served = observed(stored(), SERVED, SERVED)
-    renewed = replace(served, served=served_by(SPEC, serial="C3"))
+    before = observed(stored(), SERVED, SERVED)
+    renewed = replace(before, stored=stored_by(SPEC, serial="C3"))
 
     assert service_state(renewed, NOW) is ServiceState.NOT_SERVED
-    assert service_state(replace(served, spec=IDP), NOW) is ServiceState.NOT_DECLARED
+    assert service_state(replace(before, spec=IDP), NOW) is ServiceState.NOT_DECLARED
 
 
 def test_what_was_observed_three_days_ago_is_not_served_any_more() -> None:
@@ -104,7 +104,7 @@ def test_what_was_observed_three_days_ago_is_not_served_any_more() -> None:
 def test_a_renewal_that_was_never_verified_is_reported() -> None:
     """A record of the former certificate shows that runs have verified it before."""
     before = observed(stored(100), SERVED, SERVED, at=NOW - 60 * HOUR)
-    renewed = replace(before, served=served_by(SPEC, serial="C3", stored_at=NOW - 50 * HOUR))
+    renewed = replace(before, stored=stored_by(SPEC, serial="C3", stored_at=NOW - 50 * HOUR))
 
     found = service_findings([renewed, stored(1_000), replace(renewed, spec=IDP)], NOW)
 
@@ -173,8 +173,8 @@ def test_the_finding_has_the_command_of_the_declared_kind(endpoint: Endpoint, co
 
 def test_a_served_certificate_has_the_grace_again_when_it_is_lost() -> None:
     """A restart of a server, or of the network, is over before anyone is called."""
-    served = observed(stored(1_000), SERVED, SERVED, at=NOW - 30 * HOUR)
-    lost = observed(served, SERVED, BROKEN, at=NOW - 25 * HOUR)
+    before = observed(stored(1_000), SERVED, SERVED, at=NOW - 30 * HOUR)
+    lost = observed(before, SERVED, BROKEN, at=NOW - 25 * HOUR)
 
     assert not_served(lost) is None
     still = observed(lost, OLD, BROKEN)
@@ -252,9 +252,9 @@ def test_a_first_certificate_is_expected_as_soon_as_a_store_has_it() -> None:
 def test_the_record_of_a_first_certificate_goes_on_when_its_order_ends() -> None:
     """Its grace does not begin anew, and its hours include what the failing store has delayed."""
     begun = observed(partly_stored("s3"), OLD, SERVED)
-    served = served_by(SPEC, serial=Certificate(LEAF).serial, issued_at=NOW - HOUR, stored_at=NOW + 9 * HOUR)
+    stored = stored_by(SPEC, serial=Certificate(LEAF).serial, issued_at=NOW - HOUR, stored_at=NOW + 9 * HOUR)
 
-    ended = observed(replace(begun, order=None, served=served), SERVED, SERVED, at=NOW + 11 * HOUR)
+    ended = observed(replace(begun, order=None, stored=stored), SERVED, SERVED, at=NOW + 11 * HOUR)
 
     assert ended.service is not None
     assert ended.service.hours == 12.0
@@ -291,10 +291,10 @@ def test_what_a_store_took_late_is_verified_by_the_next_run() -> None:
 
 def test_a_renewed_certificate_is_expected_as_soon_as_a_store_has_it() -> None:
     """While ACM fails for weeks, a server that reads S3 and was not reloaded must not count as served."""
-    before = served_by(SPEC, serial="B2")
+    before = stored_by(SPEC, serial="B2")
 
     def expected(certificate: ManagedCertificate) -> str:
-        found = expected_certificate(replace(certificate, served=before))
+        found = expected_certificate(replace(certificate, stored=before))
         return found.serial if found else ""
 
     assert expected(partly_stored()) == "B2"
@@ -309,7 +309,7 @@ def test_the_finding_names_the_store_that_lacks_the_certificate() -> None:
     finding = not_served(late)
     assert finding is not None
     assert "acm:eu-west-3 does not have this certificate" in finding.text
-    ended = replace(late, order=None, served=served_by(SPEC, serial=Certificate(LEAF).serial))
+    ended = replace(late, order=None, stored=stored_by(SPEC, serial=Certificate(LEAF).serial))
     assert "does not have" not in str(not_served(ended))
 
 
@@ -322,8 +322,8 @@ def test_an_order_that_was_edited_hides_no_other_certificate(chain: str) -> None
 def test_the_hours_of_what_no_order_issued_are_unknown() -> None:
     """An adopted certificate was issued at a time that is not known; so was one that an earlier version stored."""
     certificate = stored()
-    assert certificate.served is not None
-    adopted = observed(replace(certificate, served=replace(certificate.served, issued_at=None)), SERVED, SERVED)
+    assert certificate.stored is not None
+    adopted = observed(replace(certificate, stored=replace(certificate.stored, issued_at=None)), SERVED, SERVED)
 
     assert adopted.service is not None
     assert adopted.service.hours is None

@@ -11,7 +11,7 @@ from renewal.domain.calendar import SUNSETS, is_method
 from renewal.domain.forecast import forecast
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.snapshot import DelegatedName, Domains, Snapshot
-from tests.unit.system import DELEGATION, IDP, managed, served_by
+from tests.unit.system import DELEGATION, IDP, managed, stored_by
 
 EMAIL_ENDS = date(2028, 3, 15)
 
@@ -71,10 +71,10 @@ def test_scms_name_of_a_method_is_read_whatever_its_spelling() -> None:
 def client_auth(day: date, *, age: float, known: bool | None = True) -> list[tuple[str, str, str, date | None]]:
     """The findings about clientAuth on *day*, for a certificate issued *age* days before."""
     now = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    served = served_by(IDP, age=0, client_auth=known)
+    stored = stored_by(IDP, age=0, client_auth=known)
     issued = now - timedelta(days=age)
-    served = replace(served, not_before=issued, not_after=issued + timedelta(days=199), stored_at=issued)
-    certificates = (replace(managed(age=0), served=served), managed())
+    stored = replace(stored, not_before=issued, not_after=issued + timedelta(days=199), stored_at=issued)
+    certificates = (replace(managed(age=0), stored=stored), managed())
     found = forecast(DELEGATION, certificates, Snapshot(), now)
     return [
         (finding.severity, finding.actor, finding.certificate, finding.due)

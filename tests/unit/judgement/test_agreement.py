@@ -24,7 +24,7 @@ from renewal.domain.setup.finding import Finding, finding_from
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import OrganisationValidation
 from tests.unit.orders import an_order
-from tests.unit.system import DELEGATION, IDP, NOW, System, caught, child, managed, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, System, caught, child, managed, stored_by
 
 REFUSALS = ("CredentialRefused", "CredentialExpired", "PermissionMissing", "AddressRefused")
 FINDINGS = (
@@ -69,8 +69,8 @@ def a_certificate(chance: random.Random, name: str, delegation: str) -> ManagedC
     """A certificate of any age, with any kind of order or failure."""
     spec = replace(IDP, name=name, delegation=delegation)
     age = chance.choice([None, 1, 100, 140, 170, 185, 197, 203])
-    served = None if age is None else served_by(spec, age=age, serial=name.upper())
-    certificate = ManagedCertificate(spec, served)
+    stored = None if age is None else stored_by(spec, age=age, serial=name.upper())
+    certificate = ManagedCertificate(spec, stored)
     kind = chance.choice(["", "", "ordered", "requested", "trouble", "held", "failed", "asked"])
     if kind in {"ordered", "requested", "trouble"}:
         order = an_order(certificate=name, delegation=delegation, ssl_id=5001, status=OrderStatus.ORDERED)
@@ -103,7 +103,7 @@ def play(chance: random.Random) -> System:
         assert error is None or isinstance(error, NeedsAttention)
         if error:
             found = [finding_from(error), *found]
-        serials = [each.served.serial for each in certificates if each.served]
+        serials = [each.stored.serial for each in certificates if each.stored]
         withdrawn = {serial: Cause.REVOKED for serial in serials if chance.random() < 0.1} if not error else {}
         inspection = Inspection("run", NOW, findings=tuple(found), withdrawn=withdrawn)
         system.book.records[name] = replace(system.book.records[name], inspection=inspection)
@@ -163,7 +163,7 @@ def test_a_revoked_certificate_over_the_limit_fails_the_run(system: System) -> N
     for name in ("a", "b"):
         spec = replace(IDP, name=name)
         system.add(spec)
-        system.book.adopt(("univ", name), served_by(spec, age=1, ssl_id=len(name), serial=name), NOW)
+        system.book.adopt(("univ", name), stored_by(spec, age=1, ssl_id=len(name), serial=name), NOW)
     system.scm.revoked = {1}
 
     report = system.daily_run()

@@ -18,7 +18,7 @@ from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.inspection import DelegationRecord
 from tests.unit.orders import an_order
-from tests.unit.system import DELEGATION, IDP, NOW, PATH, System, managed, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, PATH, System, managed, stored_by
 
 RECORD, TIMES = DelegationRecord(DELEGATION), ActingTimes()
 DOWN = Failure("ScmUnavailable", "503")
@@ -99,7 +99,7 @@ def test_an_order_for_age_cannot_wait_when_a_rule_has_come_since() -> None:
 def ill(system: System) -> System:
     """A certificate that is due by age, with an SCM that does not answer."""
     system.add(IDP)
-    system.book.adopt(PATH, served_by(IDP, age=150), NOW)
+    system.book.adopt(PATH, stored_by(IDP, age=150), NOW)
     for question in ("profiles", "departments", "delegated", "reported", "collect", "details", "login"):
         system.scm.answers[question] = ScmUnavailable("503")
     return system
@@ -134,7 +134,7 @@ def test_a_run_that_did_not_do_what_it_was_named_for_is_no_success(ill: System, 
 
 def test_a_named_delegation_that_was_not_inspected_is_no_success(ill: System) -> None:
     """Whether anything was revoked there is not known."""
-    ill.book.adopt(PATH, served_by(IDP, age=20), NOW)
+    ill.book.adopt(PATH, stored_by(IDP, age=20), NOW)
 
     report = ill.daily_run(delegations=["univ"])
 

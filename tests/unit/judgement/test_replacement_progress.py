@@ -12,7 +12,7 @@ from renewal.domain.judgement.replacement_progress import ReplacementProgress, p
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from tests.unit.orders import an_order
-from tests.unit.system import IDP, NOW, served_by
+from tests.unit.system import IDP, NOW, stored_by
 
 RULE = ReplacementRule(
     NOW, "", "incident", deadline=NOW + timedelta(hours=24), certificates=100, planned_hours=4, asked_at=NOW
@@ -22,13 +22,13 @@ RULE = ReplacementRule(
 
 def left(count: int) -> list[ManagedCertificate]:
     """Certificates that are still to be replaced."""
-    return [ManagedCertificate(replace(IDP, name=f"c{n}"), served_by(IDP, age=20)) for n in range(count)]
+    return [ManagedCertificate(replace(IDP, name=f"c{n}"), stored_by(IDP, age=20)) for n in range(count)]
 
 
 def replaced() -> ManagedCertificate:
     """A certificate that was replaced."""
     stored_at = NOW + timedelta(hours=1)
-    return ManagedCertificate(IDP, replace(served_by(IDP, not_before=stored_at), stored_at=stored_at))
+    return ManagedCertificate(IDP, replace(stored_by(IDP, not_before=stored_at), stored_at=stored_at))
 
 
 def after(hours: float, certificates: list[ManagedCertificate], rule: ReplacementRule = RULE) -> ReplacementProgress:

@@ -9,14 +9,14 @@ from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.setup.snapshot import ReportedCertificate, Section, Snapshot
 from renewal.domain.setup.withdrawal import open_revocations, revoked_in
 from renewal.mail.asks import asks_of
-from tests.unit.system import IDP, NOW, PATH, System, managed, served_by
+from tests.unit.system import IDP, NOW, PATH, System, managed, stored_by
 
 REQUEST = RevocationRequest("ABC", 4000, IDP.names, "keyCompromise", NOW, NOW + timedelta(days=100))
 
 
 def test_a_requested_revocation_fails_runs_and_is_in_the_raos_mail(system: System) -> None:
     """Neither `status` nor the mail nor the report named it."""
-    system.book.adopt(PATH, served_by(IDP, age=20), NOW)
+    system.book.adopt(PATH, stored_by(IDP, age=20), NOW)
     system.book.kept[PATH] = replace(system.book.kept[PATH], revocations=(REQUEST,))
 
     report = system.daily_run()

@@ -19,7 +19,7 @@ from renewal.domain.setup.inspection import Inspection
 from renewal.ports.order_book import Listing
 from renewal.steps.notify import Notify
 from tests.fakes import FakeMailer, FakeOrderBook, HandClock, Killed, interrupted, killed
-from tests.unit.system import DELEGATION, IDP, NOW, System, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, System, stored_by
 
 RAO = "rao@univ.example"
 RUN = {"run_id": "run"}
@@ -76,7 +76,7 @@ def test_a_mail_has_what_the_rao_must_do_in_both_languages(system: System) -> No
 
 def test_a_certificate_that_cannot_be_renewed_is_notified_until_it_expires(system: System) -> None:
     """N1: a certificate expired while every run succeeded; the RAO is notified at each stage of its last weeks."""
-    system.book.adopt(IDP.record_key, served_by(IDP, age=150), NOW)  # it expires on 11 January
+    system.book.adopt(IDP.record_key, stored_by(IDP, age=150), NOW)  # it expires on 11 January
     expired = Finding("DcvLapsed", "error", "rao", "idp.univ.example has expired", certificate="idp")
     days: list[int] = []
     bodies: list[str] = []
@@ -213,7 +213,7 @@ def test_a_delegation_that_fails_does_not_stop_the_others(system: System) -> Non
 def test_the_report_is_sent_once_in_the_first_days_of_a_month(system: System) -> None:
     """N3: the guide promises a monthly report. A daily run that is missed on the first does not lose it."""
     found(system, DCV)
-    system.book.adopt(IDP.record_key, served_by(IDP, age=10), NOW)
+    system.book.adopt(IDP.record_key, stored_by(IDP, age=10), NOW)
     mailer = FakeMailer()
     days = []
     for day in range(45):

@@ -27,7 +27,7 @@ from renewal.mail.mail import Mail
 from renewal.steps.notify import Notify
 from tests.fakes import FakeMailer, interrupted
 from tests.unit.random_estate import CountingBook, add, inspection_of, result_of
-from tests.unit.system import IDP, NOW, System, child, served_by
+from tests.unit.system import IDP, NOW, System, child, stored_by
 
 RUN = {"run_id": "run"}
 DAYS = (0, 1, 4, 7, 8, 9, 10, 12, 20, 40)
@@ -105,7 +105,7 @@ def counted() -> System:
     """A delegation with one stored certificate; the order book counts what is read."""
     system = System(book=CountingBook())
     system.add(IDP)
-    system.book.adopt(IDP.record_key, served_by(IDP, age=30), NOW)
+    system.book.adopt(IDP.record_key, stored_by(IDP, age=30), NOW)
     return system
 
 

@@ -31,7 +31,7 @@ from renewal.domain.setup.inspection import record_missing
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.fakes import ScmOrder
 from tests.throwaway_ca import pem
-from tests.unit.system import DELEGATION, IDP, NOW, PATH, System, caught, child, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, PATH, System, caught, child, stored_by
 
 
 def row_of(report: RunReport, path: str = "univ/idp") -> CertificateRow:
@@ -44,7 +44,7 @@ def serving(system: System, name: str, **changes: Any) -> None:
     """Add a certificate that is stored already."""
     spec = replace(IDP, name=name)
     system.add(spec)
-    system.book.adopt(("univ", name), served_by(spec, **changes), NOW)
+    system.book.adopt(("univ", name), stored_by(spec, **changes), NOW)
 
 
 def metrics(system: System) -> dict[str, float]:
@@ -58,7 +58,7 @@ def metrics(system: System) -> dict[str, float]:
 
 def test_a_renewal_that_is_brought_forward_has_its_date(system: System) -> None:
     """What the report promises and what the run does are one rule."""
-    system.book.adopt(PATH, served_by(IDP, age=110), NOW)
+    system.book.adopt(PATH, stored_by(IDP, age=110), NOW)
     expires = NOW.date() + timedelta(days=20)
     system.scm.delegated = (DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", expires),)
 
@@ -278,7 +278,7 @@ def test_a_certificate_that_is_no_longer_due_is_not_renewed(system: System) -> N
 
     row = row_of(system.report("run9"))
 
-    assert (row.outcome, row.new_serial, row.old_serial) == ("not-due", "", system.served().serial)
+    assert (row.outcome, row.new_serial, row.old_serial) == ("not-due", "", system.stored().serial)
     assert row.reason.startswith("due from ")
 
 
@@ -318,7 +318,7 @@ def test_a_delegation_without_an_answer_does_not_count_for_the_cause() -> None:
 
 def test_a_replacement_is_paused_while_scm_is_ill_and_continues_without_the_operator(system: System) -> None:
     """The operator reads why nothing is replaced; no one has to start anything when SCM is back."""
-    system.book.adopt(("univ", "idp"), served_by(IDP, age=20), NOW)
+    system.book.adopt(("univ", "idp"), stored_by(IDP, age=20), NOW)
     system.book.rules = [ReplacementRule(NOW, "", "incident", deadline=NOW + timedelta(days=1), certificates=1)]
     system.check_expiry("run", **HOURLY)
     ill = child("univ", {"delegation": "univ", "error": caught(ScmUnavailable("503")), "certificates": []})

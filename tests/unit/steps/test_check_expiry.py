@@ -17,7 +17,7 @@ from renewal.domain.run.plan import PlannedCertificate, PlanState
 from renewal.domain.setup.snapshot import DelegatedName
 from renewal.steps import check_expiry
 from tests.fakes import FakeOrderBook
-from tests.unit.system import DELEGATION, IDP, NOW, System, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, System, stored_by
 
 LAB = replace(DELEGATION, name="lab", department_id=1700)
 
@@ -32,7 +32,7 @@ def serving(system: System, **ages: float) -> None:
     for name, age in ages.items():
         wanted = spec(name.replace("__", "/"))
         system.add(wanted, delegation=LAB if wanted.delegation == "lab" else DELEGATION)
-        system.book.adopt((wanted.delegation, wanted.name), served_by(wanted, age=age), NOW)
+        system.book.adopt((wanted.delegation, wanted.name), stored_by(wanted, age=age), NOW)
 
 
 def planned(system: System) -> dict[str, list[str]]:
@@ -191,7 +191,7 @@ def test_what_was_in_flight_when_a_rule_was_stored_is_replaced() -> None:
     assert (progress.in_flight, progress.is_complete) == (1, False)
 
     system.book.orders.clear()
-    system.book.adopt(("univ", "idp"), served_by(IDP, age=3), NOW)
+    system.book.adopt(("univ", "idp"), stored_by(IDP, age=3), NOW)
 
     system.check_expiry("later")
     assert rule.is_in_force
@@ -210,9 +210,9 @@ def test_what_was_issued_hours_before_the_incident_and_stored_after_it_is_replac
     system.clock.advance(hours=13)
 
     issued: dict[str, Any] = {"not_before": NOW + timedelta(hours=2), "stored_at": system.clock()}
-    system.book.adopt(("univ", "idp"), served_by(IDP, **issued, ordered_at=ordered_at), system.clock())
+    system.book.adopt(("univ", "idp"), stored_by(IDP, **issued, ordered_at=ordered_at), system.clock())
     system.check_expiry("before")
-    system.book.adopt(("univ", "idp"), served_by(IDP, **issued, ordered_at=system.clock()), system.clock())
+    system.book.adopt(("univ", "idp"), stored_by(IDP, **issued, ordered_at=system.clock()), system.clock())
     system.check_expiry("for the rule")
 
     (task,) = system.plan("before")

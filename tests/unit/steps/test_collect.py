@@ -40,7 +40,7 @@ from renewal.steps.collect import LONGEST_COLLECTING
 from tests.assertions import assert_leaf_first, assert_pair, assert_whole_store
 from tests.fakes import FakeAcm, Killed, interrupted, killed
 from tests.throwaway_ca import hierarchy, pem
-from tests.unit.system import IDP, NOW, PATH, System, served_by
+from tests.unit.system import IDP, NOW, PATH, System, stored_by
 
 EVERYWHERE = replace(IDP, stores=("acm:eu-west-3", "acm:us-east-1", "s3"))
 
@@ -53,17 +53,17 @@ def ordered(system: System) -> Progress:
 
 def assert_stored_everywhere(system: System) -> None:
     """One certificate, the same in two regions and in S3, with its key; announced; the order is over."""
-    served = system.served()
+    stored = system.stored()
     assert not system.book.orders
-    assert sorted(served.arns) == ["eu-west-3", "us-east-1"]
-    assert {system.acm.held[arn].chain.leaf.serial for arn in served.arns.values()} == {served.serial}
+    assert sorted(stored.arns) == ["eu-west-3", "us-east-1"]
+    assert {system.acm.held[arn].chain.leaf.serial for arn in stored.arns.values()} == {stored.serial}
     assert len(system.acm.held) == 2, "ACM holds an orphan"
     for pair in system.acm.held.values():
         assert_pair(pair.chain.leaf.pem(), pair.key.pem().decode())
         assert_leaf_first(pair.chain.pem())
-    assert system.objects.current == {PATH: served.serial}
+    assert system.objects.current == {PATH: stored.serial}
     assert_whole_store(system.objects.files, system.objects.current)
-    assert system.announcer.announced[-1] == ("univ/idp", served.serial)
+    assert system.announcer.announced[-1] == ("univ/idp", stored.serial)
 
 
 # ---- The ordinary case ---------------------------------------------------------------------------------------------
@@ -73,13 +73,13 @@ def test_a_certificate_goes_with_its_key_into_every_store(system: System) -> Non
     """And the order book has it."""
     progress = system.collect(ordered(system))
 
-    served = system.served()
+    stored = system.stored()
     assert_stored_everywhere(system)
     assert progress.status == "stored"
-    assert (served.token, served.ssl_id, served.names) == (progress.token, 5001, ("idp.univ.example",))
-    assert (served.stores, served.issuer) == (EVERYWHERE.stores, "CN=Throw-Away EC CA")
-    assert served.not_after - served.not_before == timedelta(days=199)
-    assert (served.stored_at, system.book.next_actions[PATH] > NOW) == (NOW, True)
+    assert (stored.token, stored.ssl_id, stored.names) == (progress.token, 5001, ("idp.univ.example",))
+    assert (stored.stores, stored.issuer) == (EVERYWHERE.stores, "CN=Throw-Away EC CA")
+    assert stored.not_after - stored.not_before == timedelta(days=199)
+    assert (stored.stored_at, system.book.next_actions[PATH] > NOW) == (NOW, True)
 
 
 @pytest.mark.parametrize("more", [(), (ExtendedKeyUsageOID.CLIENT_AUTH,)])
@@ -97,7 +97,7 @@ def test_what_is_served_records_whether_it_has_client_auth(system: System, more:
     )
     system.collect(ordered(system))
 
-    assert system.served().client_auth is bool(more)
+    assert system.stored().client_auth is bool(more)
 
 
 def test_the_audit_row_describes_the_stored_certificate(system: System) -> None:
@@ -105,19 +105,19 @@ def test_the_audit_row_describes_the_stored_certificate(system: System) -> None:
     system.collect(ordered(system))
 
     (row,) = system.book.history("univ", "idp")
-    served = system.served()
-    assert (row.status, row.ssl_id, row.serial, row.previous_serial) == ("stored", 5001, served.serial, "")
-    assert (row.causes, row.posts, row.arns) == (("new",), 1, served.arns)
+    stored = system.stored()
+    assert (row.status, row.ssl_id, row.serial, row.previous_serial) == ("stored", 5001, stored.serial, "")
+    assert (row.causes, row.posts, row.arns) == (("new",), 1, stored.arns)
 
 
 def test_a_renewal_goes_into_the_same_arns_and_erases_the_old_key(system: System) -> None:
     """Load balancers keep their association; a key that is no longer served is deleted."""
     system.collect(ordered(system))
-    before = system.served()
+    before = system.stored()
     system.book.ask(PATH, "again", NOW)
     system.collect(system.enroll())
 
-    after = system.served()
+    after = system.stored()
     assert_stored_everywhere(system)
     assert after.arns == before.arns
     assert f"univ/idp/{before.serial}/privkey.pem" not in system.objects.files
@@ -153,7 +153,7 @@ def test_a_certificate_is_compared_with_its_order_not_with_the_file(system: Syst
 
     system.collect(progress)
 
-    assert system.served().names == ("idp.univ.example",)
+    assert system.stored().names == ("idp.univ.example",)
     assert system.book.next_actions[PATH] == EVERY_DAILY_RUN
 
 
@@ -309,7 +309,7 @@ def assert_nothing_stored(system: System) -> None:
     assert not system.acm.held
     assert not system.objects.files
     assert not system.announcer.announced
-    assert system.book.certificate(*PATH).served is None
+    assert system.book.certificate(*PATH).stored is None
 
 
 @pytest.mark.parametrize("usages", [(), (ExtendedKeyUsageOID.CLIENT_AUTH,)])
@@ -455,12 +455,12 @@ def test_a_refused_mark_is_not_worth_failing_for(system: System, error: type[Ren
 
     system.renew()
 
-    assert system.served().ssl_id == 5002
+    assert system.stored().ssl_id == 5002
 
 
 def test_a_certificate_of_an_unknown_number_is_not_marked(system: System) -> None:
     """Adopted without its SSL ID."""
-    system.book.adopt(PATH, served_by(IDP, age=190, ssl_id=0), NOW)
+    system.book.adopt(PATH, stored_by(IDP, age=190, ssl_id=0), NOW)
     system.renew()
 
     assert not system.scm.calls["mark_renewed"]
@@ -469,13 +469,13 @@ def test_a_certificate_of_an_unknown_number_is_not_marked(system: System) -> Non
 def test_an_adopted_number_that_is_anothers_is_not_marked(system: System) -> None:
     """S1: it was typed, and SCM would send no reminder of the other certificate any more."""
     system.renew()
-    ours = system.served()
+    ours = system.stored()
     system.book.adopt(PATH, replace(ours, token="", serial="0F"), NOW)
     system.book.ask(PATH, "again", NOW)
     system.renew()
     assert system.scm.marked == {}
 
-    renewed = system.served()
+    renewed = system.stored()
     system.book.adopt(PATH, replace(renewed, token=""), NOW)
     system.book.ask(PATH, "again", NOW)
     assert system.scm.marked == {renewed.ssl_id: system.renew().ssl_id}
@@ -823,7 +823,7 @@ def test_an_order_issued_at_once_is_searched_for_after_it_is_stored(system: Syst
     with pytest.raises(Killed):
         system.collect(progress, scm=interrupted(system.scm, "find", before=killed))
 
-    assert system.served().ssl_id == 5001
+    assert system.stored().ssl_id == 5001
     assert system.collect(progress).status == "stored"
 
 

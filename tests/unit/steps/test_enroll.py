@@ -46,7 +46,7 @@ from renewal.domain.setup.unrecorded import unrecorded_orders
 from renewal.steps.plan_collection import PlanCollection
 from tests.assertions import assert_ordered_once
 from tests.fakes import FakeOrderBook, FakeSeal, Killed, interrupted, killed
-from tests.unit.system import DELEGATION, IDP, NOW, PATH, QUIET, System, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, PATH, QUIET, System, stored_by
 
 
 def lose_and_search(system: System, posts: int = 1) -> None:
@@ -91,7 +91,7 @@ def test_an_order_reads_no_trail_of_its_whole_delegation() -> None:
     """Ten thousand certificates have eighty thousand rows a year: each order would read them all."""
     system = System(book=(book := WithoutHistory()))
     system.add(IDP)
-    system.book.adopt(PATH, served_by(IDP, age=150), NOW)
+    system.book.adopt(PATH, stored_by(IDP, age=150), NOW)
     task = system.task(causes=("age",))
     system.inspect(system.plan_of("univ"))
     book.is_closed = True
@@ -105,7 +105,7 @@ def test_only_a_rule_that_covers_it_raises_the_limit(system: System, delegation:
     specs = [replace(IDP, name=f"c{number}", names=(f"c{number}.apps.univ.example",)) for number in range(3)]
     system.add(*specs)
     for spec in specs:
-        system.book.adopt(spec.record_key, served_by(spec, age=20), NOW)
+        system.book.adopt(spec.record_key, stored_by(spec, age=20), NOW)
     rule = ReplacementRule(NOW, "", "incident", delegations=(delegation,), caps=Caps(2, 2))
     system.book.rules = [rule]
     first, second, third = (system.asked_task(spec, causes=("replacement",)) for spec in specs)
@@ -122,7 +122,7 @@ def test_orders_for_a_rule_leave_the_limit_to_ordinary_renewals(system: System) 
     specs = [replace(IDP, name=f"c{number}", names=(f"c{number}.apps.univ.example",)) for number in range(3)]
     system.add(*specs)
     for spec in specs:
-        system.book.adopt(spec.record_key, replace(served_by(spec, age=190), serial=spec.name), NOW)
+        system.book.adopt(spec.record_key, replace(stored_by(spec, age=190), serial=spec.name), NOW)
     system.book.rules = [ReplacementRule(NOW, "", "incident", serials=frozenset({"c0", "c1"}), caps=Caps(9, 9))]
     for spec in specs[:2]:
         system.enroll(system.task(spec, causes=("replacement",)), most_orders=1)
@@ -143,7 +143,7 @@ def test_a_run_that_lasts_too_long_begins_no_order_for_a_rule(
     system: System, causes: tuple[str, ...], *, is_ordered: bool
 ) -> None:
     """With raised caps and an SCM that is ill, a run would last for days; the next one begins with a login."""
-    system.book.adopt(PATH, served_by(IDP, age=150), NOW)
+    system.book.adopt(PATH, stored_by(IDP, age=150), NOW)
     system.book.rules = [ReplacementRule(NOW, "", "incident", caps=Caps(150, 10_000))]
     task = system.task(causes=causes)
     system.clock.advance(seconds=2 * 3600 + 1)
@@ -156,7 +156,7 @@ def test_a_run_that_lasts_too_long_begins_no_order_for_a_rule(
 
 def test_the_operators_reason_is_kept_in_order_and_audit_row(system: System) -> None:
     """The command promises that it is in the audit trail."""
-    system.book.adopt(PATH, served_by(IDP, age=20), NOW)
+    system.book.adopt(PATH, stored_by(IDP, age=20), NOW)
     task = system.asked_task()
 
     progress = system.enroll(task)
@@ -185,7 +185,7 @@ def test_an_order_reads_the_replacement_rules_once() -> None:
     """Ten thousand orders for a rule read them two or three times each."""
     system = System(book=(book := RulesReadOnce()))
     system.add(IDP)
-    system.book.adopt(PATH, served_by(IDP, age=20), NOW)
+    system.book.adopt(PATH, stored_by(IDP, age=20), NOW)
     book.rules = [ReplacementRule(NOW, "", "incident")]
 
     system.enroll(system.task(causes=("replacement",)), most_orders=1)
@@ -855,7 +855,7 @@ def test_a_newer_certificate_with_the_wrong_names_is_still_due(system: System) -
 
 def test_a_revocation_that_the_inspection_found_reaches_scm(system: System) -> None:
     """Nothing else makes the certificate due."""
-    system.book.adopt(PATH, served_by(IDP, age=1), NOW)
+    system.book.adopt(PATH, stored_by(IDP, age=1), NOW)
     found = Inspection(
         "run", NOW, system.scm.offered, (Finding("x", "info", "rao", ""),), withdrawn={"ABC": Cause.REVOKED}
     )
@@ -866,12 +866,12 @@ def test_a_revocation_that_the_inspection_found_reaches_scm(system: System) -> N
 
 def test_a_follow_up_planned_before_the_record_was_written_is_stored(system: System) -> None:
     """The certificate is stored some seconds before the order book shows it; a plan of these seconds is no failure."""
-    served = system.renew()
+    stored = system.renew()
     system.clock.advance(seconds=3)
 
     progress = system.enroll(system.asked_task(causes=("order-open",)))
 
-    assert (progress.status, progress.token, progress.ssl_id) == ("stored", served.token, served.ssl_id)
+    assert (progress.status, progress.token, progress.ssl_id) == ("stored", stored.token, stored.ssl_id)
     assert system.collect(progress) == progress
     assert len(system.scm.orders) == 1
 
@@ -893,7 +893,7 @@ def test_a_follow_up_of_an_order_that_ended_meanwhile_orders_nothing(system: Sys
 def test_a_retry_after_the_order_was_declined_orders_nothing(system: System, cause: str) -> None:
     """The result of the first try was lost, and the hourly run has recorded that the order was declined."""
     if cause != "new":
-        system.book.adopt(PATH, served_by(IDP, age=150), NOW)
+        system.book.adopt(PATH, stored_by(IDP, age=150), NOW)
     task = system.asked_task() if cause == "asked" else system.task(causes=(cause,))
     progress = system.enroll(task)
     system.scm.orders[5001].status = "DECLINED"
@@ -954,7 +954,7 @@ def test_a_certificate_with_the_same_names_is_not_unrecorded(system: System) -> 
     """Names for which an RSA and an ECDSA certificate are served, in a department whose comments SCM hides."""
     rsa = replace(IDP, name="idp-rsa", key_type=KeyType.RSA_3072)
     system.add(IDP, rsa)
-    system.book.adopt(PATH, served_by(IDP, age=150), NOW)
+    system.book.adopt(PATH, stored_by(IDP, age=150), NOW)
     system.scm.hides_comments = True
     system.renew(rsa)
 

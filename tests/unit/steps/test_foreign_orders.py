@@ -16,7 +16,7 @@ from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.records import to_json
 from tests.certmandate.rao_samples import row
 from tests.unit.orders import an_order
-from tests.unit.system import DELEGATION, IDP, NOW, PATH, System, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, PATH, System, stored_by
 
 STOLEN = ReportedCertificate(
     9001,
@@ -33,7 +33,7 @@ STOLEN = ReportedCertificate(
 @pytest.fixture
 def begun(system: System) -> System:
     """A delegation that began ten days ago, with an inspection of yesterday; SCM's report has its certificate."""
-    system.book.adopt(PATH, served_by(IDP, age=10), NOW)
+    system.book.adopt(PATH, stored_by(IDP, age=10), NOW)
     of_served = ReportedCertificate(4000, "idp.univ.example", IDP.names, "ISSUED", serial="ABC")
     system.scm.rows = (of_served,)
     inspect(system, "yesterday")
@@ -171,7 +171,7 @@ def test_a_row_is_ours_by_what_the_order_book_has(begun: System, changes: dict[s
     """
     begun.book.rows.append(row(ended_at=NOW - timedelta(days=9), ssl_id=3999, serial="OLD", token="old"))
     begun.book.rows.append(row(ended_at=NOW - timedelta(days=9), ssl_id=None, serial="", token="closed"))
-    begun.book.kept[PATH] = replace(begun.book.kept[PATH], served=served_by(IDP, age=10, token="0a1b"))
+    begun.book.kept[PATH] = replace(begun.book.kept[PATH], stored=stored_by(IDP, age=10, token="0a1b"))
     show(begun, replace(STOLEN, **changes))
 
     assert (not inspect(begun, "today")) is is_ours

@@ -26,7 +26,7 @@ from renewal.domain.key_type import KeyType
 from renewal.domain.setup.check_result import SetupStep
 from renewal.domain.setup.snapshot import PasswordState, ReportedCertificate
 from renewal.steps.scm.login import ScmLogin
-from tests.unit.system import DELEGATION, IDP, NOW, PATH, System, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, PATH, System, stored_by
 
 
 def codes(system: System) -> list[tuple[str, str, str]]:
@@ -72,7 +72,7 @@ def test_what_would_refuse_the_next_order_is_found_long_before(
     system.add(with_field)
     broken = replace(with_field, name="broken", **changes)
     system.add(broken)
-    system.book.adopt(("univ", "broken"), served_by(broken, age=1), NOW)
+    system.book.adopt(("univ", "broken"), stored_by(broken, age=1), NOW)
 
     system.inspect(system.item())
 
@@ -131,7 +131,7 @@ def test_a_refused_login_forgets_neither_password_nor_withdrawal(system: System)
     """N2: a revoked certificate was *fine* as soon as SCM refused the account; N10: its password had just expired."""
     expires = NOW.date() + timedelta(days=1)
     system.scm.password = PasswordState("ALIVE", expires)
-    system.book.adopt(PATH, served_by(IDP, ssl_id=9, serial="ABC"), NOW)
+    system.book.adopt(PATH, stored_by(IDP, ssl_id=9, serial="ABC"), NOW)
     system.scm.rows = (row("ABC", ssl_id=9, status="REVOKED"),)
     system.inspect(system.item())
     wrong_password(system)
@@ -244,7 +244,7 @@ def test_an_scm_that_is_down_is_no_finding(system: System) -> None:
 
 def revoked(system: System, age: float = 10) -> None:
     """SCM has revoked what `univ/idp` serves."""
-    system.book.adopt(PATH, served_by(IDP, age=age), NOW)
+    system.book.adopt(PATH, stored_by(IDP, age=age), NOW)
     system.scm.revoked = {4000}
 
 
@@ -315,7 +315,7 @@ def test_a_revoked_certificate_on_hold_is_not_ordered_every_day(system: System) 
 
 def test_a_certificate_revoked_elsewhere_is_not_ours(system: System) -> None:
     """Only what we serve counts."""
-    system.book.adopt(PATH, served_by(IDP, age=1), NOW)
+    system.book.adopt(PATH, stored_by(IDP, age=1), NOW)
     system.scm.revoked = {77}
 
     assert not system.inspect(system.item())["certificates"]
@@ -362,7 +362,7 @@ def test_what_is_stored_is_compared_with_the_report_by_its_serial(
     system: System, rows: tuple[ReportedCertificate, ...], causes: list[str], finding: str | None
 ) -> None:
     """SCM keeps the SSL ID of a replaced certificate. What the report does not show proves nothing."""
-    system.book.adopt(PATH, served_by(IDP, age=10), NOW)
+    system.book.adopt(PATH, stored_by(IDP, age=10), NOW)
     system.scm.rows = rows
 
     answer = system.inspect(system.item())
@@ -374,7 +374,7 @@ def test_what_is_stored_is_compared_with_the_report_by_its_serial(
 @pytest.mark.parametrize(("name", "causes"), [("mail.univ.example", []), ("idp.univ.example", [["revoked"]])])
 def test_an_adopted_number_is_compared_by_name_too(system: System, name: str, causes: list[list[str]]) -> None:
     """S1: it was typed, and the revocation of another certificate would cost an order."""
-    system.book.adopt(PATH, served_by(IDP, age=10, token=""), NOW)
+    system.book.adopt(PATH, stored_by(IDP, age=10, token=""), NOW)
     system.scm.rows = (replace(row("DEF", status="REVOKED"), common_name=name, names=(name,)),)
 
     answer = system.inspect(system.item())
@@ -399,7 +399,7 @@ def test_a_mass_revocation_stays_within_the_delegations_limit(system: System) ->
     for n in range(5):
         found = replace(IDP, name=f"c{n}")
         system.add(found)
-        system.book.adopt(("univ", found.name), served_by(found, age=1, ssl_id=n + 1), NOW)
+        system.book.adopt(("univ", found.name), stored_by(found, age=1, ssl_id=n + 1), NOW)
     system.scm.revoked = {1, 2, 3, 4, 5}
 
     answer = system.inspect(system.item(certificates=(system.task(),)))

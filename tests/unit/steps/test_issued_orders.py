@@ -59,7 +59,7 @@ def test_a_failed_inspection_keeps_no_issued_certificate_from_its_stores(
 
     (row,), (delegation,) = report.certificates, report.delegations
     assert (delegation.error, row.outcome) == (error, Outcome.RENEWED)
-    assert system.served().stores == EVERYWHERE.stores
+    assert system.stored().stores == EVERYWHERE.stores
     assert system.accounts.shown["univ", "v1"] <= 1
 
 
@@ -92,7 +92,7 @@ def test_an_order_of_the_last_day_is_stored_after_the_mandate(system: System) ->
 
     (row,) = system.daily_run(open_orders_only=True).certificates
 
-    assert (row.outcome, system.served().ssl_id) == (Outcome.RENEWED, 5001)
+    assert (row.outcome, system.stored().ssl_id) == (Outcome.RENEWED, 5001)
 
 
 def test_nothing_else_is_ordered_while_such_an_order_is_collected(system: System) -> None:

@@ -13,7 +13,7 @@ from renewal.domain.errors import PermissionMissing
 from renewal.domain.key_type import KeyType
 from renewal.domain.run.report import Outcome
 from renewal.domain.setup.snapshot import DelegatedName
-from tests.unit.system import IDP, NOW, PATH, System, served_by
+from tests.unit.system import IDP, NOW, PATH, System, stored_by
 
 ACM = "acm:eu-west-3"
 
@@ -42,8 +42,8 @@ def its_answer_was_lost(system: System) -> None:
 
 def its_key_type_changed(system: System) -> None:
     apply(system, replace(IDP, stores=(ACM,)))
-    served = served_by(IDP, key_type=KeyType.RSA_2048, stores=(ACM,), arns={"eu-west-3": "arn:old"})
-    system.book.adopt(PATH, served, NOW)
+    stored = stored_by(IDP, key_type=KeyType.RSA_2048, stores=(ACM,), arns={"eu-west-3": "arn:old"})
+    system.book.adopt(PATH, stored, NOW)
 
 
 def its_profile_is_missing(system: System) -> None:

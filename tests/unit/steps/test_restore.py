@@ -14,7 +14,7 @@ from renewal.domain.errors import OrderConflict, OrderNotRecorded, PermissionMis
 from renewal.domain.run.report import Outcome
 from tests.fakes import FakeOrderBook, interrupted
 from tests.unit.orders import an_order
-from tests.unit.system import IDP, PATH, System, served_by
+from tests.unit.system import IDP, PATH, System, stored_by
 
 STATES = (
     "nothing ordered",
@@ -205,7 +205,7 @@ def test_the_operator_ends_each_stop_by_adopting_what_is_stored(state: str, keep
 
     assert error_of(system) == ""
     assert len(system.scm.orders) == 2
-    assert system.served().serial == second
+    assert system.stored().serial == second
 
 
 @pytest.mark.parametrize("stores", [("s3",), ("acm:eu-west-3",)])
@@ -229,14 +229,14 @@ def test_an_order_that_an_adopted_certificate_has_replaced_is_not_stored_again()
     system.collect(progress)
     system.clock.advance(days=150)
     now = system.clock()
-    later = served_by(IDP, age=-150, ssl_id=9999, serial="B0B", stored_at=now)
+    later = stored_by(IDP, age=-150, ssl_id=9999, serial="B0B", stored_at=now)
     system.book.adopt(PATH, later, now)
     system.book = replace(earlier, rows=system.book.rows, adoptions=system.book.adoptions)
     system.clock.advance(hours=1)
 
     with pytest.raises(OrderNotRecorded, match="SSL ID 9999"):
         system.collect(progress)
-    assert system.book.certificate(*PATH).served is None
+    assert system.book.certificate(*PATH).stored is None
 
     system.book.fail(system.book.orders[PATH], "ClosedByOperator", "restored", system.clock(), hold_until=None)
     system.book.adopt(PATH, later, system.clock())
@@ -249,15 +249,15 @@ def as_operator_adopt(system: System) -> None:
     if order := system.book.orders.get(PATH):
         system.book.fail(order, "ClosedByOperator", "restored", system.clock(), hold_until=None)
     begins, now = system.objects.begins[PATH], system.clock()
-    served = replace(
-        served_by(IDP),
+    stored = replace(
+        stored_by(IDP),
         ssl_id=max(system.scm.orders),
         serial=system.objects.current[PATH],
         not_before=begins,
         not_after=begins + timedelta(days=199),
         stored_at=now,
     )
-    system.book.adopt(PATH, served, now)
+    system.book.adopt(PATH, stored, now)
 
 
 def test_the_operator_may_order_again_instead() -> None:

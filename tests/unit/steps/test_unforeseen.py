@@ -11,7 +11,7 @@ from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import ManagedCertificate
 from tests.fakes import FakeMailer
 from tests.unit.mail.test_notify import DCV, RUN, found, notify
-from tests.unit.system import DELEGATION, IDP, NOW, System, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, System, stored_by
 
 POOR = replace(IDP, delegation="poor", policy=RenewalPolicy(floor_days=10**12))
 """Its days are an OverflowError wherever they are counted."""
@@ -23,7 +23,7 @@ def system() -> System:
     system = System()
     system.book.apply(replace(DELEGATION, name="poor"), now=NOW)
     path = CertificatePath("poor", "idp")
-    system.book.kept[path] = ManagedCertificate(POOR, served_by(POOR, age=180))
+    system.book.kept[path] = ManagedCertificate(POOR, stored_by(POOR, age=180))
     system.book.next_actions[path] = NOW
     system.add(IDP)
     return system

@@ -35,7 +35,7 @@ from renewal.steps.verify_served import VerifyServed
 from tests.fakes import ample
 from tests.throwaway_ca import hierarchy, pem, trusted_roots
 from tests.unit.orders import an_order
-from tests.unit.system import IDP, NOW, PATH, System, served_by
+from tests.unit.system import IDP, NOW, PATH, System, stored_by
 
 WEB, NODE = Endpoint("idp.univ.example"), Endpoint("idp.univ.example", address="203.0.113.7")
 SPEC = replace(IDP, served_at=(WEB,))
@@ -85,7 +85,7 @@ class Verification:
         times = {"issued_at": NOW - timedelta(hours=4), "stored_at": NOW - timedelta(hours=3)}
         changes = {**identity, **times, **changes}
         self.system.add(spec)
-        self.system.book.adopt(spec.record_key, served_by(spec, **changes), NOW)
+        self.system.book.adopt(spec.record_key, stored_by(spec, **changes), NOW)
 
     def run(self, **request: Any) -> dict[str, Any]:
         book, announcer = self.system.book, self.system.announcer

@@ -88,7 +88,7 @@ def test_a_store_that_someone_else_changed_is_found(
 
     (finding,) = compared(system)
 
-    serial = printed_serial(system.served().serial)
+    serial = printed_serial(system.stored().serial)
     assert (finding.code, finding.severity, finding.actor, finding.certificate) == (
         "StoreDrifted",
         "error",
@@ -104,7 +104,7 @@ def test_the_finding_is_stored_whatever_scm_answers(system: System) -> None:
     replace_in_s3(system)
     step(system.item())
     assert [finding.code for finding in system.inspection().findings if "Store" in finding.code] == ["StoreDrifted"]
-    system.objects.current[PATH] = system.served().serial
+    system.objects.current[PATH] = system.stored().serial
     system.accounts.refused.add(("univ", "v1"))
 
     with pytest.raises(RenewalError):
@@ -168,7 +168,7 @@ def test_a_renewal_in_progress_is_no_drift(system: System) -> None:
     with pytest.raises(StoreUnavailable):
         system.collect(progress, acm=interrupted(system.acm, "put", before=raised(StoreUnavailable("busy"))))
 
-    assert system.objects.current[PATH] != system.served().serial
+    assert system.objects.current[PATH] != system.stored().serial
     assert compared(system) == ()
 
 
@@ -190,7 +190,7 @@ def test_what_another_run_stores_meanwhile_is_no_drift(system: System) -> None:
     "change",
     [
         lambda system: system.add(replace(SPEC, stores=("s3",))),
-        lambda system: system.book.adopt(PATH, replace(system.served(), token=""), system.clock()),
+        lambda system: system.book.adopt(PATH, replace(system.stored(), token=""), system.clock()),
     ],
     ids=["a store that the file does not have any more", "adopted from a file, in no store yet"],
 )

@@ -72,18 +72,18 @@ def again(system: System) -> Progress:
 def test_a_region_that_fails_keeps_no_other_store_waiting(system: System, error: RenewalError) -> None:
     """S3 would serve the old certificate until it expires, although the new one is issued."""
     progress = again(system)
-    before = system.served()
+    before = system.stored()
 
     with pytest.raises(type(error), match=f"stored in {VIRGINIA}, s3; {PARIS}: {type(error).__name__}: {error}"):
         system.collect(progress, acm=failing(system, eu_west_3=error))
 
     certificate = system.book.certificate(*PATH)
-    order, served = certificate.order, certificate.served
+    order, stored = certificate.order, certificate.stored
     assert order is not None
-    assert served is not None
+    assert stored is not None
     new = system.objects.current[PATH]
     assert (order.status, order.stores, certificate.lacking) == (OrderStatus.ISSUED, (VIRGINIA, "s3"), (PARIS,))
-    assert served == before, "what is stored by every store is still the earlier certificate"
+    assert stored == before, "what is stored by every store is still the earlier certificate"
     assert {arn: pair.chain.leaf.serial == new for arn, pair in system.acm.held.items()} == {
         before.arns["eu-west-3"]: False,
         before.arns["us-east-1"]: True,
@@ -163,7 +163,7 @@ def test_regions_that_hang_keep_no_other_region_waiting(system: System, healthy:
     acm.regions = ()
     system.clock.advance(minutes=6)
     system.collect(progress, acm=acm, deadline=acm.invoked())
-    assert {pair.chain.leaf.serial for pair in system.acm.held.values()} == {system.served().serial}
+    assert {pair.chain.leaf.serial for pair in system.acm.held.values()} == {system.stored().serial}
     assert len(system.acm.held) == len(stores), "no second ARN"
 
 
@@ -200,10 +200,10 @@ def test_the_order_ends_when_the_last_store_has_it(system: System) -> None:
 
     system.collect(progress, objects=objects)
 
-    served = system.served()
+    stored = system.stored()
     assert not system.book.orders
-    assert (served.stores, served.serial) == (EVERYWHERE.stores, system.objects.current[PATH])
-    assert (served.issued_at, served.stored_at) == (NOW, NOW + timedelta(hours=2))
+    assert (stored.stores, stored.serial) == (EVERYWHERE.stores, system.objects.current[PATH])
+    assert (stored.issued_at, stored.stored_at) == (NOW, NOW + timedelta(hours=2))
     assert {count - before[arn] for arn, count in system.acm.imports.items()} == {1}
     assert system.book.rows[-1].stores == EVERYWHERE.stores
 
@@ -218,8 +218,8 @@ def test_the_order_ends_when_the_operator_removes_the_store(system: System) -> N
 
     system.collect(progress, acm=acm)
 
-    assert system.served().stores == (VIRGINIA, "s3")
-    assert list(system.served().arns) == ["us-east-1"]
+    assert system.stored().stores == (VIRGINIA, "s3")
+    assert list(system.stored().arns) == ["us-east-1"]
 
 
 def test_events_name_the_stores_that_have_it(system: System) -> None:
@@ -229,10 +229,10 @@ def test_events_name_the_stores_that_have_it(system: System) -> None:
     class Recorded(FakeAnnouncer):
         """Remembers stores and regions."""
 
-        def renewed(self, order: Any, served: Any, previous: Any) -> None:
+        def renewed(self, order: Any, stored: Any, previous: Any) -> None:
             """Publish, and keep the serial."""
-            published.append((served.stores, sorted(served.held_arns)))
-            FakeAnnouncer.renewed(self, order, served, previous)
+            published.append((stored.stores, sorted(stored.held_arns)))
+            FakeAnnouncer.renewed(self, order, stored, previous)
 
     progress = again(system)
     acm = failing(system, eu_west_3=AcmQuotaReached("full"))
@@ -277,7 +277,7 @@ def test_what_follows_the_stores_is_repeated_on_its_own(system: System, port: st
         raise StoreRefused(f"{port}.{method}")
 
     progress = again(system)
-    old = system.served().serial
+    old = system.stored().serial
     instead: dict[str, Any] = {port: interrupted(real, method, before=denied)}
     with pytest.raises(StoreRefused, match=f"{port}.{method}"):
         system.collect(progress, **instead)
@@ -336,8 +336,8 @@ def test_a_partial_storing_that_is_killed_anywhere_is_continued(
     system.collect(progress)
 
     assert (len(system.acm.held), len(system.scm.orders), system.book.orders) == (2, 1 + is_renewal, {})
-    assert {pair.chain.leaf.serial for pair in system.acm.held.values()} == {system.served().serial}
-    assert system.objects.current[PATH] == system.served().serial
+    assert {pair.chain.leaf.serial for pair in system.acm.held.values()} == {system.stored().serial}
+    assert system.objects.current[PATH] == system.stored().serial
 
 
 # ---- For months ------------------------------------------------------------------------------------------------------
@@ -347,7 +347,7 @@ def test_a_store_that_never_works_does_not_keep_the_others_from_the_next_order(s
     """The open order would keep S3 on one certificate until that expires."""
     acm = failing(system, eu_west_3=AcmQuotaReached("full"))
     progress = again(system)
-    arn = system.served().arns["eu-west-3"]
+    arn = system.stored().arns["eu-west-3"]
     with pytest.raises(AcmQuotaReached):
         system.collect(progress, acm=acm)
     first = system.objects.current[PATH]
@@ -356,14 +356,14 @@ def test_a_store_that_never_works_does_not_keep_the_others_from_the_next_order(s
     with pytest.raises(AcmQuotaReached):
         system.collect(progress, acm=acm)
 
-    served = system.served()
+    stored = system.stored()
     assert not system.book.orders
-    assert (served.serial, served.stores, sorted(served.held_arns)) == (first, (VIRGINIA, "s3"), ["us-east-1"])
+    assert (stored.serial, stored.stores, sorted(stored.held_arns)) == (first, (VIRGINIA, "s3"), ["us-east-1"])
     assert system.book.rows[-1].text.startswith(f"stored in {VIRGINIA}, s3; {PARIS}: AcmQuotaReached")
     assert system.book.next_actions[PATH] <= system.clock()
     system.renew()
-    assert system.objects.current[PATH] == system.served().serial != first
-    assert system.served().arns["eu-west-3"] == arn, "the region that works again keeps its ARN"
+    assert system.objects.current[PATH] == system.stored().serial != first
+    assert system.stored().arns["eu-west-3"] == arn, "the region that works again keeps its ARN"
     assert len(system.acm.held) == 2
 
 
@@ -387,12 +387,12 @@ def test_a_certificate_that_no_store_took_stays_open(system: System) -> None:
 
 def deleted(system: System) -> None:
     """The ARN in Paris was deleted in the console."""
-    del system.acm.held[system.served().arns["eu-west-3"]]
+    del system.acm.held[system.stored().arns["eu-west-3"]]
 
 
 def of_another_key_type(system: System) -> None:
     """The file names an ARN that ACM will not give another key type."""
-    arn = system.served().arns["eu-west-3"]
+    arn = system.stored().arns["eu-west-3"]
     system.add(replace(EVERYWHERE, key_type=KeyType.RSA_2048, arns={"eu-west-3": arn}))
 
 
@@ -402,7 +402,7 @@ def test_a_refusal_that_is_foreseen_stops_its_own_store_only(
 ) -> None:
     """The certificate is worth its order as long as one store takes it; the refused one is reported by each run."""
     system.collect(ordered(system))
-    before = system.served().serial
+    before = system.stored().serial
     system.book.ask(PATH, "again", NOW)
     cause(system)
 
@@ -462,9 +462,9 @@ def test_a_leaf_of_a_root_has_its_root_as_chain(system: System) -> None:
         root.issue(leaf.public_key(), order.request.names, not_before=NOW, days=199),  # type: ignore[arg-type]
     )
 
-    served = system.renew()
+    stored = system.renew()
 
-    folder = f"univ/idp/{served.serial}"
+    folder = f"univ/idp/{stored.serial}"
     leaf, chain, full = (system.objects.files[f"{folder}/{name}.pem"] for name in ("cert", "chain", "fullchain"))
     assert (chain, full) == (pem(root.certificate), leaf + chain)
 

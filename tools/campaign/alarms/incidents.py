@@ -155,17 +155,17 @@ class Watch:
     def _crossed(self, now: datetime) -> Iterator[tuple[Key, datetime, datetime]]:
         """Yield what is past a threshold, since when, and since when an alert of it is no false one."""
         for path, certificate in self.estate.kept.items():
-            served, order = certificate.served, certificate.order
-            assert served is not None  # noqa: S101 - each certificate of the estate is served
+            stored, order = certificate.stored, certificate.order
+            assert stored is not None  # noqa: S101 - each certificate of the estate is served
             if order:
-                tenth = (served.not_after - served.not_before) / 10
-                old, early = order.opened_at + OLD, served.not_after - max(LONGEST_ACTING, tenth)
+                tenth = (stored.not_after - stored.not_before) / 10
+                old, early = order.opened_at + OLD, stored.not_after - max(LONGEST_ACTING, tenth)
                 begins, earliest = (
                     max(min(old, max(order.opened_at, since)), self._explained_until.get(path, BEGINS))
-                    for since in (served.not_after - ACTING, early)
+                    for since in (stored.not_after - ACTING, early)
                 )
                 yield from [((path, "OrderPending"), begins, earliest)] if earliest <= now else []
-            earliest, begins = near_end(served.not_before, served.not_after)
+            earliest, begins = near_end(stored.not_before, stored.not_after)
             yield from [((path, "CertificateNearExpiry"), begins, earliest)] if earliest <= now else []
         for name, expires in self.estate.passwords.items():
             inspection = self.estate.records[name].inspection

@@ -98,10 +98,10 @@ class PlayedEstate:
         self.passwords[name] = self.now.date() + timedelta(days=self.random.randint(40, PASSWORD_DAYS))
         for number in range(certificates):
             spec = CertificateSpec(name, f"web{number}", (f"{name}.example",), PROFILE, term_days=term)
-            served = self._served(
+            stored = self._stored(
                 spec, f"earlier-{spec.path}", self.now - timedelta(days=self.random.random() * term / 2)
             )
-            self.kept[spec.path] = ManagedCertificate(spec, served)
+            self.kept[spec.path] = ManagedCertificate(spec, stored)
 
     def kinds(self, delegation: str) -> set[Kind]:
         """Return what is wrong with *delegation* now."""
@@ -218,11 +218,11 @@ class PlayedEstate:
             return _failed(certificate, "OrderDeclined")
         if Kind.NOT_APPROVED in kinds or self.now < self._ready[path]:
             return {"certificate": spec.name, "token": order.token, "ssl_id": order.ssl_id, "status": "pending"}
-        served = self._served(spec, order.token, self.now)
+        stored = self._stored(spec, order.token, self.now)
         self._rows = [row for row in self._rows if row.ended_at == self.now] + [
-            order.stored(served, certificate.served, "")
+            order.stored(stored, certificate.stored, "")
         ]
-        self.kept[path] = ManagedCertificate(spec, served)
+        self.kept[path] = ManagedCertificate(spec, stored)
         return {"certificate": spec.name, "token": order.token, "ssl_id": order.ssl_id, "status": "stored"}
 
     def _ordered(
@@ -239,7 +239,7 @@ class PlayedEstate:
         self.kept[spec.path] = replace(certificate, order=order)
         return self.kept[spec.path]
 
-    def _served(self, spec: CertificateSpec, token: str, at: datetime) -> StoredCertificate:
+    def _stored(self, spec: CertificateSpec, token: str, at: datetime) -> StoredCertificate:
         ends = at + timedelta(days=spec.term_days or 0)
         serial = f"{self.random.getrandbits(64):X}"
         return StoredCertificate(

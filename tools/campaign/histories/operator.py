@@ -101,8 +101,8 @@ class Operator:
         if order is None:
             return None
         if order.held_in:
-            served = stored_certificate(order, certificate, order.held_in, now)
-            return self._transitions.finish(order, served, certificate.served, "runbook")
+            stored = stored_certificate(order, certificate, order.held_in, now)
+            return self._transitions.finish(order, stored, certificate.stored, "runbook")
         self._revoke(order.ssl_id)
         return self._transitions.fail(order, CLOSED, "runbook", now, hold_until=None)
 
@@ -113,9 +113,9 @@ class Operator:
         ssl_id, spec = int(found[1]) if found else 0, self._reader.certificate(failure.delegation, failure.name).spec
         for held in self._held(spec):
             if held.leaf.x509.serial_number == self._serial(ssl_id):
-                served = adopt._served(held, spec, ssl_id, self._harness.time())  # noqa: SLF001 - as below
+                stored = adopt._stored(held, spec, ssl_id, self._harness.time())  # noqa: SLF001 - as below
                 with contextlib.suppress(InvalidDelegation):  # the order book has a newer one
-                    return self._harness.editor.adopt(failure.delegation, failure.name, served)
+                    return self._harness.editor.adopt(failure.delegation, failure.name, stored)
         self._harness.order_again(failure.delegation, failure.name)
         return self._revoke(ssl_id)
 

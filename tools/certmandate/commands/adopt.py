@@ -70,24 +70,24 @@ def adopt_command(
         others = [each for each in read_stored(deployment).certificates.values() if each.spec.path != certificate]
         found = _from_file(pem, managed.spec) if pem else _from_stores(deployment, managed.spec)
         _require_unowned(deployment, managed.spec, found, ssl_id, others)
-        served = _served(found, managed.spec, ssl_id, now)
+        stored = _stored(found, managed.spec, ssl_id, now)
         record = deployment.book.delegation(delegation)
-        after = judge(replace(managed, served=served), record, now, deployment.acting_times)
-        is_unverified = bool(ssl_id) and not _is_reported(record, managed.spec, served)
-        notes = list(_notes(found, served, after, from_file=pem is not None))
+        after = judge(replace(managed, stored=stored), record, now, deployment.acting_times)
+        is_unverified = bool(ssl_id) and not _is_reported(record, managed.spec, stored)
+        notes = list(_notes(found, stored, after, from_file=pem is not None))
         if is_unverified:
             notes.append(_unverified_note(delegation, ssl_id))
-        printing.show(printer(to_stderr=as_json), *_page(certificate, served, after, notes))
+        printing.show(printer(to_stderr=as_json), *_page(certificate, stored, after, notes))
         doubt = ", with an SSL ID that is not verified" if is_unverified else ""
         confirm(f"Adopt it as {certificate}{doubt}?", yes=yes)
-        deployment.editor.adopt(delegation, name, served, reason)
+        deployment.editor.adopt(delegation, name, stored, reason)
     if as_json:
-        printing.print_json(_document(served, after, notes))
+        printing.print_json(_document(stored, after, notes))
     else:
         printing.print_line(f"Adopted: {next_step(after)}.")
 
 
-def _served(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> StoredCertificate:
+def _stored(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> StoredCertificate:
     """Raises Refused when the certificate cannot be adopted. A name that the CA added is no change of names."""
     leaf, key_type = found.leaf, found.leaf.key_type
     if leaf.not_after <= now:
@@ -139,11 +139,11 @@ def _require_unowned(
             raise Refused(str(error))
 
 
-def _is_reported(record: DelegationRecord, spec: CertificateSpec, served: StoredCertificate) -> bool:
+def _is_reported(record: DelegationRecord, spec: CertificateSpec, stored: StoredCertificate) -> bool:
     """Return whether SCM's report has the serial under the SSL ID, as of the last inspection. Raises Refused."""
     rows = [row for row in (record.inspection.adoptable if record.inspection else ()) if row.certificate == spec.name]
-    serial, ssl_id = printed_serial(served.serial), served.ssl_id
-    same = next((row for row in rows if row.serial == served.serial), None)
+    serial, ssl_id = printed_serial(stored.serial), stored.ssl_id
+    same = next((row for row in rows if row.serial == stored.serial), None)
     other = next((row for row in rows if row.ssl_id == ssl_id), None)
     if same and same.ssl_id != ssl_id:
         msg = f"SCM's report has serial {serial} as SSL ID {same.ssl_id}, not {ssl_id}: pass --ssl-id {same.ssl_id}"
@@ -165,7 +165,7 @@ def _unverified_note(delegation: str, ssl_id: int) -> str:
 
 
 def _ssl_ids(certificate: ManagedCertificate) -> set[int | None]:
-    return {part.ssl_id for part in (certificate.served, certificate.order) if part}
+    return {part.ssl_id for part in (certificate.stored, certificate.order) if part}
 
 
 # ---- Reading it ------------------------------------------------------------------------------------------------------
@@ -286,40 +286,40 @@ def _in_s3(deployment: Deployment, spec: CertificateSpec) -> tuple[Certificate, 
 # ---- Printing --------------------------------------------------------------------------------------------------------
 
 
-def _notes(found: Found, served: StoredCertificate, after: Judgement, *, from_file: bool) -> Iterator[str]:
+def _notes(found: Found, stored: StoredCertificate, after: Judgement, *, from_file: bool) -> Iterator[str]:
     spec = after.certificate.spec
     if from_file:
         yield f"the stores ({', '.join(spec.stores)}) do not hold it; they get the next certificate when it is renewed"
     elif missing := [store for store in spec.stores if store not in found.stores]:
         yield f"{', '.join(missing)} does not hold it, so the next daily run orders a certificate for every store"
-    if set(served.names) != set(spec.names):
-        yield f"its names are {', '.join(served.names)}, not those of the file, so the next daily run renews it"
-    if served.key_type is not spec.key_type:
-        yield f"its key is {served.key_type} and the file has {spec.key_type}, so the next daily run renews it"
-    if not served.ssl_id:
+    if set(stored.names) != set(spec.names):
+        yield f"its names are {', '.join(stored.names)}, not those of the file, so the next daily run renews it"
+    if stored.key_type is not spec.key_type:
+        yield f"its key is {stored.key_type} and the file has {spec.key_type}, so the next daily run renews it"
+    if not stored.ssl_id:
         yield "without --ssl-id, SCM keeps sending expiry reminders for it, and its revocation in SCM is not noticed"
     if after.decision.causes:
         yield f"it is due: {next_step(after)}"
 
 
-def _page(path: str, served: StoredCertificate, after: Judgement, notes: list[str]) -> list[Any]:
+def _page(path: str, stored: StoredCertificate, after: Judgement, notes: list[str]) -> list[Any]:
     pairs = [
-        ("names", ", ".join(served.names)),
-        ("serial", printed_serial(served.serial)),
-        ("SSL ID", str(served.ssl_id or "")),
+        ("names", ", ".join(stored.names)),
+        ("serial", printed_serial(stored.serial)),
+        ("SSL ID", str(stored.ssl_id or "")),
         (
             "valid",
-            f"{printing.day(served.not_before)} to {printing.day(served.not_after)}, {after.days_left} days left",
+            f"{printing.day(stored.not_before)} to {printing.day(stored.not_after)}, {after.days_left} days left",
         ),
-        ("key", str(served.key_type)),
-        ("issuer", served.issuer),
-        ("stores", ", ".join(served.stores)),
-        ("ARNs", ", ".join(served.arns.values())),
+        ("key", str(stored.key_type)),
+        ("issuer", stored.issuer),
+        ("stores", ", ".join(stored.stores)),
+        ("ARNs", ", ".join(stored.arns.values())),
     ]
     return [Text(path, style="bold"), printing.facts(pairs), *printing.bullets("Notes", notes), Text()]
 
 
-def _document(served: StoredCertificate, after: Judgement, notes: list[str]) -> dict[str, Any]:
-    from certmandate.views.json_records import certificate_document, served_document
+def _document(stored: StoredCertificate, after: Judgement, notes: list[str]) -> dict[str, Any]:
+    from certmandate.views.json_records import certificate_document, stored_document
 
-    return {**certificate_document(after), "served": served_document(served), "remarks": notes}
+    return {**certificate_document(after), "served": stored_document(stored), "remarks": notes}

@@ -110,17 +110,17 @@ def _uses_acm(loaded: Loaded) -> bool:
 
 
 def _acm_faults(deployment: Deployment, loaded: Loaded, stored: Stored) -> Iterable[FileFault]:
-    """Check with ACM each ARN that the certificate is not served from, or that has another key type."""
+    """Check with ACM each ARN that the certificate is not stored under, or that has another key type."""
     from renewal.adapters.acm import Acm
 
     acm = Acm(lambda region: deployment.client("acm", region))
     for specification, document in loaded:
         for index, spec in enumerate(specification.certificates):
             before = stored.certificates.get(spec.path)
-            served = before.served if before else None
-            known = served.arns if served and served.key_type is spec.key_type else {}
+            held = before.stored if before else None
+            known = held.arns if held and held.key_type is spec.key_type else {}
             changed = [region for region, arn in spec.arns.items() if known.get(region) != arn]
-            for error in filter(None, (acm.refusal(ManagedCertificate(spec, served), region) for region in changed)):
+            for error in filter(None, (acm.refusal(ManagedCertificate(spec, held), region) for region in changed)):
                 if not isinstance(error, AcmCertificateMissing | AcmWouldRefuse | StoreNotOurs):
                     raise error
                 yield document.fault(("certificates", index, "arns"), str(error))

@@ -94,6 +94,6 @@ def _close(deployment: Deployment, certificate: ManagedCertificate, order: Order
     transitions = DynamoDbOrderTransitions(deployment.tables, deployment.operator)
     now, text = datetime.now(UTC), reason[:500]
     if order.held_in:
-        transitions.finish(order, stored_certificate(order, certificate, order.held_in, now), certificate.served, text)
+        transitions.finish(order, stored_certificate(order, certificate, order.held_in, now), certificate.stored, text)
     else:
         transitions.fail(order, CLOSED, text, now, hold_until=None)

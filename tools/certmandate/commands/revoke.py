@@ -75,7 +75,7 @@ def revoke_command(
     reason: Annotated[str, typer.Option("--reason", help="The reason as text, for the audit rows.")] = "",
     serial: Annotated[
         str | None,
-        typer.Option(help="Serial of an earlier certificate, from `certmandate show`. Default: the served one."),
+        typer.Option(help="Serial of an earlier certificate, from `certmandate show`. Default: the stored one."),
     ] = None,
     no_replacement: Annotated[
         bool, typer.Option("--no-replacement", help="Order no replacement; implied by cessationOfOperation.")
@@ -134,12 +134,12 @@ def _remembered(target: Target, reason_code: ReasonCode) -> RevocationRequest:
 
 
 def _target(deployment: Deployment, state: Judgement, serial: str | None) -> Target:
-    spec, served = state.certificate.spec, state.certificate.served
-    if serial is None or (served and served.serial == normalised_serial(serial)):
-        if served is None:
+    spec, stored = state.certificate.spec, state.certificate.stored
+    if serial is None or (stored and stored.serial == normalised_serial(serial)):
+        if stored is None:
             msg = f"{spec.path} has no stored certificate to revoke"
             raise Refused(msg)
-        return Target(spec.path, served.names, served.ssl_id, printed_serial(served.serial), True, served.not_after)
+        return Target(spec.path, stored.names, stored.ssl_id, printed_serial(stored.serial), True, stored.not_after)
     for row in deployment.book.history(spec.delegation, spec.name):
         if row.serial and row.serial == normalised_serial(serial):
             return Target(spec.path, row.names, row.ssl_id or 0, printed_serial(row.serial), False, row.not_after)

@@ -72,9 +72,9 @@ def retirement(delegation: Delegation, certificates: Iterable[ManagedCertificate
 def still_valid(certificates: Iterable[ManagedCertificate], now: datetime) -> tuple[StillValid, ...]:
     """Return those of *certificates* that are valid after *now*."""
     return tuple(
-        StillValid(certificate.spec.name, served.ssl_id or None, printed_serial(served.serial), served.not_after)
+        StillValid(certificate.spec.name, stored.ssl_id or None, printed_serial(stored.serial), stored.not_after)
         for certificate in certificates
-        if (served := certificate.served) and served.not_after > now
+        if (stored := certificate.stored) and stored.not_after > now
     )
 
 

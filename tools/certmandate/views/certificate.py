@@ -66,7 +66,7 @@ def page(record: DelegationRecord, state: Judgement, judged: JudgedEstate, histo
     return [
         title,
         printing.facts(requested),
-        *_served_part(state),
+        *_stored_part(state),
         *_endpoints_part(state),
         *_order_part(state),
         *printing.bullets("Findings", problem_lines(problems, judged.at.date())),
@@ -86,20 +86,20 @@ def _inspected(record: DelegationRecord) -> str:
     return printing.inspected(last.at, last.full_at, datetime.now(UTC)) if last else ""
 
 
-def _served_part(state: Judgement) -> list[RenderableType]:
-    served, spec = state.certificate.served, state.certificate.spec
-    if served is None:
+def _stored_part(state: Judgement) -> list[RenderableType]:
+    stored, spec = state.certificate.stored, state.certificate.spec
+    if stored is None:
         return [printing.heading("Stored certificate"), Text("  no certificate")]
     left = "expired" if state.state is CertificateState.EXPIRED else f"{state.days_left} days left"
-    valid = f"{printing.minute(served.not_before)} to {printing.minute(served.not_after)}, {left}"
+    valid = f"{printing.minute(stored.not_before)} to {printing.minute(stored.not_after)}, {left}"
     pairs = [
-        ("SSL ID", str(served.ssl_id) if served.ssl_id else "unknown (adopted)"),
-        ("serial", printed_serial(served.serial)),
+        ("SSL ID", str(stored.ssl_id) if stored.ssl_id else "unknown (adopted)"),
+        ("serial", printed_serial(stored.serial)),
         ("valid", valid),
-        ("names", ", ".join(served.names) if set(served.names) != set(spec.names) else ""),
-        ("issuer", served.issuer),
-        ("stored", f"{printing.minute(served.stored_at)} in {', '.join(served.stores)}"),
-        ("ARNs", ", ".join(f"{region}: {arn}" for region, arn in served.held_arns.items())),
+        ("names", ", ".join(stored.names) if set(stored.names) != set(spec.names) else ""),
+        ("issuer", stored.issuer),
+        ("stored", f"{printing.minute(stored.stored_at)} in {', '.join(stored.stores)}"),
+        ("ARNs", ", ".join(f"{region}: {arn}" for region, arn in stored.held_arns.items())),
     ]
     return [printing.heading("Stored certificate"), printing.facts(pairs)]
 
@@ -114,7 +114,7 @@ def _endpoints_part(state: Judgement) -> list[RenderableType]:
         endpoints = ", ".join(map(str, certificate.spec.served_at))
         return [heading, Text(f"  {endpoints}: not verified since this certificate was stored")]
     hours = "" if record.hours is None else f"{record.hours:.1f} hours after it was issued"
-    is_stored = certificate.served and certificate.served.serial == record.serial
+    is_stored = certificate.stored and certificate.stored.serial == record.serial
     pairs = [
         ("expected", "" if is_stored else f"serial {printed_serial(record.serial)}, of the open order"),
         ("verified", printing.minute(record.observed_at)),
@@ -191,7 +191,7 @@ def document(record: DelegationRecord, state: Judgement, judged: JudgedEstate, h
         "custom_fields": dict(spec.custom_fields),
         "external_requester": spec.external_requester,
         "applied_by": certificate.applied_by or None,
-        "served": json_records.served_document(certificate.served) if certificate.served else None,
+        "served": json_records.stored_document(certificate.stored) if certificate.stored else None,
         "findings": [to_json(problem) for problem in judged.problems_for(spec)],
         "notices": notice_documents(record),
         "actions": [json_records.action_document(action) for action in history.newest_actions()],

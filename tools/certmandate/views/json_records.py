@@ -24,7 +24,7 @@ def _members(record: object, *names: str) -> Document:
 
 def certificate_document(state: Judgement) -> Document:
     """Return a certificate with its state."""
-    certificate, served = state.certificate, state.certificate.served
+    certificate, stored = state.certificate, state.certificate.stored
     return {
         "delegation": certificate.spec.delegation,
         "name": certificate.spec.name,
@@ -32,7 +32,7 @@ def certificate_document(state: Judgement) -> Document:
         "needs_person": state.needs_attention,
         "problem": to_json(state.problem) if state.problem else None,
         "days_left": state.days_left,
-        "not_after": served.not_after if served else None,
+        "not_after": stored.not_after if stored else None,
         "renew_at": None if state.mandate_ends else state.renew_at,
         "causes": list(state.decision.causes),
         "held_until": certificate.hold_until,
@@ -77,7 +77,7 @@ def _observation(observation: Observation) -> Document:
     }
 
 
-def served_document(served: StoredCertificate) -> Document:
+def stored_document(stored: StoredCertificate) -> Document:
     """Return the certificate that the stores hold."""
     names = (
         "not_before",
@@ -91,12 +91,12 @@ def served_document(served: StoredCertificate) -> Document:
         "stored_at",
     )
     return {
-        "ssl_id": served.ssl_id or None,
-        "serial": printed_serial(served.serial),
-        "key": served.key_type,
-        **_members(served, *names),
-        "arns": served.held_arns,
-        "adopted": not served.token,
+        "ssl_id": stored.ssl_id or None,
+        "serial": printed_serial(stored.serial),
+        "key": stored.key_type,
+        **_members(stored, *names),
+        "arns": stored.held_arns,
+        "adopted": not stored.token,
     }
 
 

@@ -82,8 +82,8 @@ def _lines(changes: list[Change]) -> Iterator[Text]:
 
 
 def _expiry(state: Judgement) -> str:
-    served = state.certificate.served
-    return f"{printing.day(served.not_after)} ({state.days_left} days)" if served else "never stored"
+    stored = state.certificate.stored
+    return f"{printing.day(stored.not_after)} ({state.days_left} days)" if stored else "never stored"
 
 
 def result(plan: Plan, to_do: list[Change], *, prune: bool) -> str:

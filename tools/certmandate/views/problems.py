@@ -81,7 +81,7 @@ def next_step(judgement: Judgement) -> str:
         return f"held until {certificate.hold_until:%Y-%m-%d} after {held_failure(certificate).error}"
     if judgement.mandate_ends:
         return f"nothing: its next order would be after the mandate's last day, {judgement.mandate_ends}"
-    verb = "orders" if certificate.served is None else "renews"
+    verb = "orders" if certificate.stored is None else "renews"
     if decision.causes and (stopped := _stopped_by(judgement)):
         return f"no run {verb} it until this is resolved: {stopped}"
     if decision.causes and obstacle:

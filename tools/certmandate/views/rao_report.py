@@ -114,12 +114,12 @@ def _under_way(certificate: ManagedCertificate) -> dict[str, Any]:
 
 
 def _next(order: NextOrder) -> dict[str, Any]:
-    spec, served = order.certificate.spec, order.certificate.served
+    spec, stored = order.certificate.spec, order.certificate.stored
     return {
         "certificate": spec.name,
         "names": list(spec.names),
-        "serial": printed_serial(served.serial) if served else None,
-        "not_after": _iso(served.not_after if served else None),
+        "serial": printed_serial(stored.serial) if stored else None,
+        "not_after": _iso(stored.not_after if stored else None),
         "renewal": order.renewal.isoformat() if order.renewal else None,
     }
 

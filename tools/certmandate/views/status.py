@@ -76,11 +76,11 @@ def page(estate: EstateStatus) -> list[RenderableType]:
 
 
 def _row(state: Judgement) -> printing.Row:
-    served = state.certificate.served
+    stored = state.certificate.stored
     return (
         state.path,
         printing.state_text(state.state.label, state.severity),
-        printing.day(served.not_after) if served else "never stored",
+        printing.day(stored.not_after) if stored else "never stored",
         "" if state.days_left is None else str(state.days_left),
         next_step(state),
     )
@@ -161,11 +161,11 @@ CSV_COLUMNS = (
 def csv_rows(estate: EstateStatus) -> Iterator[dict[str, object]]:
     """Yield each certificate as JSON has it, and of what is stored the members that a list needs."""
     for state in estate.judged.certificates:
-        served, names = state.certificate.served, " ".join(state.certificate.spec.names)
+        stored, names = state.certificate.stored, " ".join(state.certificate.spec.names)
         row = {**dict.fromkeys(CSV_COLUMNS), **certificate_document(state), "names": names}
-        if served:
-            row |= {"ssl_id": served.ssl_id or None, "serial": printed_serial(served.serial), "issuer": served.issuer}
-            row |= {"stores": " ".join(served.stores)}
+        if stored:
+            row |= {"ssl_id": stored.ssl_id or None, "serial": printed_serial(stored.serial), "issuer": stored.issuer}
+            row |= {"stores": " ".join(stored.stores)}
         yield row | {"causes": " ".join(state.decision.causes)}
 
 

@@ -50,8 +50,8 @@ class ServedEstate(LargeEstate):
     def certificate(self, path: CertificatePath) -> ManagedCertificate:
         """The record, with the certificate that the endpoint presents."""
         made, leaf = super().certificate(path), self.leaves[path]
-        served = made.served and replace(made.served, serial=leaf.serial, key_fingerprint=leaf.key_fingerprint)
-        return replace(made, spec=replace(made.spec, served_at=(Endpoint(_host(path)),)), served=served)
+        stored = made.stored and replace(made.stored, serial=leaf.serial, key_fingerprint=leaf.key_fingerprint)
+        return replace(made, spec=replace(made.spec, served_at=(Endpoint(_host(path)),)), stored=stored)
 
 
 class VerificationService(Service):

@@ -29,7 +29,7 @@ from renewal.adapters.order_book.schema import (
     status_attributes,
 )
 from renewal.adapters.order_book.table import ConditionFailed, Item, OrderTables, Request, assigned, updated
-from renewal.domain.due import EVERY_RUN, next_action, stored
+from renewal.domain.due import EVERY_RUN, next_action, with_stored
 from renewal.domain.errors import OrderConflict, StoreUnavailable, shortened
 from renewal.domain.order import (
     IMPORT_LEASE,
@@ -186,7 +186,7 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
     def finish(
         self,
         order: Order,
-        served: StoredCertificate,
+        stored: StoredCertificate,
         previous: StoredCertificate | None,
         text: str = "",
         *,
@@ -194,8 +194,8 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
     ) -> None:
         self._end(
             replace(order, status=OrderStatus.ISSUED),
-            order.stored(served, previous, text),
-            lambda certificate: stored(certificate, order, served),
+            order.stored(stored, previous, text),
+            lambda certificate: with_stored(certificate, order, stored),
             read,
         )
 

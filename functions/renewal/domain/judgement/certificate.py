@@ -118,12 +118,12 @@ def judge(
     renew_at, mandate_ends = next_renewal.at, next_renewal.mandate_ends
     ordered_on = now.date() if decision.causes else next_renewal.ordered_by or now.date()
     ends = mandate_ends if mandate_ends and mandate_ends < ordered_on else None
-    served, order = certificate.served, certificate.order
+    stored, order = certificate.stored, certificate.order
     without_order = replace(certificate, order=None)
     wanted = decision if order is None else decide_with(without_order, inspection, now, replacements=rules)
     causes = frozenset[str]((*wanted.causes, *(order.causes if order else ())))
     blocked = obstacle(certificate, record, now) if record else _unreadable(certificate)
-    withdrawn = inspection.withdrawn.get(served.serial) if inspection and served else None
+    withdrawn = inspection.withdrawn.get(stored.serial) if inspection and stored else None
     unknown = _unless_known(failure, blocked, is_ended=ends is not None)
     is_past = inspection is not None and inspection.supersedes(certificate.last_error, certificate.failed_at)
     case = _Case(certificate, decision, causes, now, times, unknown, blocked, withdrawn, ends, is_past)
@@ -131,7 +131,7 @@ def judge(
         certificate=certificate,
         decision=decision,
         state=case.state(),
-        days_left=whole_days(served.not_after - now) if served else None,
+        days_left=whole_days(stored.not_after - now) if stored else None,
         renew_at=renew_at,
         mandate_ends=ends,
         waits_for=waits_for(order, now) if order else "",
@@ -189,15 +189,15 @@ class _Case:
     def can_wait(self) -> bool:
         """Whether it is renewed for its age only, if at all, and more life is left than acting takes."""
         is_ordinary = self.causes <= _BY_CALENDAR
-        return self.certificate.served is not None and is_ordinary and not self._is_late("operator")
+        return self.certificate.stored is not None and is_ordinary and not self._is_late("operator")
 
     def state(self) -> CertificateState:
-        served, order = self.certificate.served, self.certificate.order
-        if served and self.now >= served.not_after:
+        stored, order = self.certificate.stored, self.certificate.order
+        if stored and self.now >= stored.not_after:
             return CertificateState.EXPIRED
         if self.withdrawn is Cause.REVOKED:
             return CertificateState.REVOKED
-        if served and self.now >= last_resort(served.not_before, served.not_after):
+        if stored and self.now >= last_resort(stored.not_before, stored.not_after):
             return CertificateState.NEAR_EXPIRY
         if self.failure or (order and order.trouble) or self.decision.held:
             return CertificateState.FAILING
@@ -210,7 +210,7 @@ class _Case:
             return CertificateState.FAILING
         if self.is_due and (self.ends or self.obstacle):
             return CertificateState.MANDATE_ENDED if self.ends else CertificateState.BLOCKED
-        if self.certificate.served is None:
+        if self.certificate.stored is None:
             return CertificateState.NEW
         return CertificateState.DUE if self.is_due else CertificateState.FINE
 
@@ -267,24 +267,24 @@ class _Case:
 
     def _is_late(self, actor: Actor, order: Order | None = None) -> bool:
         """Whether less life is left than acting takes; of a first *order*, whether it waits for longer than that."""
-        served, today = self.certificate.served, self.now.date()
-        if served is None:
+        stored, today = self.certificate.stored, self.now.date()
+        if stored is None:
             # What is issued waits only until it is valid, or for a store, which a run reports itself.
             if order is None or order.status is OrderStatus.ISSUED:
                 return False
             return self.times.last_day(actor, today) >= order.opened_at.date()
-        is_last = self.now >= last_resort(served.not_before, served.not_after)
-        return is_last or self.withdrawn is not None or today >= self.times.last_day(actor, served.not_after.date())
+        is_last = self.now >= last_resort(stored.not_before, stored.not_after)
+        return is_last or self.withdrawn is not None or today >= self.times.last_day(actor, stored.not_after.date())
 
     def _now(self, code: str, text: str, actor: Actor | None = None) -> Problem:
         """Return a problem that needs attention, whatever life is left."""
         return self._made(code, text, "error", actor)
 
     def _made(self, code: str, text: str, severity: Severity, actor: Actor | None = None) -> Problem:
-        spec, served = self.certificate.spec, self.certificate.served
+        spec, stored = self.certificate.spec, self.certificate.stored
         who = actor or error_named(code).actor
-        expires = served.not_after.date() if served else None
-        consequence = Consequence.EXPIRES if served else Consequence.NO_CERTIFICATE
+        expires = stored.not_after.date() if stored else None
+        consequence = Consequence.EXPIRES if stored else Consequence.NO_CERTIFICATE
         return Problem(
             delegation=spec.delegation,
             certificate=spec.name,

@@ -61,7 +61,7 @@ def _failed(failure: Failure | None, judgements: Collection[Judgement]) -> Itera
     error = error_named(failure.error)
     found = finding_in_scm(failure.error, "error", error.actor, failure.text)
     if failure.error in OUTAGES and all(judgement.can_wait for judgement in judgements):
-        expiries = [judgement.certificate.served.not_after for judgement in judgements if judgement.certificate.served]
+        expiries = [judgement.certificate.stored.not_after for judgement in judgements if judgement.certificate.stored]
         first = min(expiries, default=None)
         found = replace(found, severity="warning", due=first.date() if first else None)
     yield found
@@ -75,7 +75,7 @@ def _open(record: DelegationRecord | None, judgements: Iterable[Judgement], now:
     replaced = {
         judgement.certificate.spec.name
         for judgement in judgements
-        if judgement.certificate.served and judgement.certificate.served.serial not in withdrawn
+        if judgement.certificate.stored and judgement.certificate.stored.serial not in withdrawn
     }
     for finding in record.inspection.findings:
         is_replaced = finding.code in WITHDRAWN.values() and finding.certificate in replaced

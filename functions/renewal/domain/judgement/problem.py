@@ -157,9 +157,9 @@ def _consequence(finding: Finding, affected: Iterable[ManagedCertificate]) -> tu
         is_last_day = finding.code == MANDATE_ENDING  # orders are placed on the mandate's last day, too
         stops = Consequence.NAMES_STOP if finding.code in OF_NAMES else Consequence.ORDERS_STOP
         return stops, finding.due + timedelta(days=is_last_day)
-    served = [each.served for each in affected]
-    if not served:  # there is none, or its record cannot be read
+    stored = [each.stored for each in affected]
+    if not stored:  # there is none, or its record cannot be read
         return Consequence.ORDERS_STOP, None
-    if None in served:
+    if None in stored:
         return Consequence.NO_CERTIFICATE, None
-    return Consequence.EXPIRES, min(each.not_after.date() for each in served if each)
+    return Consequence.EXPIRES, min(each.not_after.date() for each in stored if each)

@@ -56,7 +56,7 @@ def _is_near(certificate: ManagedCertificate, last: Inspection, now: datetime) -
 
 def _ends(last: Inspection, certificates: Collection[ManagedCertificate], now: datetime) -> Iterator[date]:
     """Yield the ends of what the RAO, or a renewal, must replace in time."""
-    yield from (certificate.served.not_after.date() for certificate in certificates if certificate.served)
+    yield from (certificate.stored.not_after.date() for certificate in certificates if certificate.stored)
     yield from filter(None, validation_ends(last.delegated, now))
     if last.organisation_validated_until:
         yield last.organisation_validated_until

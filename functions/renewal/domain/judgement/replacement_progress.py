@@ -161,8 +161,8 @@ def has_failed(certificate: ManagedCertificate) -> bool:
 
 
 def _is_not_served(certificate: ManagedCertificate, rule: ReplacementRule, now: datetime) -> bool:
-    served = certificate.served
-    if served is None or served.stored_at < rule.began_at:
+    stored = certificate.stored
+    if stored is None or stored.stored_at < rule.began_at:
         return False
     return service_state(certificate, now) not in {ServiceState.SERVED, ServiceState.NOT_DECLARED}
 

@@ -50,7 +50,7 @@ class DelegationSummary:
         is_of_rao = any(problem.actor == "rao" for problem in problems)
         # A replacement rule, which no inspection reads, makes an obstacle a problem.
         is_of_rao = is_of_rao or any(each.obstacle and each.obstacle.actor == "rao" for each in judged)
-        expiries = [each.certificate.served.not_after for each in others if each.certificate.served]
+        expiries = [each.certificate.stored.not_after for each in others if each.certificate.stored]
         return cls(
             is_quiet=not is_left and all(problem.certificate in worked_on for problem in problems),
             first_expiry=min(expiries, default=None),

@@ -137,14 +137,14 @@ def why_deferred(
 
 def notes_of(certificate: ManagedCertificate, finished: FinishedOrder | None, now: datetime) -> tuple[str, ...]:
     """Return what the operator should know of a success, or of an open order."""
-    served, order = certificate.served, certificate.order
+    stored, order = certificate.stored, certificate.order
     if order is not None:
         return tuple(note for note in (waits_for(order, now),) if note)
-    if finished is None or served is None:
+    if finished is None or stored is None:
         return ()
     notes = [finished.text] if finished.text else []
-    if Cause.KEY_TYPE_CHANGED in finished.causes and served.held_arns:
-        made = ", ".join(served.held_arns.values())
+    if Cause.KEY_TYPE_CHANGED in finished.causes and stored.held_arns:
+        made = ", ".join(stored.held_arns.values())
         notes.append(
             f"ACM never changes the key type of an ARN, so a new one was made: {made}. "
             "Associate it where the old one is in use; the old one stays as it is"

@@ -47,15 +47,15 @@ def expected_certificate(certificate: ManagedCertificate) -> StoredCertificate |
     It is that of the open order as soon as one store has it. What another store still has is a former certificate, for
     a client too; that this store fails is a problem of its own.
     """
-    order, served = certificate.order, certificate.served
+    order, stored = certificate.order, certificate.stored
     if order is None or not order.held_in:
-        return served
+        return stored
     from renewal.domain.certificate.facts import LIBRARY_ERRORS  # noqa: PLC0415 - imports cryptography
     from renewal.domain.stored_certificate import stored_certificate  # noqa: PLC0415 - imports cryptography
 
     with suppress(ChainBroken, *LIBRARY_ERRORS):  # an item that was edited; collect reports it
         return stored_certificate(order, certificate, order.held_in, order.issued_at or order.posted_at)
-    return served
+    return stored
 
 
 def expected_since(certificate: ManagedCertificate, expected: StoredCertificate, now: datetime) -> datetime:
@@ -64,7 +64,7 @@ def expected_since(certificate: ManagedCertificate, expected: StoredCertificate,
     Of an open order that time is not recorded, since the store may have refused it for days: it counts from the first
     verification after which an endpoint did not present it, or from *now*.
     """
-    if expected is certificate.served:
+    if expected is certificate.stored:
         return expected.stored_at
     record = current_service(certificate)
     return (record.unserved_since if record else None) or now
@@ -150,7 +150,7 @@ def _is_outdated(certificate: ManagedCertificate, now: datetime) -> bool:
     expected, record = expected_certificate(certificate), current_service(certificate)
     if expected is None or not certificate.spec.served_at:
         return False
-    if expected is not certificate.served:  # when a store got it is not recorded
+    if expected is not certificate.stored:  # when a store got it is not recorded
         record = record or certificate.service
     return now - (record.observed_at if record else expected.stored_at) > VERIFICATION_COUNTS
 
@@ -165,12 +165,12 @@ def _hours(certificate: ManagedCertificate, now: datetime) -> float | None:
         return before.hours
     if expected is None or expected.issued_at is None:
         return None
-    is_open = expected is not certificate.served
-    is_first = (is_open or _was_never_served(before, expected)) if before else now - expected.stored_at < _DAILY
+    is_open = expected is not certificate.stored
+    is_first = (is_open or _was_never_stored(before, expected)) if before else now - expected.stored_at < _DAILY
     return round((now - expected.issued_at) / timedelta(hours=1), 2) if is_first else None
 
 
-def _was_never_served(record: ServiceRecord, expected: StoredCertificate) -> bool:
+def _was_never_stored(record: ServiceRecord, expected: StoredCertificate) -> bool:
     """A record that was begun before all stores had the certificate counts from an earlier time."""
     return record.unserved_since is not None and record.unserved_since <= expected.stored_at
 

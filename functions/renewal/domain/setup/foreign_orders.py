@@ -151,7 +151,7 @@ def began_at(certificates: Iterable[ManagedCertificate], history: Iterable[Finis
     """Return when the delegation began: its first order or adoption, *now* before there is one."""
     times = [row.opened_at for row in history]
     for managed in certificates:
-        times += [managed.served.stored_at] if managed.served else []
+        times += [managed.stored.stored_at] if managed.stored else []
         times += [managed.order.opened_at] if managed.order else []
     return min([*times, now])
 
@@ -216,10 +216,10 @@ class _Book:
     """By what the order book recognises a row."""
 
     def __init__(self, certificates: Collection[ManagedCertificate], history: Collection[FinishedOrder]) -> None:
-        served = [managed.served for managed in certificates if managed.served]
+        stored = [managed.stored for managed in certificates if managed.stored]
         orders = [managed.order for managed in certificates if managed.order]
         records: list[Order | FinishedOrder] = [*orders, *history]
-        self._serials = {record.serial for found in (served, history) for record in found} - {""}
+        self._serials = {record.serial for found in (stored, history) for record in found} - {""}
         # Of each order whose SSL ID is not known, by its token.
         self._names = {record.token: record.names for record in records if record.ssl_id is None}
         # What is stored is compared by `renewal.domain.setup.withdrawal`; what is open has no serial yet.

@@ -37,13 +37,13 @@ def client_auth_findings(renewals: Iterable[tuple[ManagedCertificate, date]], no
     if CLIENT_AUTH.ends - now.date() > CLIENT_AUTH_NOTICE:
         return
     affected = [
-        (certificate, day) for certificate, day in renewals if certificate.served and certificate.served.client_auth
+        (certificate, day) for certificate, day in renewals if certificate.stored and certificate.stored.client_auth
     ]
     if affected:
         names = [certificate.spec.name for certificate, _ in affected]
         due = max(CLIENT_AUTH.ends, min(day for _, day in affected))
         text = (
-            f"{some(names)}: served with the extended key usage clientAuth, which renewals from {CLIENT_AUTH.ends} on "
+            f"{some(names)}: stored with the extended key usage clientAuth, which renewals from {CLIENT_AUTH.ends} on "
             "no longer have; find out whether a server uses the certificate as a TLS client, and replace it there by "
             "one of a private CA"
         )

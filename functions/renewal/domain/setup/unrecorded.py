@@ -40,7 +40,7 @@ def adoptable_certificates(
     certificates: Iterable[ManagedCertificate], reported: Iterable[ReportedCertificate], now: datetime
 ) -> tuple[AdoptableCertificate, ...]:
     """Return what `certmandate adopt` can compare an SSL ID with."""
-    wanted = [(frozenset(each.spec.names), each.spec.name) for each in certificates if each.served is None]
+    wanted = [(frozenset(each.spec.names), each.spec.name) for each in certificates if each.stored is None]
     rows = [row for row in reported if row.serial and _is_alive(row, now)] if wanted else []
     found = (
         AdoptableCertificate(name, row.ssl_id, row.serial)
@@ -64,7 +64,7 @@ def unrecorded_orders(
     order book has no order. One whose comment belongs to no order of ours is someone else's.
 
     *history*, read before *certificates*, outlives a restore of the orders table. What it has as stored and the order
-    book as neither served nor open is lost there.
+    book as neither stored nor open is lost there.
     """
     managed = tuple(certificates)
     records = {certificate.spec.name: certificate for certificate in managed}
@@ -120,10 +120,10 @@ def require_none_lost(certificate: ManagedCertificate, history: Iterable[Finishe
 def _is_lost(row: FinishedOrder, certificate: ManagedCertificate | None) -> bool:
     if certificate is None or row.status is not OrderStatus.STORED:
         return False
-    served, order = certificate.served, certificate.order
-    if row.token in {record.token for record in (served, order) if record}:
+    stored, order = certificate.stored, certificate.order
+    if row.token in {record.token for record in (stored, order) if record}:
         return False
-    return served is None or row.ended_at > served.stored_at
+    return stored is None or row.ended_at > stored.stored_at
 
 
 def _is_alive(row: ReportedCertificate, now: datetime) -> bool:
@@ -133,15 +133,15 @@ def _is_alive(row: ReportedCertificate, now: datetime) -> bool:
 def _of(
     certificate: ManagedCertificate, rows: Iterable[ReportedCertificate], history: Iterable[FinishedOrder]
 ) -> Iterator[ReportedOrder]:
-    spec, served, order = certificate.spec, certificate.served, certificate.order
+    spec, stored, order = certificate.spec, certificate.stored, certificate.order
     own = [row for row in history if row.certificate == spec.name]
-    tokens = {row.token for row in own} | {record.token for record in (served, order) if record}
+    tokens = {row.token for row in own} | {record.token for record in (stored, order) if record}
     # Not by when it was stored: a restored table stores an older certificate again, after the newer one was ordered.
-    last = max([row.opened_at for row in own] + ([served.not_before] if served else []), default=None)
+    last = max([row.opened_at for row in own] + ([stored.not_before] if stored else []), default=None)
     for row in rows:
         ours = _OURS.search(row.comment)
         token = ours["token"] if ours and ours["path"] == spec.path else ""
-        is_other = (row.comment and not token) or token in tokens or (served and served.serial == row.serial)
+        is_other = (row.comment and not token) or token in tokens or (stored and stored.serial == row.serial)
         at = row.requested or row.issued
         least = last - DATE_MARGIN if last and token else last
         is_newer = at is None or least is None or at > least

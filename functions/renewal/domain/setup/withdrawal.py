@@ -36,8 +36,8 @@ def withdrawn_in(
     What was withdrawn stays so while SCM does not list it, because SCM deletes revoked certificates from its lists.
     """
     rows = _Rows(snapshot.reported)
-    served = {managed.served.serial: rows.of(managed.served) for managed in certificates if managed.served}
-    causes = {serial: rows.cause(serial, row) if row else before.get(serial) for serial, row in served.items()}
+    stored = {managed.stored.serial: rows.of(managed.stored) for managed in certificates if managed.stored}
+    causes = {serial: rows.cause(serial, row) if row else before.get(serial) for serial, row in stored.items()}
     return {serial: cause for serial, cause in causes.items() if cause}
 
 
@@ -48,17 +48,17 @@ def withdrawal_findings(
     rows = _Rows(snapshot.reported)
     is_shown = Section.REPORT not in snapshot.unavailable and bool(snapshot.reported)
     for certificate in certificates:
-        served, name = certificate.served, certificate.spec.name
-        if served is None:
+        stored, name = certificate.stored, certificate.spec.name
+        if stored is None:
             continue
-        if served.serial in withdrawn:
-            cause = withdrawn[served.serial]
-            text = f"the stored certificate {printed_serial(served.serial)} {_TEXTS[cause]}"
+        if stored.serial in withdrawn:
+            cause = withdrawn[stored.serial]
+            text = f"the stored certificate {printed_serial(stored.serial)} {_TEXTS[cause]}"
             yield Finding(WITHDRAWN[cause], "warning", "operator", text, name)
-        elif is_shown and served.ssl_id and not rows.of(served) and served.stored_at + LISTED_AFTER < now:
+        elif is_shown and stored.ssl_id and not rows.of(stored) and stored.stored_at + LISTED_AFTER < now:
             text = (
-                f"SCM's report does not list the stored certificate {printed_serial(served.serial)} (SSL ID "
-                f"{served.ssl_id}): ask the RAO whether it was deleted or revoked; then run `certmandate renew`"
+                f"SCM's report does not list the stored certificate {printed_serial(stored.serial)} (SSL ID "
+                f"{stored.ssl_id}): ask the RAO whether it was deleted or revoked; then run `certmandate renew`"
             )
             yield Finding("ServedNotListed", "warning", "operator", text, name)
 
@@ -107,13 +107,13 @@ class _Rows:
         self._by_serial = {row.serial: row for row in rows if row.serial}
         self._by_id = {row.ssl_id: row for row in rows}
 
-    def of(self, served: StoredCertificate) -> ReportedCertificate | None:
+    def of(self, stored: StoredCertificate) -> ReportedCertificate | None:
         """The SSL ID of an adopted certificate was typed: a row without any of its names is another's."""
-        if served.serial in self._by_serial:
-            return self._by_serial[served.serial]
-        row = self._by_id.get(served.ssl_id)
-        is_named = row is not None and bool({row.common_name, *row.names} & set(served.names))
-        return row if served.token or is_named else None
+        if stored.serial in self._by_serial:
+            return self._by_serial[stored.serial]
+        row = self._by_id.get(stored.ssl_id)
+        is_named = row is not None and bool({row.common_name, *row.names} & set(stored.names))
+        return row if stored.token or is_named else None
 
     def cause(self, serial: str, row: ReportedCertificate) -> Cause | None:
         """A row without serial, or without the day of a replacement, is no proof of one."""

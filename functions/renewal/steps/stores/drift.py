@@ -46,7 +46,7 @@ class StoreComparison:
         found: list[Finding] = []
         left: _Left = {}
         silent: dict[str, RenewalError] = {}
-        for store, certificate in self._in_turn([certificate for certificate in certificates if certificate.served]):
+        for store, certificate in self._in_turn([certificate for certificate in certificates if certificate.stored]):
             place = store, certificate.spec.name
             if store in silent or not deadline.seconds():
                 left[place] = silent.get(store)
@@ -60,9 +60,9 @@ class StoreComparison:
         kept = (each for each in before if each.code == STORE_DRIFTED and (each.about, each.certificate) in left)
         return (*found, *kept, *_not_compared(left))
 
-    def _in_turn(self, served: Iterable[ManagedCertificate]) -> Iterator[tuple[str, ManagedCertificate]]:
+    def _in_turn(self, stored: Iterable[ManagedCertificate]) -> Iterator[tuple[str, ManagedCertificate]]:
         """Yield each certificate with each of its stores; in as many days as there are stores, each is the first."""
-        named = {certificate.spec.name: certificate for certificate in served}
+        named = {certificate.spec.name: certificate for certificate in stored}
         stores = {store for certificate in named.values() for store in certificate.spec.stores}
         day = self.clock().toordinal()
         for store in in_turn(stores, day):
@@ -80,18 +80,18 @@ class StoreComparison:
 
     def _difference(self, certificate: ManagedCertificate, store: str) -> str:
         """What *store* has, if it is another certificate; empty otherwise."""
-        served = certificate.served
-        if served is None or self.clock() < served.stored_at + SETTLED_AFTER:
+        stored = certificate.stored
+        if stored is None or self.clock() < stored.stored_at + SETTLED_AFTER:
             return ""
-        if store not in served.stores or (observed := self._observed(certificate, store)) in _serials(certificate):
+        if store not in stored.stores or (observed := self._observed(certificate, store)) in _serials(certificate):
             return ""
         if (
-            not observed and store == S3 and not served.token
+            not observed and store == S3 and not stored.token
         ):  # of a certificate adopted from a file, it has nothing yet
             return ""
         return (
             f"{store} has {observed or 'no certificate'}, and certmandate stored serial "
-            f"{printed_serial(served.serial)} there: {self._cause(certificate, observed)}"
+            f"{printed_serial(stored.serial)} there: {self._cause(certificate, observed)}"
         )
 
     def _cause(self, certificate: ManagedCertificate, observed: str) -> str:
@@ -103,16 +103,16 @@ class StoreComparison:
         return f"someone else has changed it (runbook: {STORE_DRIFTED})"
 
     def _observed(self, certificate: ManagedCertificate, store: str) -> str:
-        served, region = certificate.served, store.removeprefix(ACM)
+        stored, region = certificate.stored, store.removeprefix(ACM)
         if store == S3:
             return self.objects.stored_serial(*certificate.spec.record_key)
-        return self.acm.stored_serial(region, served.arns.get(region, "")) if served else ""
+        return self.acm.stored_serial(region, stored.arns.get(region, "")) if stored else ""
 
 
 def _serials(certificate: ManagedCertificate) -> set[str]:
     """What a store may have: what is stored, and the certificate of an open order that is being stored."""
-    served, order = certificate.served, certificate.order
-    serials = {served.serial} if served else set()
+    stored, order = certificate.stored, certificate.order
+    serials = {stored.serial} if stored else set()
     if order is None or not order.chain:
         return serials
     from renewal.domain.certificate.chain import Chain  # noqa: PLC0415 - imports cryptography

@@ -51,7 +51,7 @@ class Stores:
         if any(isinstance(error, OrderConflict) and store != S3 for store, error in failures.items()):
             raise error_of(failures)
         held = [store for store in certificate.spec.stores if store not in failures]
-        stored, previous = stored_certificate(order, certificate, held, self.clock()), certificate.served
+        stored, previous = stored_certificate(order, certificate, held, self.clock()), certificate.stored
         if set(held) - set(order.stores):
             with _failure_noted(failures, "event"):
                 self.announcer.renewed(order, stored, previous)
@@ -73,7 +73,7 @@ class Stores:
         key = self.opener.open(
             order.sealed_key, delegation=order.delegation, certificate=order.certificate, token=order.token
         )
-        pair = Pair(certificate.spec, chain, key, replaces=certificate.served.serial if certificate.served else "")
+        pair = Pair(certificate.spec, chain, key, replaces=certificate.stored.serial if certificate.stored else "")
         hour = int(self.clock().timestamp() // 3600)
         for store in (*(missing & {S3}), *in_turn(missing - {S3}, hour)):
             region = store.removeprefix(ACM)
@@ -119,7 +119,7 @@ class Stores:
         """
         error = error_of(failures, stored.stores)
         if stored.stores and stored.stored_at >= due_by_age_at(certificate.spec, stored):
-            self.transitions.finish(order, stored, certificate.served, str(error), read=certificate)
+            self.transitions.finish(order, stored, certificate.stored, str(error), read=certificate)
             raise error
         if "event" not in failures and set(stored.stores) != set(order.stores):
             order = self.transitions.record_stores(order, stored.stores)

@@ -33,8 +33,8 @@ def events(
         yield from _of_delegation(record, rotation)
         for certificate in certificates:
             path = certificate.spec.path
-            if served := certificate.served:
-                yield Event("expiry", path, served.not_after.astimezone(UTC).date(), f"{path} expires")
+            if stored := certificate.stored:
+                yield Event("expiry", path, stored.not_after.astimezone(UTC).date(), f"{path} expires")
             if planned := NextRenewal.of(certificate, record, now).renew_at:
                 yield Event("renewal", path, planned.astimezone(UTC).date(), f"{path} is due for renewal")
 

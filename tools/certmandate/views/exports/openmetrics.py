@@ -48,12 +48,12 @@ def lines(judgements: Iterable[Judgement], unreadable: int, now: datetime) -> It
 
 def without_fingerprint(certificates: Iterable[ManagedCertificate]) -> Iterator[str]:
     """Yield the certificates that were stored by a version which did not record their fingerprint."""
-    return (each.spec.path for each in certificates if each.served and not each.served.fingerprint)
+    return (each.spec.path for each in certificates if each.stored and not each.stored.fingerprint)
 
 
 def _samples(judgement: Judgement, now: datetime) -> Iterator[tuple[str, Sample]]:
     certificate = judgement.certificate
-    spec, served = certificate.spec, certificate.served
+    spec, stored = certificate.spec, certificate.stored
     labels = {"delegation": spec.delegation, "certificate": spec.path}
     expected = expected_certificate(certificate)
     if expected and expected.fingerprint:
@@ -66,8 +66,8 @@ def _samples(judgement: Judgement, now: datetime) -> Iterator[tuple[str, Sample]
         hosts = (endpoint.host for endpoint in spec.served_at if endpoint.host)
         for name in dict.fromkeys((*spec.names, *hosts)):
             yield EXPECTED, ({**labels, "name": name, **identity}, deadline)
-    if served:
-        yield "certmandate_certificate_not_after_timestamp_seconds", (labels, served.not_after.timestamp())
+    if stored:
+        yield "certmandate_certificate_not_after_timestamp_seconds", (labels, stored.not_after.timestamp())
     yield "certmandate_certificate_state", ({**labels, "state": judgement.state.label}, 1)
     yield "certmandate_certificate_needs_attention", (labels, judgement.needs_attention)
 

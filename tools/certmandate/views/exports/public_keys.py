@@ -39,8 +39,8 @@ class OrderedKeys:
 
 def _keys_of(certificate: ManagedCertificate) -> dict[str, str]:
     """Return what the record names: subject to hash, empty when it is not known."""
-    path, served, order = certificate.spec.path, certificate.served, certificate.order
-    keys = {f"{path}, serial {printed_serial(served.serial)}": served.key_fingerprint} if served else {}
+    path, stored, order = certificate.spec.path, certificate.stored, certificate.order
+    keys = {f"{path}, serial {printed_serial(stored.serial)}": stored.key_fingerprint} if stored else {}
     return keys | ({f"{path}, open order {order.token}": requested_key_fingerprint(order.csr)} if order else {})
 
 

@@ -87,7 +87,7 @@ class Part:
     def expires(self) -> date | None:
         """The nearest expiry; None while nothing was stored."""
         return min(
-            (each.certificate.served.not_after.date() for each in self.certificates if each.certificate.served),
+            (each.certificate.stored.not_after.date() for each in self.certificates if each.certificate.stored),
             default=None,
         )
 
@@ -142,15 +142,15 @@ def _planned(estate: EstateStatus, today: date) -> tuple[Planned, ...]:
         for each in estate.judged.certificates
         if each.decision.causes and (each.obstacle or each.mandate_ends)
     }
-    served = {each.path: each.certificate.served for each in estate.judged.certificates}
+    stored = {each.path: each.certificate.stored for each in estate.judged.certificates}
     return tuple(
-        _of_start(start, served[start.spec.path], today, is_shut_out=start.spec.path in shut_out) for start in starts
+        _of_start(start, stored[start.spec.path], today, is_shut_out=start.spec.path in shut_out) for start in starts
     )
 
 
-def _of_start(start: Start, served: StoredCertificate | None, today: date, *, is_shut_out: bool) -> Planned:
+def _of_start(start: Start, stored: StoredCertificate | None, today: date, *, is_shut_out: bool) -> Planned:
     days = () if is_shut_out else tuple(order_days(start, today + SPAN))
-    return Planned(start.spec.delegation, served.not_after.date() if served else None, days)
+    return Planned(start.spec.delegation, stored.not_after.date() if stored else None, days)
 
 
 def _ended(rows: Mapping[str, Iterable[FinishedOrder]]) -> Iterator[tuple[date, str]]:
@@ -176,7 +176,7 @@ def _parts(estate: EstateStatus) -> Iterable[Part]:
 
 def _figures(certificates: Sequence[Judgement], now: datetime) -> dict[str, dict[str, int]]:
     services = [each.service for each in certificates if each.certificate.spec.served_at]
-    ends = [each.certificate.served.not_after for each in certificates if each.certificate.served]
+    ends = [each.certificate.stored.not_after for each in certificates if each.certificate.stored]
     return {
         "valid": {"number": sum(end > now for end in ends)},
         "soon": {"number": sum(end <= now + timedelta(days=SOON_DAYS) for end in ends)},
@@ -260,7 +260,7 @@ def _next(language: Language, judgement: Judgement) -> tuple[str, dict[str, obje
 def _due(language: Language, judgement: Judgement) -> tuple[str, dict[str, object]]:
     if judgement.obstacle:
         return "blocked", {"what": _what(language, judgement.obstacle.code)}
-    if judgement.certificate.served is None and not judgement.failed:
+    if judgement.certificate.stored is None and not judgement.failed:
         return "first", {}
     causes = (language.at("causes").get(cause, cause) for cause in judgement.decision.causes)
     return "again" if judgement.failed else "due", {"causes": ", ".join(causes)}

@@ -103,7 +103,7 @@ class LargeEstate:
         spec = CertificateSpec(path.delegation, path.certificate, (f"{path.certificate}.{path.delegation}.example",), 1)
         age = 0 if path in self.renewed else 150 if path in self.due else 30
         begun = self.now - timedelta(days=age)
-        served = StoredCertificate(
+        stored = StoredCertificate(
             ssl_id=1,
             serial=f"{path.certificate.removeprefix('c')}{age:03}",
             not_before=begun,
@@ -118,7 +118,7 @@ class LargeEstate:
             client_auth=True,
             key_fingerprint="AB" * 32,
         )
-        return ManagedCertificate(spec, served, applied_by="arn:aws:iam::111122223333:user/operator", revision=2)
+        return ManagedCertificate(spec, stored, applied_by="arn:aws:iam::111122223333:user/operator", revision=2)
 
     def certificate_item(self, path: CertificatePath) -> Wire:
         """Its item."""
@@ -127,7 +127,7 @@ class LargeEstate:
         return self._item(
             schema.certificate_key(path),
             schema.CERTIFICATE,
-            next_action(record, record.served.stored_at if record.served else self.now),
+            next_action(record, record.stored.stored_at if record.stored else self.now),
             {**status, "spec": records.to_item(record.spec, without=("delegation", "name")), "revision": 2},
         )
 
@@ -173,12 +173,12 @@ class LargeEstate:
 
     def audit_items(self, path: CertificatePath) -> list[Wire]:
         """Item of the order of this run, when it has renewed the certificate."""
-        if path not in self.renewed or (served := self.certificate(path).served) is None:
+        if path not in self.renewed or (stored := self.certificate(path).stored) is None:
             return []
         ended = self.now + timedelta(hours=1)  # after the run has begun
         row = FinishedOrder(
-            *path, served.token, OrderStatus.STORED, ended, self.now, served.names, (Cause.AGE,), RUN, 1,
-            serial=served.serial, not_before=served.not_before, not_after=served.not_after, stores=served.stores,
+            *path, stored.token, OrderStatus.STORED, ended, self.now, stored.names, (Cause.AGE,), RUN, 1,
+            serial=stored.serial, not_before=stored.not_before, not_after=stored.not_after, stores=stored.stores,
         )  # fmt: skip
         return [_wire(schema.finished_item(row))]
 

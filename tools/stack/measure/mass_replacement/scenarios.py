@@ -201,7 +201,7 @@ def load_of_2029(delegations: int = 1000, each: int = 10, days: int = 45, lifeti
     player = Player(estate, VirtualServices(Conditions(), Random(SEED)), limits, follow_up=False)  # noqa: S311 - no secret
     least, settled = timedelta(days=lifetime), days // 3
     for day in range(days):
-        before = [each.record.served for each in estate.certificates]
+        before = [each.record.stored for each in estate.certificates]
         for follow_up in (False, True):
             player.follow_up = follow_up
             player.run(day * 86_400.0 + follow_up * 3600)
@@ -222,5 +222,5 @@ def load_of_2029(delegations: int = 1000, each: int = 10, days: int = 45, lifeti
 
 def _left_at_renewal(before: Iterable[StoredCertificate | None], estate: VirtualEstate) -> list[timedelta]:
     """Return how long what was replaced since *before* would have been valid."""
-    pairs = zip(before, (each.record.served for each in estate.certificates), strict=True)
+    pairs = zip(before, (each.record.stored for each in estate.certificates), strict=True)
     return [old.not_after - new.stored_at for old, new in pairs if old and new and new is not old]

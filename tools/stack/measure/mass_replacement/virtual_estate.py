@@ -58,8 +58,8 @@ class Virtual:
     def store(self, now: float, days: int) -> None:
         """End the order: the stores have the certificate, valid for *days*."""
         self.stored_at = now
-        served = _served(self.record.spec, at(now), days)
-        self.record = ManagedCertificate(self.record.spec, served)
+        stored = _stored(self.record.spec, at(now), days)
+        self.record = ManagedCertificate(self.record.spec, stored)
 
 
 @dataclass(slots=True)
@@ -90,8 +90,8 @@ class VirtualEstate:
                 spec = CertificateSpec(f"d{number}", f"c{index}", (f"c{index}.d{number}.example",), 1)
                 place = (number * each + index) / (delegations * each)
                 age = place * days * 2 / 3 if age_days is None else age_days
-                served = _served(spec, BEGIN - timedelta(days=age), days)
-                found.append(Virtual(ManagedCertificate(spec, served), acm, needs_approval))
+                stored = _stored(spec, BEGIN - timedelta(days=age), days)
+                found.append(Virtual(ManagedCertificate(spec, stored), acm, needs_approval))
         return cls(found, days)
 
     def due(self, now: float, rules: Sequence[ReplacementRule]) -> Iterator[DueCertificate]:
@@ -103,7 +103,7 @@ class VirtualEstate:
                 yield DueCertificate.of(each.record, decision, covering)
 
 
-def _served(spec: CertificateSpec, not_before: datetime, days: int) -> StoredCertificate:
+def _stored(spec: CertificateSpec, not_before: datetime, days: int) -> StoredCertificate:
     return StoredCertificate(
         ssl_id=1, serial="1", not_before=not_before, not_after=not_before + timedelta(days=days), names=spec.names,
         profile_id=spec.profile_id, key_type=spec.key_type, issuer=ISSUER, stores=spec.stores, token=_TOKEN,
