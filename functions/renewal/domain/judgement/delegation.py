@@ -38,8 +38,10 @@ def problems_of(
     findings = [*(finding_from(error, error.certificate) for error in unreadable), *_failed(failure, judged)]
     findings += service_findings(certificates, now)
     findings += open_revocations(record, certificates, now) if record else ()
+    foreign = record.inspection.foreign if record and record.inspection else None
+    issued = foreign.issued if foreign else ()
     found, inspected = (
-        [problem_of(finding, delegation, certificates, today, times) for finding in part]
+        [problem_of(finding, delegation, certificates, today, times, issued) for finding in part]
         for part in (findings, _open(record, judged, now))
     )
     covered = own.keys() | {problem.key for problem in found}
