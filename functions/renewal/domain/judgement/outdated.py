@@ -14,6 +14,7 @@ from renewal.domain.errors import FieldRefused, KeyRefused, NameNotDelegated, Pr
 from renewal.domain.forecast import TERM_TOO_LONG, has_too_long_terms
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import foreseen_refusals
+from renewal.domain.setup.check_result import STEP_PREFIX
 from renewal.domain.setup.domain_checks import DOMAIN_CODES, NAME_EXTRA, WIDER_THAN_WANTED, is_cut, lists
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
@@ -57,7 +58,8 @@ def _is_agreed(finding: Finding, delegation: Delegation, certificates: Iterable[
     agreed = delegation.delegated_names
     if finding.code in {NAME_EXTRA, WIDER_THAN_WANTED}:
         return bool(finding.about) and set(finding.about.split(", ")) <= set(agreed)
-    if finding.code not in DOMAIN_CODES or finding.certificate or is_cut(finding.text):
+    is_of_names = finding.code in DOMAIN_CODES and finding.text.startswith(STEP_PREFIX)  # what SCM answers lists none
+    if not is_of_names or is_cut(finding.text):
         return False
     wanted = {name for each in certificates for name in each.spec.names} or agreed
     return not lists(finding.text, wanted)
