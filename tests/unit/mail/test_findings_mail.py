@@ -102,8 +102,8 @@ def test_an_order_that_is_not_ours_is_described_in_words(code: str, detail: str)
 @pytest.mark.parametrize(("code", "more"), [("en", " and 5 more"), ("fr", " et 5 de plus")])
 def test_orders_without_a_finding_of_their_own_are_listed_by_number(code: str, more: str) -> None:
     """The RAO finds each in SCM by its SSL ID; the sentence around them is in the mail's language."""
-    keys = ("9", *(str(number) for number in range(1, 56)))
-    order = ForeignOrder("9", 9, ("a.example",), "ISSUED")
+    keys = tuple(str(number) for number in range(100, 156))
+    order = ForeignOrder("100", 100, ("a.example",), "ISSUED")
 
     finding = list(foreign_findings(ForeignOrders(NOW, (order,), 56, keys), None))[1]
 
