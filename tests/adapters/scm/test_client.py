@@ -440,6 +440,21 @@ def test_pages_shorter_than_asked_for_are_not_the_last():
     assert find(Listing(orders, limit=3)) == 1
 
 
+def test_a_report_that_is_too_large_does_not_stop_the_search():
+    """A department with thousands of certificates: an order whose answer was lost would wait for ever."""
+    large = httpx.Response(200, content=b'{"statusCode":0,"reports":["' + b"x" * 6_000_000 + b'"]}')
+
+    assert client(Wire(json_answer([]), large)).find(searched()) == SearchResult()
+
+
+def test_a_list_that_is_too_large_ends_the_search():
+    """It may have the order."""
+    large = httpx.Response(200, content=b'["' + b"x" * 3_000_000 + b'"]')
+
+    with pytest.raises(errors.ScmUnavailable, match="AnswerTooLarge"):
+        client(Wire(large)).find(searched())
+
+
 def test_a_listing_that_ignores_the_position_is_incomplete():
     """One page for ever ends after its repetition; what may follow it is not known, so nothing is ordered again."""
     page = [{"sslId": number, "commonName": "other.univ.example"} for number in range(200)]

@@ -68,8 +68,8 @@ class ScmClient(CertificateAuthority, SetupReader):
         for request in search:
             try:
                 search.add(self._session.send(request))
-            except NeedsAttention as refusal:
-                search.add_refusal(refusal)
+            except (NeedsAttention, ScmUnavailable) as error:
+                search.add_error(error)
         return search.result
 
     def details(self, ssl_id: int) -> OrderDetails:
