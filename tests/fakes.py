@@ -87,7 +87,7 @@ from renewal.domain.setup.snapshot import (
 )
 from renewal.mail.mail import Mail
 from renewal.ports.order_book import Listing
-from renewal.ports.stores import Pair
+from renewal.ports.stores import CertificateWithKey
 from tests.throwaway_ca import hierarchy, pem
 
 Path = tuple[str, str]
@@ -132,7 +132,7 @@ class FakeDns:
     asked: list[str] = field(default_factory=list)
 
     def __call__(self, name: str, deadline: Deadline) -> tuple[str, ...] | None:
-        assert deadline.seconds() > 0
+        assert deadline.seconds_left() > 0
         self.asked.append(name)
         return None if self.is_silent else self.records.get(name, ())
 
@@ -336,10 +336,10 @@ class FakeOrderBook:
         found_at: datetime | None = None,
         missed_at: datetime | None = None,
         scm_status: str | None = None,
-        trouble: str | None = None,
+        storing_error: str | None = None,
     ) -> None:
         there = self._unanswered(order) if searched_at else self._open(order)
-        noted = {"searched_at": searched_at, "confirmed_at": confirmed_at, "trouble": trouble}
+        noted = {"searched_at": searched_at, "confirmed_at": confirmed_at, "storing_error": storing_error}
         noted |= {"found_at": found_at, "missed_at": missed_at, "scm_status": scm_status}
         changes: Any = {name: value for name, value in noted.items() if value}
         self._write(replace(there, **changes))
@@ -748,7 +748,7 @@ def _context(*parts: str) -> bytes:
 class FakeAcm:
     """ACM in any region; holds pairs by ARN and refuses what ACM refuses by `renewal.adapters.acm_rules`."""
 
-    held: dict[str, Pair] = field(default_factory=dict)
+    held: dict[str, CertificateWithKey] = field(default_factory=dict)
     imports: Counter[str] = field(default_factory=Counter)
     """How often each ARN was imported into."""
     lag: int = 0
@@ -771,7 +771,7 @@ class FakeAcm:
     def stored_serial(self, region: str, arn: str) -> str:
         return self.held[arn].chain.leaf.serial if f":{region}:" in arn and arn in self.held else ""
 
-    def put(self, pair: Pair, region: str, arn: str | None) -> str:
+    def put(self, pair: CertificateWithKey, region: str, arn: str | None) -> str:
         require_algorithm_of_issuer(pair.chain)
         if not pair.chain.leaf.has_key(_public(pair.key)):
             raise AcmRefused("the private key does not match the certificate")
@@ -788,7 +788,7 @@ class FakeAcm:
             self.imports[arn] += 1
         return arn
 
-    def find(self, pair: Pair, region: str) -> str | None:
+    def find(self, pair: CertificateWithKey, region: str) -> str | None:
         if self.lag:
             self.lag -= 1
             return None
@@ -826,7 +826,7 @@ class FakeObjects:
     begins: dict[Path, datetime] = field(default_factory=dict)
     """Since when the current certificate is valid."""
 
-    def put(self, pair: Pair) -> str:
+    def put(self, pair: CertificateWithKey) -> str:
         serial, path = pair.chain.leaf.serial, (pair.spec.delegation, pair.spec.name)
         current, not_before = self.current.get(path, ""), pair.chain.leaf.not_before
         if current not in {"", serial, pair.replaces} and self.begins[path] > not_before:

@@ -64,7 +64,7 @@ class Settings:
     """Age at which the operator is notified of an open order."""
     password_alarm_days: int
     """Remaining days at which the operator is notified of the password of an SCM account."""
-    notices_topic: str
+    alerts_topic: str
     """ARN of the SNS topic by which the operator is notified."""
     powertools_service_name: str
     """Name of the stack."""

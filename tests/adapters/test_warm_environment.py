@@ -53,7 +53,7 @@ VARIABLES = {
     "EXPIRY_ALARM_DAYS": "14",
     "PENDING_ALARM_HOURS": "48",
     "PASSWORD_ALARM_DAYS": "14",
-    "NOTICES_TOPIC": "arn:aws:sns:eu-west-3:123456789012:notices",
+    "ALERTS_TOPIC": "arn:aws:sns:eu-west-3:123456789012:notices",
     "POWERTOOLS_SERVICE_NAME": "certmandate",
 }
 

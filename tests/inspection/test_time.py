@@ -62,7 +62,7 @@ def test_a_slow_scm_is_asked_for_less_and_orders_go_on(seconds: float, late: str
     assert inspection.profiles
     (text,) = incomplete(inspection)
     assert late in text
-    assert {result.step for result in inspection.remarks} == set(SetupStep)
+    assert {result.step for result in inspection.check_results} == set(SetupStep)
     assert mandate.clock() < NOW + timedelta(seconds=mandate.seconds_left + seconds)
 
 
@@ -82,8 +82,8 @@ def test_names_whose_entries_are_late_are_not_called_undelegated() -> None:
     assert 0 < len(inspection.delegated) < len(names)
     assert not faults(inspection)
     assert "the delegated domains" in incomplete(inspection)[0]
-    (result,) = (result for result in inspection.remarks if result.step is SetupStep.DOMAINS)
-    assert result.verdict is CheckStatus.MANUAL
+    (result,) = (result for result in inspection.check_results if result.step is SetupStep.DOMAINS)
+    assert result.status is CheckStatus.MANUAL
 
 
 @pytest.mark.parametrize(("state", "expires"), [("NEVER_EXPIRE", "2025-01-01"), ("ALIVE", "2025-01-01")])

@@ -110,7 +110,7 @@ def _failures(
     Of an issued certificate that was not stored, the order book has the name of the error without its reason.
     """
     certificates = {each.path: each.certificate for each in judged.certificates}
-    unstored = {f"{path}: {each.order.trouble}" for path, each in certificates.items() if each.order}
+    unstored = {f"{path}: {each.order.storing_error}" for path, each in certificates.items() if each.order}
     known = {problem.key for problem in judged.problems} - unstored
     entries = notified(deployment).problems.items()
     failed = {

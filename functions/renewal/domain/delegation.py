@@ -180,7 +180,7 @@ class CustomField:
     """A custom field that SCM defines for the customer's orders (`/customFields`, SCM reference §5.3)."""
 
     name: str
-    mandatory: bool = False
+    is_mandatory: bool = field(default=False, metadata={"stored": "mandatory"})
 
 
 def _days(terms: Iterable[int]) -> str:

@@ -85,7 +85,7 @@ class Order:
     """When SCM's details last showed that the order is still pending."""
     scm_status: str = ""
     """The status that they showed: `REQUESTED` awaits approval in SCM, `APPLIED` waits for the CA (§5.14)."""
-    trouble: str = ""
+    storing_error: str = field(default="", metadata={"stored": "trouble"})
     """Name of the error because of which the issued certificate was not stored; the order stays open until an operator
     closes it."""
     issued_at: datetime | None = None

@@ -143,7 +143,7 @@ class OrderTransitions(Protocol):
         found_at: datetime | None = None,
         missed_at: datetime | None = None,
         scm_status: str | None = None,
-        trouble: str | None = None,
+        storing_error: str | None = None,
     ) -> None:
         """Note what was observed; *searched_at*: of the latest POST only, and only while the order has no SSL ID."""
 

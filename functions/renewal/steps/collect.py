@@ -172,7 +172,7 @@ class Collect:
         """Search for the order, which exists; return what is to be noted beside it."""
         now, ssl_id = self.clock(), order.ssl_id or progress.ssl_id
         control = SearchControl.of(order, ssl_id, now)
-        with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id, follow_up=True) as scm:
+        with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id, unless_refused=True) as scm:
             result = scm.find(control.searched(record.search_proof))
         self.transitions.record_search(order.delegation, control, result, read=record)
         return {"found_at" if result.ssl_id == ssl_id else "missed_at": now}
@@ -225,7 +225,7 @@ class Collect:
     def _record(self, order: Order, certificate: ManagedCertificate, error: NeedsAttention, observed: Observed) -> None:
         """Record why the order stays open, or end it."""
         if isinstance(error, CertificateMismatch | CertificateUnusable | ChainBroken | KeyLost | OrderNotRecorded):
-            self._note(order, {"trouble": type(error).__name__})
+            self._note(order, {"storing_error": type(error).__name__})
             return
         self._note(order, observed)
         if not error.ends_order:
@@ -248,7 +248,7 @@ class Collect:
         if previous is None or not previous.ssl_id or previous.ssl_id == stored.ssl_id:
             return
         login = ScmLogin(self.transitions, self.accounts)
-        with suppress(RenewalError), login.authority(record, progress.run_id, follow_up=True) as scm:
+        with suppress(RenewalError), login.authority(record, progress.run_id, unless_refused=True) as scm:
             if previous.token or scm.details(previous.ssl_id).serial == previous.serial:
                 scm.mark_renewed(previous.ssl_id, stored.ssl_id)
 

@@ -35,7 +35,7 @@ from renewal.domain.order import (
     StoredCertificate,
 )
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult, known_ids
-from renewal.domain.orderable import decide_with, require_orderable
+from renewal.domain.orderable import decide_with_inspection, require_orderable
 from renewal.domain.permission import OrderAgain
 from renewal.domain.replacement_rule import LONGEST_ORDERING, ReplacementRule
 from renewal.domain.run.payload import Progress, Task
@@ -119,8 +119,8 @@ class Enroll:
             # An earlier attempt may have ordered, and its result was lost.
             if own := [row for row in rows if row.run_id == task.run_id and row.error]:
                 return _ended(task, own[-1].error, own[-1].text)
-        still_due = decide_with(certificate, record.inspection, self.clock(), replacements=rules)
-        if still_due.held:  # no plan has what is on hold: an order has failed since
+        still_due = decide_with_inspection(certificate, record.inspection, self.clock(), replacements=rules)
+        if still_due.is_held:  # no plan has what is on hold: an order has failed since
             return _end_of_planned_order(certificate, task)
         return None if stored is None or still_due.causes else _stored(task, stored)
 
@@ -165,7 +165,7 @@ class Enroll:
 
     def _require_time(self) -> None:
         """An intent whose POST is not sent in time must be searched for as if its answer had been lost."""
-        left = self.deadline.seconds()
+        left = self.deadline.seconds_left()
         if left < LEAST_ORDER_SECONDS:
             msg = f"an order needs {LEAST_ORDER_SECONDS:.0f} s and {left:.0f} s are left; nothing was ordered"
             raise ScmUnavailable(msg)

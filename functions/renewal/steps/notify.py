@@ -118,7 +118,7 @@ class Notify:
             return RunResults()  # every delegation is read: no notice depends on the objects of the run
 
     def _require_time(self) -> None:
-        if self.deadline.seconds() < LEAST_SECONDS:
+        if self.deadline.seconds_left() < LEAST_SECONDS:
             msg = "no time was left for its notices; the next daily run begins with another delegation"
             raise StoreUnavailable(msg)
 
@@ -186,7 +186,7 @@ class Notify:
         except (MailRefused, StoreRefused) as error:
             return MailOutcome.REFUSED, "", str(error)
         except StoreUnavailable as error:
-            return MailOutcome.REFUSED if error.undone else MailOutcome.CLAIMED, "", str(error)
+            return MailOutcome.REFUSED if error.had_no_effect else MailOutcome.CLAIMED, "", str(error)
 
     def _signature(self, facts: _Facts, language: Language) -> str:
         return self.third_party or language.text("mail.operators", delegation=facts.name)

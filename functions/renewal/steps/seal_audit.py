@@ -51,7 +51,7 @@ class SealAudit:
         return tuple(sealed)
 
     def _require_time(self) -> None:
-        if self.deadline.seconds() < LEAST_SECONDS:
+        if self.deadline.seconds_left() < LEAST_SECONDS:
             msg = "no time was left to seal it; the next day seals it, and begins with another trail"
             raise StoreUnavailable(msg)
 

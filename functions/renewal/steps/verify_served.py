@@ -80,7 +80,7 @@ class VerifyServed:
         endpoints = [each for certificate in chosen for each in certificate.spec.served_at if each.host]
         contacts = self.prober.contacts(tuple(dict.fromkeys(endpoints)), self.contacts_end) if endpoints else {}
         for certificate in chosen:
-            if not self.records_end.seconds():
+            if not self.records_end.seconds_left():
                 break
             if not _is_contacted(certificate, contacts):
                 continue

@@ -69,7 +69,7 @@ def test_an_order_has_its_custom_fields_and_external_requester(authority: ScmCli
 
     ssl_id = authority.enroll(replace(order(), custom_fields=given, external_requester="pki@example.edu"))
 
-    assert authority.custom_fields() == (CustomField("cost centre"), CustomField("Project", mandatory=True))
+    assert authority.custom_fields() == (CustomField("cost centre"), CustomField("Project", is_mandatory=True))
     placed = simulator.order(ssl_id)
     assert (dict(placed.custom_fields), placed.external_requester) == (given, "pki@example.edu")
 

@@ -60,7 +60,7 @@ def test_a_record_is_worth_nothing_after_its_end() -> None:
     end = datetime.fromtimestamp(FIRST, UTC)
 
     assert not record.is_live(end)
-    assert record.trouble(end) == f"its persistUntil was {end:%Y-%m-%d}"
+    assert record.fault_at(end) == f"its persistUntil was {end:%Y-%m-%d}"
     assert record.is_live(datetime.fromtimestamp(FIRST - 1, UTC))
 
 

@@ -236,7 +236,7 @@ def test_extra_privileges_and_roles_are_named() -> None:
 def test_a_custom_field_is_named(given: dict[str, str], named: str) -> None:
     """The RAO must send its value, or the right name."""
     with pytest.raises(FieldRefused) as refused:
-        require_custom_fields(given, (CustomField("Cost centre", mandatory=True),))
+        require_custom_fields(given, (CustomField("Cost centre", is_mandatory=True),))
 
     for code in ("en", "fr"):
         assert f"{named}\n" in mail(code, finding_from(refused.value, "idp"))[1]

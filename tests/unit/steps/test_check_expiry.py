@@ -49,8 +49,8 @@ def test_the_daily_run_plans_what_is_due_and_inspects_all(system: System) -> Non
     summary = system.check_expiry()
 
     assert planned(system) == {"univ/idp": ["new"], "univ/old": ["age"]}
-    assert [(task.delegation, task.whole) for task in system.plan()] == [("lab", True), ("univ", True)]
-    assert not any(task.full for task in system.plan())
+    assert [(task.delegation, task.may_add) for task in system.plan()] == [("lab", True), ("univ", True)]
+    assert not any(task.is_full for task in system.plan())
     assert summary == {
         "run_id": "run",
         "dry_run": False,
@@ -80,8 +80,8 @@ def test_a_run_waits_for_an_older_one(system: System, request_: dict[str, Any]) 
     assert system.check_expiry(**request_)["skipped"] is False
 
 
-def test_a_scheduled_follow_up_is_skipped_while_another_run_works(system: System) -> None:
-    """The next one is an hour away, and follow-ups that wait for each other would pile up."""
+def test_an_hourly_run_is_skipped_while_another_run_works(system: System) -> None:
+    """The next one is an hour away, and hourly runs that wait for each other would pile up."""
     system.runs.running = ["older", "run"]
 
     summary = system.check_expiry(open_orders_only=True, scheduled_at="2026-11-23T09:00:00Z")
@@ -362,8 +362,8 @@ def test_names_narrow_a_run(system: System) -> None:
     system.check_expiry(certificates=["lab/old"], delegations=["univ"])
 
     assert planned(system) == {"lab/old": ["age"], "univ/idp": ["new"], "univ/old": ["age"]}
-    assert {task.delegation: task.whole for task in system.plan()} == {"lab": False, "univ": True}
-    assert all(task.full for task in system.plan())
+    assert {task.delegation: task.may_add for task in system.plan()} == {"lab": False, "univ": True}
+    assert all(task.is_full for task in system.plan())
 
 
 def test_what_is_named_twice_is_planned_once(system: System) -> None:
@@ -417,7 +417,7 @@ def test_a_run_for_open_orders_begins_nothing_new(system: System) -> None:
     summary = system.check_expiry(open_orders_only=True)
 
     assert planned(system) == {"univ/idp": ["order-open"]}
-    assert (summary["delegations"], [task.whole for task in system.plan()]) == (1, [False])
+    assert (summary["delegations"], [task.may_add for task in system.plan()]) == (1, [False])
 
 
 def test_limits_defer_what_expires_last(system: System) -> None:
@@ -493,5 +493,5 @@ def test_the_facts_name_the_reason(system: System) -> None:
     system.check_expiry(certificates=["univ/idp"], reason="key ceremony")
 
     facts = system.archive.read_facts("run")
-    assert (facts.reason, facts.narrowed, facts.named) == ("key ceremony", True, ("univ/idp",))
+    assert (facts.reason, facts.is_narrowed, facts.named) == ("key ceremony", True, ("univ/idp",))
     assert facts.due == {"univ/idp": PlannedCertificate(("new",), PlanState.PLANNED)}

@@ -902,7 +902,7 @@ def test_a_revocation_that_the_inspection_found_reaches_scm(system: System) -> N
     assert system.enroll(system.task(causes=("revoked",))).status == "ordered"
 
 
-def test_a_follow_up_planned_before_the_record_was_written_is_stored(system: System) -> None:
+def test_an_hourly_run_planned_before_the_record_was_written_is_stored(system: System) -> None:
     """The certificate is stored some seconds before the order book shows it; a plan of these seconds is no failure."""
     stored = system.renew()
     system.clock.advance(seconds=3)
@@ -914,7 +914,7 @@ def test_a_follow_up_planned_before_the_record_was_written_is_stored(system: Sys
     assert len(system.scm.orders) == 1
 
 
-def test_a_follow_up_of_an_order_that_ended_meanwhile_orders_nothing(system: System) -> None:
+def test_an_hourly_run_of_an_order_that_ended_meanwhile_orders_nothing(system: System) -> None:
     """Declined between the plan and this step: a new order minutes after a no would be more than was allowed."""
     progress = system.enroll()
     system.scm.orders[5001].status = "DECLINED"
@@ -944,7 +944,7 @@ def test_a_retry_after_the_order_was_declined_orders_nothing(system: System, cau
     assert list(system.scm.orders) == [5001]
 
 
-@pytest.mark.parametrize("causes", [("new",), ("order-open",)], ids=["a retry", "a follow-up"])
+@pytest.mark.parametrize("causes", [("new",), ("order-open",)], ids=["a retry", "an hourly run"])
 def test_what_the_operator_has_closed_is_not_ordered_again_by_the_same_run(
     system: System, causes: tuple[str, ...]
 ) -> None:
@@ -968,7 +968,7 @@ def test_an_order_that_is_closed_before_it_is_collected_fails_no_run(system: Sys
 
     (row,) = report.certificates
     assert (report.outcome, row.outcome) == ("succeeded", "deferred")
-    assert row.remarks == ("the operator has closed its order; a later daily run orders it if it is due",)
+    assert row.notes == ("the operator has closed its order; a later daily run orders it if it is due",)
 
 
 def test_an_order_that_is_not_in_the_order_book_any_more_is_a_fault(system: System) -> None:

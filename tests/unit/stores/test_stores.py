@@ -21,7 +21,7 @@ from renewal.domain.errors import (
 from renewal.domain.key_type import KeyType
 from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.run.payload import Progress
-from renewal.ports.stores import Pair
+from renewal.ports.stores import CertificateWithKey
 from renewal.wiring import RECORD_SECONDS
 from tests.fakes import FakeAcm, FakeAnnouncer, FakeObjects, HandClock, Killed, interrupted, killed
 from tests.throwaway_ca import hierarchy, pem
@@ -40,7 +40,7 @@ class Failing(FakeAcm):
     errors: Mapping[str, RenewalError] = field(default_factory=dict)
     """By region."""
 
-    def put(self, pair: Pair, region: str, arn: str | None) -> str:
+    def put(self, pair: CertificateWithKey, region: str, arn: str | None) -> str:
         """Refuse, or import."""
         if region in self.errors:
             raise self.errors[region]
@@ -67,7 +67,7 @@ def again(system: System) -> Progress:
 
 
 @pytest.mark.parametrize(
-    "error", [StoreUnavailable("throttled", undone=True), AcmQuotaReached("2,500 held"), StoreRefused("denied")]
+    "error", [StoreUnavailable("throttled", had_no_effect=True), AcmQuotaReached("2,500 held"), StoreRefused("denied")]
 )
 def test_a_region_that_fails_keeps_no_other_store_waiting(system: System, error: RenewalError) -> None:
     """S3 would serve the old certificate until it expires, although the new one is issued."""
@@ -108,12 +108,12 @@ class Hanging(FakeAcm):
         self.ends = self.clock() + INVOCATION
         return Deadline(self.ends, self.clock)
 
-    def put(self, pair: Pair, region: str, arn: str | None) -> str:
+    def put(self, pair: CertificateWithKey, region: str, arn: str | None) -> str:
         """Import."""
         self._wait(region)
         return FakeAcm.put(self, pair, region, arn)
 
-    def find(self, pair: Pair, region: str) -> str | None:
+    def find(self, pair: CertificateWithKey, region: str) -> str | None:
         """Search for an import."""
         self._wait(region)
         return FakeAcm.find(self, pair, region)
@@ -209,7 +209,7 @@ def test_the_order_ends_when_the_last_store_has_it(system: System) -> None:
     before = dict(system.acm.imports)
     with pytest.raises(AcmQuotaReached):
         system.collect(progress, acm=failing(system, eu_west_3=AcmQuotaReached("full")))
-    assert system.book.orders[PATH].trouble == "AcmQuotaReached", "`status` shows it"
+    assert system.book.orders[PATH].storing_error == "AcmQuotaReached", "`status` shows it"
     objects = interrupted(system.objects, "put", before=killed)
     system.clock.advance(hours=2)
 
@@ -261,7 +261,7 @@ def test_events_name_the_stores_that_have_it(system: System) -> None:
 
 def test_each_failure_is_reported_with_its_store(system: System) -> None:
     """One name is in the report; a retry that can help one of the stores is made."""
-    acm = failing(system, eu_west_3=AcmQuotaReached("full"), us_east_1=StoreUnavailable("busy", undone=True))
+    acm = failing(system, eu_west_3=AcmQuotaReached("full"), us_east_1=StoreUnavailable("busy", had_no_effect=True))
 
     with pytest.raises(StoreUnavailable) as error:
         system.collect(ordered(system), acm=acm)

@@ -25,7 +25,7 @@ from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.key_type import KeyType
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderStatus, StoredCertificate
-from renewal.domain.orderable import decide_with
+from renewal.domain.orderable import decide_with_inspection
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.plan import PlanFacts, PlannedCertificate, PlanState
 from renewal.domain.run.report import RunReport
@@ -130,7 +130,7 @@ class PlayedEstate:
             results |= self._worked(run_id, name, planned)
             due |= planned
         self._facts = PlanFacts(
-            self.now, delegations=tuple(delegations), due=due, open_orders_only=not is_daily, follow_up=not is_daily
+            self.now, delegations=tuple(delegations), due=due, open_orders_only=not is_daily, is_hourly=not is_daily
         )
         sender = AlertSender(cast("RunArchive", self), self, LIMITS, "certmandate")
         book = cast("OrderIndex", self)
@@ -143,7 +143,7 @@ class PlayedEstate:
     def _planned(self, name: str, *, is_daily: bool) -> dict[str, PlannedCertificate]:
         found = {}
         for certificate in self.certificates(name):
-            decision = decide_with(certificate, self.records[name].inspection, self.now)
+            decision = decide_with_inspection(certificate, self.records[name].inspection, self.now)
             if decision.is_due and (is_daily or certificate.order):
                 found[certificate.spec.path] = PlannedCertificate(decision.causes, PlanState.PLANNED)
         return found
@@ -206,7 +206,7 @@ class PlayedEstate:
         order, spec = certificate.order, certificate.spec
         assert order is not None  # noqa: S101 - made above
         trouble = "CertificateMismatch" if Kind.NOT_STORED in kinds else ""
-        self.kept[path] = replace(certificate, order=replace(order, trouble=trouble))
+        self.kept[path] = replace(certificate, order=replace(order, storing_error=trouble))
         if trouble:
             return _failed(certificate, trouble)
         if Kind.DECLINED in kinds:

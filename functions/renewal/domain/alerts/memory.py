@@ -73,7 +73,7 @@ class NotifiedProblems:
     def cover(self, report: RunReport) -> bool:
         """Return whether other runs have failed within the last day for all that needs attention in *report*.
 
-        The hourly follow-ups would otherwise fail, and raise the alarm, for one open order up to 24 times a day.
+        The hourly runs would otherwise fail, and raise the alarm, for one open order up to 24 times a day.
         """
         known = [self.problems.get(key) for key in report.failures]
         return all(entry is not None and entry.is_recent_failure(report) for entry in known)

@@ -137,8 +137,8 @@ def _validation(entry: DelegatedName, now: datetime) -> _Fault | None:
 
 def _record_beside(entry: DelegatedName, now: datetime) -> str:
     """Why a persistent record that DNS has does not renew the validation."""
-    trouble = entry.persistent.trouble(now) if entry.persistent else ""
-    return f" (its persistent record cannot be used: {trouble})" if trouble not in {"", NO_RECORD} else ""
+    fault = entry.persistent.fault_at(now) if entry.persistent else ""
+    return f" (its persistent record cannot be used: {fault})" if fault not in {"", NO_RECORD} else ""
 
 
 def _persistent_record(entry: DelegatedName, now: datetime) -> _Fault | None:
@@ -146,9 +146,9 @@ def _persistent_record(entry: DelegatedName, now: datetime) -> _Fault | None:
     record, place = entry.persistent, next(places(entry.entry))
     if record is None:
         return None
-    if trouble := record.trouble(now):
+    if fault := record.fault_at(now):
         sentence = (
-            f"{entry.entry} is validated persistently, but the TXT record at {place} cannot be used ({trouble}); "
+            f"{entry.entry} is validated persistently, but the TXT record at {place} cannot be used ({fault}); "
             "publish the record that SCM shows"
         )
         return _Fault(CheckStatus.WARNING, "PersistentRecordUnusable", sentence, entry=entry.entry)

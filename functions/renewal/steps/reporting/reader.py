@@ -60,7 +60,7 @@ class ReportReader:
         delegations = (*facts.delegations, *(self._lost(facts, before) if facts.is_daily else ()))
         for start in range(0, len(delegations), _BATCH):
             names = delegations[start : start + _BATCH]
-            quiet = {} if facts.narrowed else dict(self._quiet(names, results, now.date()))
+            quiet = {} if facts.is_narrowed else dict(self._quiet(names, results, now.date()))
             yield from self._batch(names, quiet, paths)
 
     def is_near(self, password_expires: date | None, today: date) -> bool:
@@ -80,7 +80,7 @@ class ReportReader:
         delegations = set(facts.delegations)
         found: dict[str, set[CertificatePath]] = {}
         named = map(CertificatePath.parse, (*facts.due, *results.certificates))
-        for path in (*named, *(() if facts.narrowed else self.book.waiting(now))):
+        for path in (*named, *(() if facts.is_narrowed else self.book.waiting(now))):
             if path.delegation in delegations:
                 found.setdefault(path.delegation, set()).add(path)
         return found

@@ -96,7 +96,7 @@ class SnapshotReader:
         except NeedsAttention:
             pass  # the login is accepted, or the profiles will be refused too: this is about the section alone
         except ScmUnavailable as outage:
-            late = frozenset() if self.deadline.seconds() else frozenset({section})
+            late = frozenset() if self.deadline.seconds_left() else frozenset({section})
             before, large = self.snapshot, frozenset({section} if outage.is_too_large else ())
             self.snapshot = replace(
                 before,
@@ -155,5 +155,5 @@ class PersistentRecords:
     def _answer(self, place: str) -> tuple[str, ...] | None:
         """Ask once: most entries of a delegation have the names above them in common."""
         if place not in self._answers:
-            self._answers[place] = self.txt_records(place, self.deadline) if self.deadline.seconds() else None
+            self._answers[place] = self.txt_records(place, self.deadline) if self.deadline.seconds_left() else None
         return self._answers[place]

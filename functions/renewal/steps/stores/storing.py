@@ -17,7 +17,7 @@ from renewal.domain.stored_certificate import stored_certificate
 from renewal.ports.environment import Clock
 from renewal.ports.keys import KeyOpener
 from renewal.ports.order_book import OrderTransitions
-from renewal.ports.stores import AcmStore, Announcer, ObjectStore, Pair
+from renewal.ports.stores import AcmStore, Announcer, CertificateWithKey, ObjectStore
 
 Failures = dict[str, RenewalError]
 """By store, or by what else failed."""
@@ -73,7 +73,9 @@ class Stores:
         key = self.opener.open(
             order.sealed_key, delegation=order.delegation, certificate=order.certificate, token=order.token
         )
-        pair = Pair(certificate.spec, chain, key, replaces=certificate.stored.serial if certificate.stored else "")
+        pair = CertificateWithKey(
+            certificate.spec, chain, key, replaces=certificate.stored.serial if certificate.stored else ""
+        )
         for store in (*(missing & {S3}), *in_turn(missing - {S3}, self._turn())):
             region = store.removeprefix(ACM)
             with _failure_noted(failures, store):
@@ -91,11 +93,11 @@ class Stores:
 
     def _require_time(self) -> None:
         """Other regions have taken the time. A killed function would announce nothing of what the stores have."""
-        if self.deadline.seconds() < LEAST_SECONDS:
+        if self.deadline.seconds_left() < LEAST_SECONDS:
             msg = "no time was left for it; each attempt begins with another region"
-            raise StoreUnavailable(msg, undone=True)
+            raise StoreUnavailable(msg, had_no_effect=True)
 
-    def _import(self, order: Order, pair: Pair, region: str, arn: str | None) -> Order:
+    def _import(self, order: Order, pair: CertificateWithKey, region: str, arn: str | None) -> Order:
         """Import into one region; a first import is claimed, since ACM would make a second ARN without an error."""
         if arn is not None:
             return self.transitions.record_import(order, region, self.acm.put(pair, region, arn))
@@ -108,7 +110,7 @@ class Stores:
             made = self.acm.put(pair, region, None)
         except RenewalError as error:
             # Without an answer the import may still be under way; then the claim keeps other runs off until it is over.
-            if isinstance(error, NeedsAttention) or (isinstance(error, StoreUnavailable) and error.undone):
+            if isinstance(error, NeedsAttention) or (isinstance(error, StoreUnavailable) and error.had_no_effect):
                 self.transitions.release_import(order, region)
             raise
         return self.transitions.record_import(order, region, made)
@@ -127,8 +129,8 @@ class Stores:
             raise error
         if "event" not in failures and set(stored.stores) != set(order.stores):
             order = self.transitions.record_stores(order, stored.stores)
-        if isinstance(error, NeedsAttention) and order.trouble != type(error).__name__:
-            self.transitions.note(order, trouble=type(error).__name__)
+        if isinstance(error, NeedsAttention) and order.storing_error != type(error).__name__:
+            self.transitions.note(order, storing_error=type(error).__name__)
         raise error
 
 
