@@ -27,6 +27,8 @@ RESTORED_AFTER = timedelta(minutes=10)
 RELEASED = datetime(1970, 1, 1, tzinfo=UTC)
 """The time of an import claim that was released. It blocks no other claim. It stays, because the next import must
 know that an earlier one may have succeeded."""
+MOST_POSTS = 10
+"""Of one order; about a night in which SCM lists orders and answers none. Further ones are the operator's decision."""
 CLOSED = "ClosedByOperator"
 """In an audit row and beside a certificate, in the place of an error's name: the operator has closed the order."""
 

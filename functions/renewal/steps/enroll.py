@@ -26,7 +26,14 @@ from renewal.domain.errors import (
     ScmUnavailable,
 )
 from renewal.domain.keypair import KeyPair
-from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderStatus, StoredCertificate
+from renewal.domain.order import (
+    MOST_POSTS,
+    EnrollRequest,
+    ManagedCertificate,
+    Order,
+    OrderStatus,
+    StoredCertificate,
+)
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult, known_ids
 from renewal.domain.orderable import decide_with_inspection, require_orderable
 from renewal.domain.permission import OrderAgain
@@ -257,7 +264,7 @@ class Enroll:
         """
         if not is_permitted and (unexplained := self._unexplained(order, proof, found)):
             return unexplained
-        quiet = self.quiet if is_permitted else proof.quiet_period(self.quiet)
+        quiet = self.quiet if is_permitted else proof.quiet_period(self.quiet) * order.posts
         if order.may_be_posted_again(now, quiet):
             return ""
         return (
@@ -273,6 +280,8 @@ class Enroll:
             return f"SCM has {listed} for its names, which the order book does not have, and which may be it. {decide}"
         if unproven := proof.unproven(order.department_id, order.names):
             return f"SCM does not list it, but it is not proven that a search finds orders: {unproven}. {decide}"
+        if order.posts >= MOST_POSTS:
+            return f"SCM does not list it, and {order.posts} requests have had no answer. {decide}"
         return ""
 
     def _unknown(self, candidates: tuple[int, ...], order: Order) -> tuple[int, ...]:

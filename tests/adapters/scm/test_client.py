@@ -16,7 +16,7 @@ from renewal.adapters.scm.request import MOST_BYTES_TOGETHER
 from renewal.domain import errors
 from renewal.domain.order import EnrollRequest, OrderDetails
 from renewal.domain.order_search import SearchedOrder, SearchResult
-from tests.adapters.scm.stage import ENVOY, HTML, NOW, ORDER, Wire, client, json_answer, scm
+from tests.adapters.scm.stage import ENVOY, HTML, NOW, ORDER, Wire, client, json_answer, refusal, scm
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 OURS = "certmandate order t0ken for univ/idp"
@@ -444,6 +444,21 @@ def test_pages_shorter_than_asked_for_are_not_the_last():
     assert find(Listing(orders, limit=3)) == 1
 
 
+def test_a_report_that_is_too_large_does_not_stop_the_search():
+    """A department with thousands of certificates: an order whose answer was lost would wait for ever."""
+    large = httpx.Response(200, content=b'{"statusCode":0,"reports":["' + b"x" * 6_000_000 + b'"]}')
+
+    assert client(Wire(json_answer([]), large)).find(searched()) == SearchResult()
+
+
+def test_a_list_that_is_too_large_ends_the_search():
+    """It may have the order."""
+    large = httpx.Response(200, content=b'["' + b"x" * 3_000_000 + b'"]')
+
+    with pytest.raises(errors.ScmUnavailable, match="AnswerTooLarge"):
+        client(Wire(large)).find(searched())
+
+
 def test_a_listing_that_ignores_the_position_is_incomplete():
     """One page for ever ends after its repetition; what may follow it is not known, so nothing is ordered again."""
     page = [{"sslId": number, "commonName": "other.univ.example"} for number in range(200)]
@@ -465,6 +480,22 @@ def test_a_repeated_page_is_no_reason_to_ask_for_ever(total: str | None):
 
     assert [name.entry for name in client(wire).domains(2001, frozenset(NAMES)).delegated] == [NAMES[0]]
     assert len(wire.requests) == 4
+
+
+@pytest.mark.parametrize("refused", [httpx.Response(404), refusal(-3)], ids=["no such path", "not permitted"])
+def test_validations_are_listed_by_the_version_that_scm_serves(refused: httpx.Response):
+    """SCM's documentation has v1, the specification of the OAuth2 hosts v2 only; a validation would seem to be lost."""
+    domains = json_answer([{"id": 1, "name": NAMES[0]}])
+    domain = {"id": 1, "name": NAMES[0], "delegations": [{"orgId": 2001, "status": "ACTIVE", "certTypes": ["SSL"]}]}
+    listed = [{"domain": NAMES[0], "dcvStatus": "Validated", "expirationDate": "2027-03-01T00:00:00.000Z"}]
+    wire = Wire(domains, json_answer(domain), refused, json_answer(listed))
+
+    (found,) = client(wire).domains(2001, frozenset(NAMES)).delegated
+    assert (found.dcv_status, found.dcv_expires) == ("VALIDATED", date(2027, 3, 1))
+    assert [request.url.path for request in wire.requests[2:]] == [
+        "/api/dcv/v1/validation",
+        "/api/dcv/v2/validation",
+    ]
 
 
 def test_a_list_without_an_end_ends_with_a_named_error():

@@ -36,7 +36,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair, public_key_bytes, requested_key
-from renewal.domain.order import CLOSED, EnrollRequest, FinishedOrder, OrderStatus
+from renewal.domain.order import CLOSED, MOST_POSTS, EnrollRequest, FinishedOrder, OrderStatus
 from renewal.domain.replacement_rule import Caps, ReplacementRule
 from renewal.domain.run.payload import Task
 from renewal.domain.setup.finding import Finding
@@ -383,6 +383,44 @@ def test_a_search_before_the_latest_post_does_not_count(system: System) -> None:
     with pytest.raises(OrderUnconfirmed):
         system.enroll()
     assert system.scm.calls["enroll"] == 2
+
+
+def test_an_order_that_scm_never_answers_is_not_posted_for_ever(system: System) -> None:
+    """SCM answers each POST with an empty 400 and lists nothing: from then on the operator decides on each request."""
+    system.prove_search()
+    system.scm.lost_before = 100
+    for hour in range(48):
+        for _ in range(2):
+            with pytest.raises(OrderUnconfirmed):
+                system.enroll(system.task(run_id=f"hour {hour}"))
+            system.clock.advance(minutes=10)
+        system.clock.advance(minutes=40)
+
+    assert system.scm.calls["enroll"] == MOST_POSTS
+    with pytest.raises(OrderUnconfirmed, match=f"{MOST_POSTS} requests have had no answer.*--order-again.*close-order"):
+        system.enroll()
+    assert system.scm.calls["find"] > 48, "it is searched for all the same"
+
+    system.scm.lost_before = 0
+    system.clock.advance(seconds=1)
+    system.book.permit_order_again(PATH, "SCM works again", system.clock())
+    assert system.enroll(system.task(run_id="by hand")).ssl_id == 5001
+
+
+def test_each_lost_answer_makes_the_next_post_wait_longer(system: System) -> None:
+    """A CA that is down for hours is not sent an order every few minutes."""
+    lose_and_search(system, posts=2)
+    system.clock.advance(minutes=6)
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()  # the second POST, lost as well
+    for minutes in (6, 1):
+        system.clock.advance(minutes=minutes)
+        with pytest.raises(OrderUnconfirmed, match="quiet period of 600 s"):
+            system.enroll()
+
+    system.clock.advance(minutes=3)
+    system.enroll()
+    assert system.scm.calls["enroll"] == 3
 
 
 def test_a_listing_that_lags_is_survived(system: System) -> None:

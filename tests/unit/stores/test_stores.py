@@ -167,6 +167,21 @@ def test_regions_that_hang_keep_no_other_region_waiting(system: System, healthy:
     assert len(system.acm.held) == len(stores), "no second ARN"
 
 
+@pytest.mark.parametrize("hour", range(len(REGIONS) + 1))
+def test_retries_in_the_same_hour_begin_with_other_regions(system: System, hour: int) -> None:
+    """A store that works waits minutes, and not hours, for regions that hang, in whichever hour they do."""
+    system.add(replace(IDP, stores=tuple(f"acm:{region}" for region in (*REGIONS, "aa"))))
+    progress = system.enroll()
+    acm = Hanging(system.acm.held, system.acm.imports, clock=system.clock)
+    system.clock.now = NOW.replace(minute=0) + timedelta(hours=hour)
+
+    while "acm:aa" not in system.book.orders[PATH].stores:
+        assert system.clock() < NOW.replace(minute=30) + timedelta(hours=hour)
+        with pytest.raises(StoreUnavailable):
+            system.collect(progress, acm=acm, deadline=acm.invoked())
+        system.clock.advance(minutes=1)
+
+
 def test_regions_that_hang_keep_no_certificate_from_its_order(system: System) -> None:
     """Whether an ARN is ours is asked before an order; another region may take the certificate."""
     system.add(replace(IDP, stores=tuple(f"acm:{region}" for region in (*REGIONS, "zz"))))

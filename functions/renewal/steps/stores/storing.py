@@ -76,8 +76,7 @@ class Stores:
         pair = CertificateWithKey(
             certificate.spec, chain, key, replaces=certificate.stored.serial if certificate.stored else ""
         )
-        hour = int(self.clock().timestamp() // 3600)
-        for store in (*(missing & {S3}), *in_turn(missing - {S3}, hour)):
+        for store in (*(missing & {S3}), *in_turn(missing - {S3}, self._turn())):
             region = store.removeprefix(ACM)
             with _failure_noted(failures, store):
                 self._require_time()
@@ -87,10 +86,15 @@ class Stores:
                     order = self._import(order, pair, region, certificate.arn_in(region, order.key_type))
         return order, pointer
 
+    def _turn(self) -> int:
+        """Another one each minute, for the retries of a run, and each hour, for runs at the same minute of it."""
+        minutes = int(self.clock().timestamp() // 60)
+        return minutes // 60 + minutes % 60
+
     def _require_time(self) -> None:
         """Other regions have taken the time. A killed function would announce nothing of what the stores have."""
         if self.deadline.seconds_left() < LEAST_SECONDS:
-            msg = "no time was left for it; each hour begins with another region"
+            msg = "no time was left for it; each attempt begins with another region"
             raise StoreUnavailable(msg, had_no_effect=True)
 
     def _import(self, order: Order, pair: CertificateWithKey, region: str, arn: str | None) -> Order:
