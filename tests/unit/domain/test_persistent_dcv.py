@@ -59,7 +59,7 @@ def test_what_is_not_in_the_syntax_cannot_be_used(text: str) -> None:
 )
 def test_an_unknown_word_beside_a_later_expiry_is_no_fault(status: str, expires: date | None, fault: set[str]) -> None:
     """What SCM shows of such a domain is not documented; the RAO would be asked to validate what is valid."""
-    entry = DelegatedName("idp.univ.example", True, frozenset({"SSL"}), status, expires)  # noqa: FBT003
+    entry = DelegatedName("idp.univ.example", True, frozenset({"SSL"}), status, expires)
 
     results = domain_results(DELEGATION, IDP.names, Domains((entry,)), NOW)
     assert {finding.code for result in results for finding in result.findings()} == fault
