@@ -11,7 +11,15 @@ import pytest
 from renewal import records
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.setup.check_result import CheckStatus, SetupStep
-from renewal.domain.setup.foreign_orders import MOST_ENDED, MOST_NOTICED, ForeignOrders, row_id
+from renewal.domain.setup.foreign_orders import (
+    MOST_ENDED,
+    MOST_NAMED,
+    MOST_NAMES,
+    MOST_NOTICED,
+    ForeignOrder,
+    ForeignOrders,
+    row_id,
+)
 from renewal.domain.setup.inspection import MOST_ENTRIES, MOST_FIELDS, Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
 from scm_simulator.world.world import Domain
@@ -127,5 +135,7 @@ def test_the_largest_inspection_fits_into_an_item() -> None:
     assert {99, 108} <= {profile.profile_id for profile in inspection.profiles}
     rows = (ReportedCertificate(number, NAMES[0], NAMES, "ISSUED") for number in range(MOST_ENDED))
     keys = tuple(f"{number:09}@{NOW:%Y-%m-%d}" for number in range(MOST_NOTICED))
-    foreign = ForeignOrders(NOW, noticed=keys, ended=tuple(map(row_id, rows)))
+    order = ForeignOrder(keys[0], 1, (longest[:253],) * MOST_NAMES, "S" * 20, "é" * 100, NOW, "c" * 40)
+    orders = (order,) * MOST_NAMED
+    foreign = ForeignOrders(NOW, orders, len(keys), keys, ended=tuple(map(row_id, rows)))
     assert len(json.dumps(records.to_json(replace(inspection, foreign=foreign)))) < 370_000

@@ -193,7 +193,7 @@ class InspectDelegation:
         since = before.since if before else began_at(later, history, now)
         orders, older = foreign_orders(reported, later, history, since, now)
         acknowledged = {row.key for row in self.book.acknowledged(task.delegation)} if orders else set()
-        foreign = compared(orders, acknowledged, since=since, ordered_before=older)
+        foreign = compared(orders, acknowledged, before, since=since, ordered_before=older)
         unrecorded = unrecorded_orders(later, reported, history, now)
         return unrecorded, replace(foreign, ended=() if unrecorded else ended_orders(reported, later, history))
 
