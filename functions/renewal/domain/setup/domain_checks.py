@@ -124,7 +124,9 @@ def _validation(entry: DelegatedName, now: datetime) -> _Fault | None:
     if has_ended and not entry.is_renewed(now):
         sentence = f"the {what} {f'expired on {expires}' if expires else 'has expired'}"
         return _Fault(CheckStatus.FAILED, "DcvLapsed", sentence, entry=entry.entry)
-    if entry.dcv_status not in {"", "VALIDATED", "EXPIRED"}:
+    is_known = entry.dcv_status in {"", "VALIDATED", "EXPIRED"}
+    # SCM may have another word for a persistent validation: beside a later expiry it is no fault.
+    if entry.dcv_status == "NOTVALIDATED" or (not is_known and expires is None):
         sentence = f"the {what} is missing ({entry.dcv_status.lower()})"
         return _Fault(CheckStatus.FAILED, "DcvMissing", sentence, entry=entry.entry)
     if entry.is_persistent(now):
