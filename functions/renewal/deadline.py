@@ -14,7 +14,7 @@ class Deadline:
     ends: datetime
     clock: Callable[[], datetime]
 
-    def seconds(self) -> float:
+    def seconds_left(self) -> float:
         """Return the seconds that are left; 0 when the deadline has passed."""
         return max(0.0, (self.ends - self.clock()).total_seconds())
 

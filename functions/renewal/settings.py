@@ -64,7 +64,7 @@ class Settings:
     """Age at which the operator is notified of an open order."""
     password_alarm_days: int
     """Remaining days at which the operator is notified of the password of an SCM account."""
-    notices_topic: str
+    alerts_topic: str
     """ARN of the SNS topic by which the operator is notified."""
     powertools_service_name: str
     """Name of the stack."""
@@ -112,6 +112,6 @@ class Settings:
         return frozenset() if self.private_roots == OFF else frozenset(text.split(","))
 
     @property
-    def quiet(self) -> timedelta:
+    def quiet_period(self) -> timedelta:
         """`quiet_seconds` as a span."""
         return timedelta(seconds=self.quiet_seconds)

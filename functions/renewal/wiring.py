@@ -223,7 +223,7 @@ def enroll(context: LambdaContext) -> Enroll:
     from renewal.steps.enroll import Enroll
 
     sealer, deadline = KmsSealer(aws.client("kms"), settings().order_key_id), _deadline(context)
-    accounts, quiet, most = _accounts(deadline), settings().quiet, settings().orders_per_delegation
+    accounts, quiet, most = _accounts(deadline), settings().quiet_period, settings().orders_per_delegation
     return Enroll(_book(), _transitions("enroll"), accounts, sealer, _acm(), utc_now, new_token, quiet, deadline, most)
 
 
@@ -286,7 +286,7 @@ def report() -> Report:
 
     expiry, pending = timedelta(days=settings().expiry_alarm_days), timedelta(hours=settings().pending_alarm_hours)
     thresholds = Thresholds(expiry, pending, password=timedelta(days=settings().password_alarm_days))
-    alerts = SnsAlerts(aws.client("sns"), settings().notices_topic)
+    alerts = SnsAlerts(aws.client("sns"), settings().alerts_topic)
     sender = AlertSender(_archive(), alerts, thresholds, settings().powertools_service_name)
     return Report(_book(), _archive(), utc_now, _times(), ReportReader(_book(), thresholds.password), sender)
 

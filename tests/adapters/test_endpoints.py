@@ -43,7 +43,7 @@ SERVED, OLD, FOREIGN, BROKEN, UNREACHABLE = (
 
 
 @dataclass(frozen=True)
-class Pair:
+class ServerCertificate:
     """A certificate with its key, as a server loads it."""
 
     key: KeyPair
@@ -55,25 +55,29 @@ class Pair:
         return self.key.pem().decode() + pem(self.leaf, *self.issuers)
 
 
-def a_pair(*names: str, age: float = 1, days: float = 90, key_type: KeyType = KeyType.P_256) -> Pair:
+def a_server_certificate(
+    *names: str, age: float = 1, days: float = 90, key_type: KeyType = KeyType.P_256
+) -> ServerCertificate:
     """A certificate of the throw-away CA with its intermediate."""
     key = KeyPair.generate(key_type)
     issuer = hierarchy().issuer_for(key.private_key.public_key())
     leaf = issuer.issue(key.private_key.public_key(), names or (HOST,), not_before=NOW - timedelta(days=age), days=days)
-    return Pair(key, leaf, (issuer.certificate,))
+    return ServerCertificate(key, leaf, (issuer.certificate,))
 
 
 @dataclass
 class Farm:
     """Servers that clients meet under HOST, and what is expected there."""
 
-    expected: Pair = field(default_factory=a_pair)
-    former: Pair = field(default_factory=lambda: a_pair(age=60))
+    expected: ServerCertificate = field(default_factory=a_server_certificate)
+    former: ServerCertificate = field(default_factory=lambda: a_server_certificate(age=60))
     addresses: list[Address] = field(default_factory=list)
     permits_private: bool = True
     resources: ExitStack = field(default_factory=ExitStack)
 
-    def serve(self, pair: Pair | None = None, *, host: str = "127.0.0.1", dialog: Dialog | None = None) -> TlsServer:
+    def serve(
+        self, pair: ServerCertificate | None = None, *, host: str = "127.0.0.1", dialog: Dialog | None = None
+    ) -> TlsServer:
         """One more node."""
         text = (pair or self.expected).pem
         server = TlsServer(text, host=host, dialog=dialog or (lambda _connection: None))
@@ -109,17 +113,17 @@ def farm() -> Iterator[Farm]:
 def self_signed(farm: Farm) -> None:
     key = KeyPair.generate(KeyType.P_256)
     own = root(HOST, key.private_key).certificate
-    farm.serve(Pair(key, own, ()))
+    farm.serve(ServerCertificate(key, own, ()))
 
 
 def self_signed_with_our_key(farm: Farm) -> None:
     key = farm.expected.key
-    farm.serve(Pair(key, root(HOST, key.private_key).certificate, ()))
+    farm.serve(ServerCertificate(key, root(HOST, key.private_key).certificate, ()))
 
 
 def default_host(farm: Farm) -> None:
     """The server has no host of this name, and answers with another's certificate."""
-    server = farm.serve(a_pair("www.univ.example"))
+    server = farm.serve(a_server_certificate("www.univ.example"))
     right = server.context
     other = farm.serve(farm.expected).context
     farm.addresses.pop()
@@ -135,25 +139,25 @@ def unknown_name(farm: Farm) -> None:
 
 
 def without_intermediate(farm: Farm) -> None:
-    farm.serve(Pair(farm.expected.key, farm.expected.leaf, ()))
+    farm.serve(ServerCertificate(farm.expected.key, farm.expected.leaf, ()))
 
 
 def wrong_intermediate(farm: Farm) -> None:
-    farm.serve(Pair(farm.expected.key, farm.expected.leaf, (hierarchy().rsa.certificate,)))
+    farm.serve(ServerCertificate(farm.expected.key, farm.expected.leaf, (hierarchy().rsa.certificate,)))
 
 
 def expired(farm: Farm) -> None:
-    farm.expected = a_pair(age=100, days=90)
+    farm.expected = a_server_certificate(age=100, days=90)
     farm.serve()
 
 
 def not_begun(farm: Farm) -> None:
-    farm.expected = a_pair(age=-1)
+    farm.expected = a_server_certificate(age=-1)
     farm.serve()
 
 
 def old_and_expired(farm: Farm) -> None:
-    farm.former = a_pair(age=100, days=90)
+    farm.former = a_server_certificate(age=100, days=90)
     farm.serve(farm.former)
 
 
@@ -162,11 +166,11 @@ def for_clients(farm: Farm) -> None:
     key = farm.expected.key.private_key.public_key()
     issuer, clients = hierarchy().issuer_for(key), (ExtendedKeyUsageOID.CLIENT_AUTH,)
     leaf = issuer.issue(key, (HOST,), not_before=NOW - timedelta(days=1), days=90, usages=clients)
-    farm.serve(Pair(farm.expected.key, leaf, (issuer.certificate,)))
+    farm.serve(ServerCertificate(farm.expected.key, leaf, (issuer.certificate,)))
 
 
 def other_name(farm: Farm) -> None:
-    farm.expected = a_pair("www.univ.example")
+    farm.expected = a_server_certificate("www.univ.example")
     farm.serve()
 
 
@@ -383,7 +387,7 @@ def test_nothing_is_read_beyond_the_handshake(farm: Farm) -> None:
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_all_key_types_and_versions_are_understood(farm: Farm, key_type: KeyType, version: ssl.TLSVersion) -> None:
     """The chain is sent differently in TLS 1.2 and 1.3."""
-    farm.expected = a_pair(key_type=key_type)
+    farm.expected = a_server_certificate(key_type=key_type)
     context = farm.serve().context
     context.minimum_version = context.maximum_version = version
 

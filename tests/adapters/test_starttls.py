@@ -22,7 +22,7 @@ from renewal.domain.certificate.facts import Certificate
 from renewal.domain.endpoint.declaration import Endpoint, StartTls
 from renewal.domain.endpoint.observation import EndpointState
 from renewal.domain.service.comparison import Expected, compare
-from tests.adapters.test_endpoints import HOST, Pair, a_pair
+from tests.adapters.test_endpoints import HOST, ServerCertificate, a_server_certificate
 from tests.fetch.debian import ROOT, NotInstallable, Unpacked
 from tests.throwaway_ca import pem, trusted_roots
 
@@ -99,7 +99,7 @@ def test_tls_begins_with(
     tmp_path: Path,
 ) -> None:
     """A server of the test's own has the dialog that its author expected, right or wrong."""
-    pair = a_pair()
+    pair = a_server_certificate()
     with _started(server, debian, tmp_path, pair) as listening:
         prober = TlsProber(permits_private=True, resolve=lambda _host, _port: [("127.0.0.1", listening)])
         endpoint, now = Endpoint(HOST, port, protocol), datetime.now(UTC)
@@ -112,7 +112,7 @@ def test_tls_begins_with(
 
 
 @contextmanager
-def _started(server: Server, debian: Unpacked, folder: Path, pair: Pair) -> Iterator[int]:
+def _started(server: Server, debian: Unpacked, folder: Path, pair: ServerCertificate) -> Iterator[int]:
     """Run a server with the *pair*; yield its port."""
     (folder / "key.pem").write_bytes(pair.key.pem())
     (folder / "cert.pem").write_text(pem(pair.leaf, *pair.issuers))

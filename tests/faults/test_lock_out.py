@@ -106,7 +106,7 @@ def test_the_hourly_run_does_not_lock_the_account(harness: Harness) -> None:
 
 
 def test_a_run_by_hand_logs_in_after_the_account_was_unlocked(harness: Harness) -> None:
-    """Minutes after the refusal, in the same warm environments: only scheduled follow-ups stay quiet."""
+    """Minutes after the refusal, in the same warm environments: only hourly runs stay quiet."""
     begin(harness)
     harness.played.simulator.set_password(LOGIN, "set by the RAO")
     assert harness.run().status == "FAILED"
@@ -117,8 +117,8 @@ def test_a_run_by_hand_logs_in_after_the_account_was_unlocked(harness: Harness) 
     assert harness.run().status == "SUCCEEDED"
 
 
-def test_a_follow_up_by_hand_logs_in_after_the_account_was_unlocked(harness: Harness) -> None:
-    """The operator collects what is open; only the schedule's follow-ups stay quiet after a refusal."""
+def test_an_hourly_run_by_hand_logs_in_after_the_account_was_unlocked(harness: Harness) -> None:
+    """The operator collects what is open; only hourly runs stay quiet after a refusal."""
     begin(harness)
     harness.played.simulator.dials.issuance_seconds = 3600.0
     assert harness.run().status == "SUCCEEDED"

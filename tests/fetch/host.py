@@ -21,7 +21,7 @@ from certmandate_fetch.update import Result, Updater
 from renewal.adapters.objects import S3Certificates
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
-from renewal.ports.stores import Pair
+from renewal.ports.stores import CertificateWithKey
 from tests.adapters.aws.records import SPEC, a_pair
 from tests.throwaway_ca import hierarchy, pem
 
@@ -47,7 +47,7 @@ class Bucket:
         return {"ETag": "1"}
 
 
-def a_new_pair(*, begins_days_ago: float = 1.0) -> Pair:
+def a_new_pair(*, begins_days_ago: float = 1.0) -> CertificateWithKey:
     """A pair for the names of SPEC."""
     begins = datetime.now(UTC).replace(microsecond=0) - timedelta(days=begins_days_ago)
     return a_pair(SPEC, key=KeyPair.generate(KeyType.P_256), not_before=begins)
@@ -92,7 +92,7 @@ class Host:
         """What the commands have logged."""
         return self.log.read_text().splitlines() if self.log.exists() else []
 
-    def publish(self, pair: Pair | None = None) -> str:
+    def publish(self, pair: CertificateWithKey | None = None) -> str:
         """Store a pair as certmandate does; return its serial."""
         pair = pair or a_new_pair()
         store: Any = self.bucket

@@ -36,7 +36,7 @@ from renewal.deadline import Deadline
 from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.endpoint.observation import EndpointState
 from renewal.domain.service.comparison import Expected, compare
-from renewal.ports.stores import Pair
+from renewal.ports.stores import CertificateWithKey
 from tests.adapters.aws.records import SPEC, a_stored, an_order
 from tests.fetch.debian import ROOT, NotInstallable, Unpacked
 from tests.fetch.host import FOLDER, NAME, a_new_pair
@@ -164,14 +164,14 @@ class RunningServer:
         assert done.returncode == 0, done.stderr + done.stdout
         return dict(json.loads(done.stdout))
 
-    def settled(self, pair: Pair) -> EndpointState:
+    def settled(self, pair: CertificateWithKey) -> EndpointState:
         """What verify_served observes there once the server has ended the workers of before, when it expects *pair*."""
         ends = time.monotonic() + 5
         while (state := self._observed(pair)) is not EndpointState.SERVED and time.monotonic() < ends:
             time.sleep(0.05)  # after a reload, an old worker of nginx accepts connections for a short time
         return state
 
-    def _observed(self, pair: Pair) -> EndpointState:
+    def _observed(self, pair: CertificateWithKey) -> EndpointState:
         now, endpoint, leaf = datetime.now(UTC), Endpoint(NAME, 443), pair.chain.leaf
         prober = TlsProber(permits_private=True, resolve=lambda _host, _port: [("127.0.0.1", self._port)])
         deadline = Deadline(now + timedelta(seconds=20), lambda: datetime.now(UTC))
@@ -258,7 +258,7 @@ def test_the_rule_starts_the_client_after_a_renewal_in_s3(
     )
 
     announcer = EventBridgeAnnouncer(events, aws.outputs["EventBusName"])
-    announcer.renewed(an_order(delegation=delegation), a_stored(stores=stores), None)
+    announcer.announce_renewal(an_order(delegation=delegation), a_stored(stores=stores), None)
 
     assert bool(logs.filter_log_events(logGroupName=name)["events"]) is is_started
 

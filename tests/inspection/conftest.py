@@ -94,7 +94,7 @@ class Mandate:
             ActingTimes(),
         )
         name = self.delegation.name
-        task = DelegationTask("run", self.clock(), name, dry_run=True, whole=True, certificates=(), capacity=30)
+        task = DelegationTask("run", self.clock(), name, dry_run=True, may_add=True, certificates=(), capacity=30)
         try:
             self.tasks = step(replace(task, **plan))
         except NeedsAttention as error:
@@ -170,6 +170,6 @@ def bad(inspection: Inspection) -> list[CheckResult]:
     """The remarks that are wrong, may be wrong, or warn."""
     return [
         result
-        for result in inspection.remarks
-        if result.verdict in {CheckStatus.FAILED, CheckStatus.SUSPECTED, CheckStatus.WARNING}
+        for result in inspection.check_results
+        if result.status in {CheckStatus.FAILED, CheckStatus.SUSPECTED, CheckStatus.WARNING}
     ]

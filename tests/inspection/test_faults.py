@@ -248,10 +248,10 @@ def test_a_refusal_without_a_reason_is_only_suspected_in_each_step(fault: str) -
     The RAO is asked all the same: a lock, a password that has expired and an access list only they can fix.
     """
     inspection = inspected(fault).inspection
-    doubtful = [result for result in inspection.remarks if result.code == "LoginRefused"]
+    doubtful = [result for result in inspection.check_results if result.code == "LoginRefused"]
     asked = [(finding.code, finding.screen) for finding in inspection.findings if finding.actor == "rao"]
 
-    assert {result.verdict for result in doubtful} == {CheckStatus.SUSPECTED}
+    assert {result.status for result in doubtful} == {CheckStatus.SUSPECTED}
     assert all(result.text.startswith("perhaps: ") for result in doubtful)
     assert asked == [("LoginRefused", "Admins → Edit; Settings → Access Control → Organization ACL")]
 
@@ -299,7 +299,7 @@ def test_more_than_was_agreed_is_a_security_finding(fault: str, *, is_security: 
     inspection = inspected(fault).inspection
 
     assert any(finding.is_security for finding in inspection.findings) is is_security
-    assert any(result.is_security for result in inspection.remarks) is is_security
+    assert any(result.is_security for result in inspection.check_results) is is_security
 
 
 def test_an_expired_password_is_the_raos_to_replace() -> None:
@@ -314,7 +314,7 @@ def test_a_healthy_delegation_has_no_fault_and_no_finding() -> None:
     inspection = Mandate().inspect()
 
     assert not inspection.findings
-    statuses = {result.step: result.verdict for result in inspection.remarks}
+    statuses = {result.step: result.status for result in inspection.check_results}
     assert list(statuses) == list(SetupStep)
     manual = {step for step, status in statuses.items() if status is CheckStatus.MANUAL}
     assert manual == {SetupStep.WEB_API, SetupStep.ACCESS_LIST}
@@ -343,7 +343,7 @@ def test_what_scm_does_not_show_is_a_manual_check_and_no_finding(hidden: str, an
 
     assert mandate.error is None
     assert not inspection.findings
-    assert {result.step for result in inspection.remarks} == set(SetupStep)
+    assert {result.step for result in inspection.check_results} == set(SetupStep)
 
 
 def test_an_inspection_asks_scm_nine_things_and_one_an_entry() -> None:

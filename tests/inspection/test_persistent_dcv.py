@@ -10,7 +10,7 @@ import pytest
 
 from renewal.deadline import Deadline
 from renewal.domain.due import Cause, renewal_point
-from renewal.domain.orderable import decide_with
+from renewal.domain.orderable import decide_with_inspection
 from renewal.domain.setup.snapshot import DelegatedName, Snapshot
 from renewal.steps.scm.snapshot import PersistentRecords
 from scm_simulator.world.world import Domain
@@ -62,7 +62,7 @@ def test_the_certificate_is_renewed_on_its_ordinary_day(shape: str) -> None:
         tested.inspect()
         warned |= {code for code in codes(tested) if "Dcv" in code or "Record" in code}
         certificate = tested.book.certificate("univ", "idp")
-        if decide_with(certificate, tested.inspection, tested.clock()).causes:
+        if decide_with_inspection(certificate, tested.inspection, tested.clock()).causes:
             due = tested.clock()
             break
         tested.clock.advance(days=1)
@@ -219,7 +219,7 @@ def test_queries_of_dns_end_after_six_seconds() -> None:
 
     def slow(name: str, deadline: Deadline) -> None:
         asked.append(name)
-        tested.clock.advance(seconds=min(2.0, deadline.seconds()))
+        tested.clock.advance(seconds=min(2.0, deadline.seconds_left()))
 
     tested.dns = slow  # type: ignore[assignment]
     tested.inspect()
@@ -241,7 +241,7 @@ def test_a_name_that_hangs_keeps_no_other_from_its_query() -> None:
 
     def half_silent(place: str, deadline: Deadline) -> tuple[str, ...] | None:
         if not place.endswith(names[-1]):
-            clock.advance(seconds=min(2.0, deadline.seconds()))
+            clock.advance(seconds=min(2.0, deadline.seconds_left()))
             return None
         answered.add(place)
         return (RECORD,)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from renewal.domain.due import DCV_MARGIN
-from renewal.domain.orderable import decide_with
+from renewal.domain.orderable import decide_with_inspection
 from renewal.domain.run.payload import Task
 from scm_simulator.world.world import Domain
 from tests.unit.system import NOW, System
@@ -85,5 +85,5 @@ def test_what_was_brought_forward_is_not_brought_forward_again() -> None:
 
     renewed: dict[str, Any] = {"not_before": NOW, "not_after": NOW + timedelta(days=199), "stored_at": NOW}
     mandate.book.kept["univ", "idp"] = replace(mandate.book.kept["univ", "idp"], stored=replace(stored, **renewed))
-    later = decide_with(mandate.book.certificate("univ", "idp"), inspection, NOW + timedelta(days=1))
+    later = decide_with_inspection(mandate.book.certificate("univ", "idp"), inspection, NOW + timedelta(days=1))
     assert not later.causes

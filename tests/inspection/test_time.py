@@ -11,7 +11,15 @@ import pytest
 from renewal import records
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.setup.check_result import CheckStatus, SetupStep
-from renewal.domain.setup.foreign_orders import MOST_ENDED, MOST_NOTICED, ForeignOrders, row_id
+from renewal.domain.setup.foreign_orders import (
+    MOST_ENDED,
+    MOST_NAMED,
+    MOST_NAMES,
+    MOST_NOTICED,
+    ForeignOrder,
+    ForeignOrders,
+    row_id,
+)
 from renewal.domain.setup.inspection import MOST_ENTRIES, MOST_FIELDS, Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
 from scm_simulator.world.world import Domain
@@ -62,7 +70,7 @@ def test_a_slow_scm_is_asked_for_less_and_orders_go_on(seconds: float, late: str
     assert inspection.profiles
     (text,) = incomplete(inspection)
     assert late in text
-    assert {result.step for result in inspection.remarks} == set(SetupStep)
+    assert {result.step for result in inspection.check_results} == set(SetupStep)
     assert mandate.clock() < NOW + timedelta(seconds=mandate.seconds_left + seconds)
 
 
@@ -82,8 +90,8 @@ def test_names_whose_entries_are_late_are_not_called_undelegated() -> None:
     assert 0 < len(inspection.delegated) < len(names)
     assert not faults(inspection)
     assert "the delegated domains" in incomplete(inspection)[0]
-    (result,) = (result for result in inspection.remarks if result.step is SetupStep.DOMAINS)
-    assert result.verdict is CheckStatus.MANUAL
+    (result,) = (result for result in inspection.check_results if result.step is SetupStep.DOMAINS)
+    assert result.status is CheckStatus.MANUAL
 
 
 @pytest.mark.parametrize(("state", "expires"), [("NEVER_EXPIRE", "2025-01-01"), ("ALIVE", "2025-01-01")])
@@ -127,5 +135,7 @@ def test_the_largest_inspection_fits_into_an_item() -> None:
     assert {99, 108} <= {profile.profile_id for profile in inspection.profiles}
     rows = (ReportedCertificate(number, NAMES[0], NAMES, "ISSUED") for number in range(MOST_ENDED))
     keys = tuple(f"{number:09}@{NOW:%Y-%m-%d}" for number in range(MOST_NOTICED))
-    foreign = ForeignOrders(NOW, noticed=keys, ended=tuple(map(row_id, rows)))
+    order = ForeignOrder(keys[0], 1, (longest[:253],) * MOST_NAMES, "S" * 20, "é" * 100, NOW, "c" * 40)
+    orders = (order,) * MOST_NAMED
+    foreign = ForeignOrders(NOW, orders, len(keys), keys, ended=tuple(map(row_id, rows)))
     assert len(json.dumps(records.to_json(replace(inspection, foreign=foreign)))) < 370_000

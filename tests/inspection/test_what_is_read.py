@@ -89,7 +89,7 @@ def test_the_operator_reads_everything(days: int) -> None:
     """`certmandate check` after a change in SCM must show the change."""
     mandate = quiet()
 
-    assert requests_of(mandate, days=days, full=True) > DAILY
+    assert requests_of(mandate, days=days, is_full=True) > DAILY
     assert mandate.inspection.full_at == mandate.clock()
 
 
@@ -116,7 +116,7 @@ def test_what_scm_did_not_answer_is_read_the_next_day(path: str) -> None:
     """A maintenance page would hide a fault for a week."""
     mandate = quiet()
     mandate.change = without_an_answer(path)
-    requests_of(mandate, full=True)
+    requests_of(mandate, is_full=True)
     mandate.change = Mandate().change
 
     assert requests_of(mandate) > DAILY
@@ -137,7 +137,7 @@ def test_what_the_account_may_not_read_is_not_read_again_each_day() -> None:
     """SCM hides the custom fields from some accounts for ever."""
     mandate = quiet()
     mandate.change = lambda path, document: REFUSAL if path == "/ssl/v1/customFields" else document
-    requests_of(mandate, full=True)
+    requests_of(mandate, is_full=True)
     requests_of(mandate)  # in full, because SCM had shown them
 
     assert requests_of(mandate) == DAILY
@@ -148,7 +148,7 @@ def test_a_section_that_scm_shows_no_more_is_read_the_next_day() -> None:
     mandate = quiet()
     first, second = mandate.domains
     mandate.domains = (replace(first, dcv_expires_on=(mandate.clock() + timedelta(days=2)).date()), second)
-    requests_of(mandate, full=True)
+    requests_of(mandate, is_full=True)
     assert codes(mandate.inspection) == {"DcvLapsing"}
     mandate.change = lambda path, document: REFUSAL if path.startswith("/domain/v1") else document
     requests_of(mandate)
@@ -246,7 +246,7 @@ def test_a_validation_is_reported_on_its_day_from_what_was_kept() -> None:
     for days in range(60, 60 + WEEK):
         ends = (mandate.clock() + timedelta(days=days)).date()
         mandate.domains = (replace(first, dcv_expires_on=ends), second)
-        mandate.inspect(full=True)
+        mandate.inspect(is_full=True)
         requests = [requests_of(mandate) for _ in range(days - dcv_soon(NOW).days)]
         if requests[-1] == DAILY:
             break

@@ -65,7 +65,7 @@ KEPT: dict[str, Steps] = {
         ("run", {}),
         ("replace_everything", {}),
         ("scm_becomes", {"outcome": "revoked"}),
-        ("follow_up", {}),
+        ("hourly_run", {}),
     ],
 }
 """Histories that once failed."""

@@ -23,18 +23,18 @@ from renewal.steps.reporting.metrics import run_metrics
 Steps = list[tuple[str, Mapping[str, Any]]]
 
 RUN: tuple[str, Mapping[str, Any]] = ("run", {})
-FOLLOW_UP: tuple[str, Mapping[str, Any]] = ("follow_up", {})
-SHUT_OUT: Steps = [RUN, ("lock", {}), RUN, RUN, ("days", {"count": 190}), RUN, FOLLOW_UP]
+HOURLY_RUN: tuple[str, Mapping[str, Any]] = ("hourly_run", {})
+SHUT_OUT: Steps = [RUN, ("lock", {}), RUN, RUN, ("days", {"count": 190}), RUN, HOURLY_RUN]
 """Its certificates come near their end while the account is locked."""
 NOT_APPROVED: Steps = [
     RUN,
     ("days", {"count": 150}),
     ("scm_becomes", {"auto_approve": False}),
     *[RUN] * 4,
-    FOLLOW_UP,
+    HOURLY_RUN,
     ("days", {"count": 30}),
     RUN,
-    FOLLOW_UP,
+    HOURLY_RUN,
 ]
 """The orders of both delegations wait: for two days, and until little life is left."""
 
@@ -90,10 +90,10 @@ def test_what_lasts_is_notified_once(harness: Harness, steps: Steps) -> None:
 
 
 def test_a_failure_is_judged_when_its_run_is_the_last(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its cause was in a run that is no more read: of a follow-up, the daily run that failed before it."""
+    """Its cause was in a run that is no more read: of an hourly run, the daily run that failed before it."""
     monkeypatch.setattr(history, "RUNS_READ", 2)
 
-    replay(harness, [("scm_becomes", {"auto_approve": False}), RUN, ("lock", {}), RUN, FOLLOW_UP, RUN])
+    replay(harness, [("scm_becomes", {"auto_approve": False}), RUN, ("lock", {}), RUN, HOURLY_RUN, RUN])
 
 
 def muted(self: NotifiedProblems, problems: Any) -> Any:
@@ -136,7 +136,7 @@ def noisy() -> Any:
         ),
         (SHUT_OUT, SnsAlerts, "publish", twice, "sent 2 alerts"),
         (SHUT_OUT, NotifiedProblems, "after", lambda *_: NotifiedProblems(), r"notified \('univ', .*\) twice"),
-        (NOT_APPROVED, NotifiedProblems, "cover", lambda *_: False, "failed again for"),
+        (NOT_APPROVED, NotifiedProblems, "covers", lambda *_: False, "failed again for"),
         (SHUT_OUT, inbox, "shipped_alarms", noisy, "certmandate-RunFailed is OK"),
         (SHUT_OUT, report, "run_metrics", unmarked, "RunMissing is ALARM"),
     ],

@@ -36,9 +36,9 @@ def test_a_rule_survives_kills_at_random(harness: Harness, monkeypatch: pytest.M
     history.step("replace_everything", orders=CAP)
     for _ in range(2):
         mode, nth = chance.choice(_MODES), chance.randint(*_ORDERING)
-        history.step("follow_up_with_fault", mode=mode.value, nth=nth)
+        history.step("hourly_run_with_fault", mode=mode.value, nth=nth)
     for _ in range(2 * len(NAMES)):
-        history.step("follow_up")
+        history.step("hourly_run")
 
     (rule,) = OperatorReader(harness.aws.tables).all_replacements()
     delegations = list(harness.reader.delegations())

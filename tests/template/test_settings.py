@@ -160,7 +160,7 @@ def test_a_claimed_import_is_waited_for_until_its_lease_is_over(stack: Stack, ma
 
 
 def test_a_poll_leaves_an_outage_of_scm_to_the_next_poll(machine: dict[str, Any]) -> None:
-    """150 orders that each waited nine minutes for one account kept all follow-ups from their work."""
+    """150 orders that each waited nine minutes for one account kept all hourly runs from their work."""
     collect = task_of(machine, "CollectFunction")
     for error in ("ScmUnavailable", "AnswerLost", "States.Timeout", "Sandbox.Timedout"):
         assert sum(waits(collect, error)) <= 60, error

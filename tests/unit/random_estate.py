@@ -17,7 +17,7 @@ from renewal.domain.errors import OrderDeclined
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
-from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with
+from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with_inspection
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import DelegatedName
@@ -66,7 +66,7 @@ CERTIFICATES: Mapping[str, Change] = {
     "asked": lambda each: replace(each, asked="stolen"),
     "pending": with_order(scm_status="APPLIED"),
     "not approved for long": with_order(scm_status="REQUESTED", opened_at=NOW - 30 * DAY),
-    "not stored": with_order(trouble="CertificateMismatch"),
+    "not stored": with_order(storing_error="CertificateMismatch"),
     "held": lambda each: replace(
         aged(150)(each), failures=1, last_error="OrderDeclined", hold_until=NOW + timedelta(hours=5)
     ),
@@ -130,7 +130,7 @@ def result_of(system: System, chance: random.Random, name: str) -> dict[str, Any
     added = [
         each.spec.name
         for each in certificates
-        if set(FOUND_BY_INSPECTION) & set(decide_with(each, record.inspection, now).causes)
+        if set(FOUND_BY_INSPECTION) & set(decide_with_inspection(each, record.inspection, now).causes)
     ]
     worked_on = [*dict.fromkeys((*planned, *(each for each in added if chance.random() < 0.7)))]
     summary = DelegationSummary.of(record, certificates, worked_on, now, ActingTimes())
@@ -154,7 +154,7 @@ def worked(system: System, chance: random.Random, delegation: str, name: str) ->
     system.book.orders[path] = replace(order, token=token)
     if kind == "stored":
         stored = stored_by(certificate.spec, serial=f"NEW{name.upper()}", token=token)
-        system.book.rows.append(system.book.orders.pop(path).stored(stored, certificate.stored, ""))
+        system.book.rows.append(system.book.orders.pop(path).stored_row(stored, certificate.stored, ""))
         system.book.kept[path] = replace(system.book.kept[path], stored=stored, asked="", failures=0)
     return {**row, "status": kind}
 
@@ -166,9 +166,9 @@ class CountingBook(FakeOrderBook):
     read: int = 0
     histories: int = 0
 
-    def load(self, paths: Any) -> Listing[ManagedCertificate]:
+    def load_certificates(self, paths: Any) -> Listing[ManagedCertificate]:
         """Read, and count."""
-        found = FakeOrderBook.load(self, paths)
+        found = FakeOrderBook.load_certificates(self, paths)
         self.read += len(found)
         return found
 

@@ -140,7 +140,7 @@ def _inspect(system: System, delegation: str, run_id: str, findings: tuple[Findi
         password_expires=date(2027, 2, 1),
         withdrawn={"A77": Cause.REVOKED},
         delegated=(DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", date(2027, 2, 20)),),
-        seen_address="192.0.2.9",
+        observed_address="192.0.2.9",
         address_run=run_id,
     )
     system.book.records[delegation] = replace(system.book.records[delegation], inspection=inspection)

@@ -126,7 +126,7 @@ class System:
 
     def plan_of(self, delegation: str) -> DelegationTask:
         """A plan in which nothing of the delegation is due."""
-        return DelegationTask("run", self.clock(), delegation, dry_run=False, whole=False, certificates=())
+        return DelegationTask("run", self.clock(), delegation, dry_run=False, may_add=False, certificates=())
 
     def inspect(self, task: DelegationTask) -> dict[str, Any]:
         """Inspect one delegation."""
@@ -209,7 +209,7 @@ class System:
 
     def item(self, **changes: Any) -> DelegationTask:
         """The delegation's item of a whole run in which nothing is due."""
-        item = DelegationTask("run", self.clock(), "univ", dry_run=False, whole=True, certificates=(), capacity=30)
+        item = DelegationTask("run", self.clock(), "univ", dry_run=False, may_add=True, certificates=(), capacity=30)
         return replace(item, **changes)
 
     def inspection(self) -> Inspection:

@@ -114,7 +114,7 @@ def test_the_progress_distinguishes_an_open_order_from_a_new_one(campus: Campus)
 
 def test_a_changed_key_type_gets_a_new_arn_and_is_reported(campus: Campus) -> None:
     """The operator must associate the new ARN, which only this note names."""
-    (check,) = campus.row("seeberg/portal").remarks
+    (check,) = campus.row("seeberg/portal").notes
 
     assert campus.row("seeberg/portal").arns["eu-central-1"] in check
     assert "Associate it" in check

@@ -164,7 +164,7 @@ def test_a_run_begins_when_the_older_one_has_ended(start: Start) -> None:
     ended = [system.end(arn) for arn in (third, first, second)]
 
     assert {run.status for run in ended} == {"SUCCEEDED"}
-    assert ended[0].report is None, "the follow-up was skipped"
+    assert ended[0].report is None, "the hourly run was skipped"
     assert ended[0].execution["stopDate"] < ended[1].execution["stopDate"]
     (inspected,) = system.aws.history(second)["children"]
     assert inspected["execution"]["startDate"] > ended[1].execution["stopDate"]

@@ -16,7 +16,7 @@ from renewal.domain.errors import AcmRefused, OrderConflict
 from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderStatus
 from renewal.domain.run.payload import Progress, Task
 from renewal.ports.scm import CertificateAuthority
-from renewal.ports.stores import Pair
+from renewal.ports.stores import CertificateWithKey
 from renewal.steps.enroll import Enroll
 
 
@@ -80,7 +80,7 @@ class _PostsFirst:
 class PointerFirst(S3Certificates):
     """Flips the pointer, and then writes the files."""
 
-    def put(self, pair: Pair) -> str:
+    def put(self, pair: CertificateWithKey) -> str:
         """Write in the wrong order."""
         leaf, folder = pair.chain.leaf, _folder(pair.spec.delegation, pair.spec.name)
         pointer = self._bucket.write(f"{folder}/current.json", _pointer_to(leaf, folder))
@@ -92,7 +92,7 @@ class PointerFirst(S3Certificates):
 class DescribeAgain(Acm):
     """Requires that ACM shows the new certificate at once after a re-import (O11)."""
 
-    def put(self, pair: Pair, region: str, arn: str | None) -> str:
+    def put(self, pair: CertificateWithKey, region: str, arn: str | None) -> str:
         """Import, and compare what ACM describes."""
         made = super().put(pair, region, arn)
         if self._held(region, made).serial != pair.chain.leaf.serial:
@@ -104,7 +104,7 @@ class DescribeAgain(Acm):
 class ImportAgain(Acm):
     """Imports without a search for an earlier import."""
 
-    def find(self, pair: Pair, region: str) -> str | None:  # noqa: ARG002
+    def find(self, pair: CertificateWithKey, region: str) -> str | None:  # noqa: ARG002
         """Find nothing, although an earlier attempt may have imported it."""
         return None
 

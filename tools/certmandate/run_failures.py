@@ -79,9 +79,11 @@ def _left_out(
     """Return what the plan of a daily run would leave out now."""
     book, in_force = deployment.book, [rule for rule in rules if rule.issued_before <= now]
     if estate is None:
-        listed = chain.from_iterable(book.listed(rule) or () for rule in in_force)
-        certificates: Iterable[ManagedCertificate] = book.load(dict.fromkeys((*book.waiting(now), *listed)))
-        count = book.count
+        listed = chain.from_iterable(book.listed_for(rule) or () for rule in in_force)
+        certificates: Iterable[ManagedCertificate] = book.load_certificates(
+            dict.fromkeys((*book.waiting(now), *listed))
+        )
+        count = book.count_certificates
     else:
         certificates, count = estate, partial(min, len(estate))
     found = (DueCertificate.at(certificate, in_force, now) for certificate in certificates)
@@ -112,7 +114,7 @@ def judged_delegation(
         {record.delegation.name: record},
         certificates,
         now,
-        replacements=deployment.book.replacements(),
+        replacements=deployment.book.replacement_rules(),
         unreadable=certificates.unreadable,
     )
 
@@ -136,7 +138,7 @@ def _failures(
     Of an issued certificate that was not stored, the order book has the name of the error without its reason.
     """
     certificates = {each.path: each.certificate for each in judged.certificates}
-    unstored = {f"{path}: {each.order.trouble}" for path, each in certificates.items() if each.order}
+    unstored = {f"{path}: {each.order.storing_error}" for path, each in certificates.items() if each.order}
     known = {problem.key for problem in judged.problems} - unstored
     entries = notified(deployment).problems.items()
     failed = {

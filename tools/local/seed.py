@@ -38,7 +38,7 @@ from renewal.domain.order_search import SearchedOrder, SearchResult
 from renewal.domain.run.payload import Progress
 from renewal.domain.setup.inspection import Inspection
 from renewal.ports.scm import Accounts
-from renewal.ports.stores import Pair
+from renewal.ports.stores import CertificateWithKey
 from renewal.steps.collect import Collect
 from renewal.steps.stores.storing import Stores
 from scm_simulator import Order as ScmOrder
@@ -205,7 +205,7 @@ class _PastAccounts:
 class _Silence:
     """No event is published now of a renewal in the past."""
 
-    def renewed(self, order: Order, stored: StoredCertificate, previous: StoredCertificate | None) -> None:
+    def announce_renewal(self, order: Order, stored: StoredCertificate, previous: StoredCertificate | None) -> None:
         """Publish nothing."""
 
 
@@ -219,11 +219,11 @@ class _PastAcm:
     def refusal(self, certificate: Any, region: str) -> None:
         """Refuse nothing: that import succeeded."""
 
-    def find(self, pair: Pair, region: str) -> str | None:
+    def find(self, pair: CertificateWithKey, region: str) -> str | None:
         """Find an earlier import."""
         return self.acm.find(pair, region)
 
-    def put(self, pair: Pair, region: str, arn: str | None) -> str:
+    def put(self, pair: CertificateWithKey, region: str, arn: str | None) -> str:
         """Import, and move the certificate to the ARN of the delegation file."""
         made = self.acm.put(pair, region, arn)
         wanted = self.estate.certificates[pair.spec.path].arns.get(region)

@@ -31,7 +31,7 @@ from renewal.domain.errors import (
     StoreUnavailable,
 )
 from renewal.domain.order import ManagedCertificate
-from renewal.ports.stores import Pair
+from renewal.ports.stores import CertificateWithKey
 
 if TYPE_CHECKING:
     from mypy_boto3_acm.client import ACMClient
@@ -93,7 +93,7 @@ class Acm:
             return error
         return None
 
-    def find(self, pair: Pair, region: str) -> str | None:
+    def find(self, pair: CertificateWithKey, region: str) -> str | None:
         """The name narrows the search, the serial decides. Raises StoreUnavailable while ACM shows only a part."""
         leaf = pair.chain.leaf
         names = {*leaf.names, *leaf.common_names}
@@ -109,7 +109,7 @@ class Acm:
                 return arn
         return None
 
-    def put(self, pair: Pair, region: str, arn: str | None) -> str:
+    def put(self, pair: CertificateWithKey, region: str, arn: str | None) -> str:
         """Raises StoreNotOurs or AcmWouldRefuse before the import, AcmRefused, AcmQuotaReached, AcmCertificateMissing.
 
         ACM's answer to the import decides: DescribeCertificate may still show what the ARN held before.
@@ -157,7 +157,7 @@ class Acm:
         return [(summary["CertificateArn"], summary.get("DomainName", "").lower()) for summary in summaries]
 
     @translated("acm:ImportCertificate", _IMPORT_ERRORS)
-    def _import(self, pair: Pair, region: str, arn: str | None) -> str:
+    def _import(self, pair: CertificateWithKey, region: str, arn: str | None) -> str:
         """Import into *arn*, where ACM permits no tags; None = a new one."""
         tags = {DELEGATION_TAG: pair.spec.delegation, CERTIFICATE_TAG: pair.spec.name}
         new: Any = {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
@@ -168,7 +168,7 @@ class Acm:
         return answer["CertificateArn"]
 
 
-def _require_importable(pair: Pair) -> None:
+def _require_importable(pair: CertificateWithKey) -> None:
     size = len(pair.key.pem())
     if size > MAX_KEY:
         msg = f"the private key of {pair.spec.path} has {size} bytes; ACM accepts {MAX_KEY} at most"
@@ -176,7 +176,7 @@ def _require_importable(pair: Pair) -> None:
     require_algorithm_of_issuer(pair.chain)
 
 
-def _parts(pair: Pair) -> Any:
+def _parts(pair: CertificateWithKey) -> Any:
     """Exactly one certificate, its issuers separately, and the key; botocore encodes them."""
     return {
         "Certificate": pair.chain.leaf.pem().encode(),

@@ -178,7 +178,7 @@ def meaning(error: Exception, action: str, named: Mapping[str, type[RenewalError
     is_down = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
     if is_down or code in _BUSY:
         return StoreUnavailable(
-            f"{action}: AWS is busy or down ({code})", undone=code in _BUSY and "Timeout" not in code
+            f"{action}: AWS is busy or down ({code})", had_no_effect=code in _BUSY and "Timeout" not in code
         )
     # AWS names what denied a call, except in answers of services that state `Access Denied` only.
     return StoreRefused(

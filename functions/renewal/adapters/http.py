@@ -67,7 +67,7 @@ def _limit_time(request: httpx.Request) -> None:
     deadline: Deadline | None = request.extensions.get("deadline")
     if deadline is None:
         return
-    left = deadline.seconds()
+    left = deadline.seconds_left()
     if not left:
         msg = "no time is left for this request"
         raise httpx.ConnectTimeout(msg, request=request)

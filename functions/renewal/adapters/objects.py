@@ -19,7 +19,7 @@ from renewal import records
 from renewal.adapters.aws import translated
 from renewal.adapters.bucket import Bucket
 from renewal.domain.errors import ChainBroken, OrderConflict, StoreRefused
-from renewal.ports.stores import Pair
+from renewal.ports.stores import CertificateWithKey
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -61,7 +61,7 @@ class S3Certificates:
         self._client = client
         self._bucket = Bucket(client, bucket)
 
-    def put(self, pair: Pair) -> str:
+    def put(self, pair: CertificateWithKey) -> str:
         """Return the pointer's ETag.
 
         Raises OrderConflict when the store points to a newer certificate, or another run replaces the pointer now. The
@@ -160,7 +160,7 @@ def _folder(delegation: str, certificate: str) -> str:
     return f"certificates/{delegation}/{certificate}"
 
 
-def _files(pair: Pair) -> Mapping[str, bytes]:
+def _files(pair: CertificateWithKey) -> Mapping[str, bytes]:
     return {
         "cert.pem": pair.chain.leaf.pem().encode(),
         "chain.pem": pair.chain.issuers_pem().encode(),

@@ -19,7 +19,7 @@ class DnsTxtRecords:
 
     def __call__(self, name: str, deadline: Deadline) -> tuple[str, ...] | None:
         """Follow CNAMEs, as the CA may (BR §3.2.2.4.22). An answer that is not validated (SERVFAIL) is none."""
-        seconds = deadline.at_most(LONGEST_SECONDS).seconds()
+        seconds = deadline.at_most(LONGEST_SECONDS).seconds_left()
         try:
             self._resolver = self._resolver or dns.resolver.Resolver()
             answer = self._resolver.resolve(f"{name}.", "TXT", lifetime=seconds, search=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -14,6 +15,8 @@ from renewal.domain.errors import KeyRefused, MandateEnded, NameNotDelegated, Pr
 from renewal.domain.key_type import KeyType
 from renewal.domain.names import not_permitted
 from renewal.records import REQUIRED
+
+_SIZE = re.compile(r"(P-)?[0-9]+")  # as SCM documents sizes of keys (SCM reference §5.3)
 
 S3 = "s3"
 ACM = "acm:"
@@ -151,8 +154,10 @@ class Profile:
     """Algorithm to sizes, e.g. `{"RSA": ("2048",), "EC": ("P-256",)}`; empty = not returned (older releases)."""
 
     def require_key_type(self, key_type: KeyType) -> None:
-        """Raise KeyRefused when the profile does not take *key_type*."""
-        if self.key_types and key_type.size not in self.key_types.get(key_type.algorithm, ()):
+        """Raise KeyRefused when the profile does not take *key_type*; a list in unknown words refuses nothing."""
+        sizes = self.key_types.get(key_type.algorithm, ())
+        is_understood = self.key_types.keys() <= {"RSA", "EC"} and all(map(_SIZE.fullmatch, sizes))
+        if self.key_types and is_understood and key_type.size not in sizes:
             offered = ", ".join(f"{name} {'/'.join(sizes)}" for name, sizes in self.key_types.items())
             msg = f"profile {self.profile_id} does not take {key_type} keys; it offers {offered}"
             raise KeyRefused(msg)
@@ -180,7 +185,7 @@ class CustomField:
     """A custom field that SCM defines for the customer's orders (`/customFields`, SCM reference §5.3)."""
 
     name: str
-    mandatory: bool = False
+    is_mandatory: bool = field(default=False, metadata={"stored": "mandatory"})
 
 
 def _days(terms: Iterable[int]) -> str:

@@ -53,13 +53,13 @@ class Decision:
     causes: tuple[Cause, ...]
     renew_at: datetime | None
     """When it becomes due by age; None without a stored certificate."""
-    held: bool = False
+    is_held: bool = False
     """Due, but not ordered until `ManagedCertificate.hold_until`, because an order failed."""
 
     @property
     def is_due(self) -> bool:
         """Whether anything is to be done now."""
-        return bool(self.causes) and not self.held
+        return bool(self.causes) and not self.is_held
 
 
 def renewal_point(path: str, not_before: datetime, not_after: datetime, policy: RenewalPolicy) -> datetime:
@@ -117,7 +117,7 @@ def decide(
     causes += [] if stored is None else _by_change(certificate, stored, withdrawn.get(stored.serial), in_force)
     urgent = {Cause.ASKED, Cause.LAST_RESORT, Cause.EXPIRED} & set(causes)
     on_hold = certificate.hold_until is not None and now < certificate.hold_until
-    return Decision(tuple(causes), renew_at, held=bool(causes) and on_hold and not urgent)
+    return Decision(tuple(causes), renew_at, is_held=bool(causes) and on_hold and not urgent)
 
 
 def with_stored(certificate: ManagedCertificate, order: Order, stored: StoredCertificate) -> ManagedCertificate:

@@ -71,12 +71,12 @@ class AnswerLost(ScmUnavailable):
 class StoreUnavailable(Retryable):
     """An AWS service is throttled, busy or down.
 
-    undone: AWS answered that the call had no effect; otherwise it may have had its effect, or have it later.
+    had_no_effect: AWS answered so; otherwise the call may have had its effect, or have it later.
     """
 
-    def __init__(self, text: str, *, undone: bool = False) -> None:
+    def __init__(self, text: str, *, had_no_effect: bool = False) -> None:
         super().__init__(text)
-        self.undone = undone
+        self.had_no_effect = had_no_effect
 
 
 class NeedsAttention(RenewalError):

@@ -20,7 +20,7 @@ FOUND_BY_INSPECTION = (Cause.REVOKED, Cause.REPLACED_IN_SCM, Cause.DCV_LAPSING)
 """Causes that only SCM's answers show, so that the plan of a run cannot have them."""
 
 
-def decide_with(
+def decide_with_inspection(
     certificate: ManagedCertificate,
     inspection: Inspection | None,
     now: datetime,
@@ -72,7 +72,7 @@ def require_custom_fields(given: Mapping[str, str], defined: Sequence[CustomFiel
     if defined is None:
         return
     known = [field.name for field in defined]
-    missing = [field.name for field in defined if field.mandatory and field.name not in given]
+    missing = [field.name for field in defined if field.is_mandatory and field.name not in given]
     faults = []
     if missing:
         line = ", ".join(f'"{name}": "…"' for name in missing)

@@ -23,7 +23,10 @@ _DETAILS = {
     "OrderPending": re.compile(r"^order (SSL ID \d+(?: \(.+?\))?) of \d"),
     "OrderDeclined": re.compile(r"(SSL ID \d+)"),
     NOT_REVOKED: re.compile(r"certificate \((.+?)\)(?:.*: (\w+)$)?"),
-    ORDER_NOT_OURS: re.compile(r"order (SSL ID \d+)(?:, (\d{4}-\d\d-\d\d))?(?:, ([^:]+))?, ([^:,]+): "),
+    ORDER_NOT_OURS: re.compile(
+        r"order (SSL ID \d+)(?:, (\d{4}-\d\d-\d\d))?(?:, ([^:]+))?, ([^:,]+): "
+        r"|more orders: (SSL ID [\d, ]*\d)(?: and (\d+) more)?"
+    ),
     "DepartmentNotFound": re.compile(r"no department (\d+)"),
     MandateEnded.__name__: re.compile(r"(?:ended on|last day,) (\d{4}-\d\d-\d\d)"),
     "PrivilegeExtra": re.compile(r": ([^:]+)$"),
@@ -200,7 +203,9 @@ def detail_in(language: Language, finding: Finding) -> str:
 
 
 def _foreign_order(match: re.Match[str], language: Language) -> str:
-    number, day, requester, status = match.groups()
+    number, day, requester, status, several, left = match.groups()
+    if several:
+        return several + (language.text("mail.more", number=left) if left else "")
     ordered = language.text("mail.ordered_on", day=language.day(date.fromisoformat(day))) if day else ""
     shown = "" if status == STATUS_UNKNOWN else language.text("mail.scm_status", status=status)
     return ", ".join(part for part in (number, ordered, requester, shown) if part)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class CertificateWithKey:
     """A verified certificate with its key, on its way into the stores; *replaces*: serial of what is stored now."""
 
     spec: CertificateSpec
@@ -30,10 +30,10 @@ class AcmStore(Protocol):
     def refusal(self, certificate: ManagedCertificate, region: str) -> RenewalError | None:
         """Return why the region would not take a new certificate, or why that is not known; None when it would."""
 
-    def find(self, pair: Pair, region: str) -> str | None:
+    def find(self, pair: CertificateWithKey, region: str) -> str | None:
         """Return the ARN under which an earlier attempt has imported the certificate; None when ACM lists none."""
 
-    def put(self, pair: Pair, region: str, arn: str | None) -> str:
+    def put(self, pair: CertificateWithKey, region: str, arn: str | None) -> str:
         """Import into *arn* (None = a new one) and return the ARN."""
 
 
@@ -54,7 +54,7 @@ class StoredObjects(Protocol):
 class ObjectStore(Protocol):
     """Certificates as objects."""
 
-    def put(self, pair: Pair) -> str:
+    def put(self, pair: CertificateWithKey) -> str:
         """Write the four files, then the `current.json` that names them (docs/architecture.md); return its ETag."""
 
     def erase_replaced_keys(self, delegation: str, certificate: str, serial: str, pointer: str = "") -> None:
@@ -67,5 +67,5 @@ class ObjectStore(Protocol):
 class Announcer(Protocol):
     """Publishes to EventBridge, at least once, which stores have a new certificate."""
 
-    def renewed(self, order: Order, stored: StoredCertificate, previous: StoredCertificate | None) -> None:
+    def announce_renewal(self, order: Order, stored: StoredCertificate, previous: StoredCertificate | None) -> None:
         """Publish `Certificate Renewed` with identifiers only."""

@@ -17,7 +17,7 @@ from renewal.domain.limits import (
     Limits,
     allot,
     by_delegation,
-    reached,
+    limits_reached,
     select,
     too_many_due,
 )
@@ -55,7 +55,7 @@ class CheckExpiry:
 
         Returns `{"run_id", "dry_run", "is_daily", "skipped", "delegations", "due", "deferred",
         "plan": {"bucket", "key"}, "results": prefix, "polls": 0}`. Runs work one after another: while an older one is
-        in progress, a scheduled follow-up is skipped (without plan and results), and any other run raises
+        in progress, an hourly run is skipped (without plan and results), and any other run raises
         RunInProgress.
         When too many are due by age (TooManyDue), none of these is planned: the report has the error for each of them.
         Raises InvalidRequest or UnknownDelegation before anything is written.
@@ -67,8 +67,8 @@ class CheckExpiry:
         delegations = self._delegations(request)
         tallies = self._tallies(request, now)
         due, is_whole = self._due(request, tallies, now)
-        doubt = None if request.is_deliberate else too_many_due(due, self.book.count, self.limits)
-        wanted = (each for each in due if not (each.decision.held or (doubt and each.is_by_age_alone)))
+        doubt = None if request.is_deliberate else too_many_due(due, self.book.count_certificates, self.limits)
+        wanted = (each for each in due if not (each.decision.is_held or (doubt and each.is_by_age_alone)))
         taken, deferred = select(wanted, self.limits, run_id)
         of_delegation = by_delegation(taken)
         delegations = _inspected(request, delegations, due, of_delegation)
@@ -80,7 +80,7 @@ class CheckExpiry:
         bucket, key = self.archive.write_plan(run_id, plan)
         # A rule may cover what cannot be read.
         progress = _progress(request, tallies, ends_at=now if is_whole and not request.dry_run else None)
-        planned = _planned(due, reached(taken, deferred, self.limits), doubt)
+        planned = _planned(due, limits_reached(taken, deferred, self.limits), doubt)
         facts = _facts(request, now, delegations, planned, doubt, progress)
         self.archive.write_facts(run_id, facts)
         for rule, found in progress.items():  # last, because after it no other run shows their progress
@@ -108,8 +108,10 @@ class CheckExpiry:
 
     def _tallies(self, request: RunRequest, now: datetime) -> Sequence[ReplacementTally]:
         """Of the replacement rules that the run works on."""
-        in_force = (rule for rule in self.book.replacements() if rule.issued_before <= now)
-        return [ReplacementTally(rule, now, self.book.listed(rule)) for rule in in_force if _works_on(request, rule)]
+        in_force = (rule for rule in self.book.replacement_rules() if rule.issued_before <= now)
+        return [
+            ReplacementTally(rule, now, self.book.listed_for(rule)) for rule in in_force if _works_on(request, rule)
+        ]
 
     def _due(
         self, request: RunRequest, tallies: Sequence[ReplacementTally], now: datetime
@@ -171,12 +173,12 @@ class CheckExpiry:
         """Read at most _BATCH records at a time, so that the memory does not grow with them."""
         rest = iter(paths)
         while batch := list(islice(rest, _BATCH)):
-            yield self.book.load(batch)
+            yield self.book.load_certificates(batch)
 
     def _named(self, request: RunRequest) -> Listing[ManagedCertificate]:
         whole = [found for name in request.delegations for found in self.book.certificates(name)]
         single = [path for path in _paths(request) if path.delegation not in request.delegations]
-        found = self.book.load(single)
+        found = self.book.load_certificates(single)
         unreadable = {CertificatePath(error.delegation, error.certificate) for error in found.unreadable}
         if missing := sorted(set(single) - {certificate.spec.record_key for certificate in found} - unreadable):
             names = ", ".join(map(str, missing))
@@ -198,7 +200,7 @@ def _progress(
 
 
 def _works_on(request: RunRequest, rule: ReplacementRule) -> bool:
-    return not request.open_orders_only or (request.is_follow_up and rule.deadline is not None)
+    return not request.open_orders_only or (request.is_hourly and rule.deadline is not None)
 
 
 def _candidate(certificate: ManagedCertificate, tallies: Iterable[ReplacementTally], now: datetime) -> DueCertificate:
@@ -210,13 +212,13 @@ def _candidate(certificate: ManagedCertificate, tallies: Iterable[ReplacementTal
 
 
 def _is_asked(request: RunRequest, candidate: DueCertificate) -> bool:
-    """Whether the run works on it: a follow-up starts no order, except for a rule with a deadline.
+    """Whether the run works on it: an hourly run starts no order, except for a rule with a deadline.
 
     What has failed is ordered again by the daily run, not 24 times a day.
     """
-    if not request.open_orders_only or candidate.resumes:
+    if not request.open_orders_only or candidate.has_open_order:
         return True
-    return request.is_follow_up and candidate.has_deadline and not candidate.failures
+    return request.is_hourly and candidate.has_deadline and not candidate.failures
 
 
 def _inspected(
@@ -232,8 +234,8 @@ def _inspected(
 
 
 def _skipped(request: RunRequest, run_id: str, older: Collection[str]) -> dict[str, Any]:
-    """Return the summary of a follow-up that has nothing to do. Raises RunInProgress for any other run."""
-    if not request.is_follow_up:
+    """Return the summary of an hourly run that has nothing to do. Raises RunInProgress for any other run."""
+    if not request.is_hourly:
         msg = f"{', '.join(older)} is still in progress: this run begins when it has ended"
         raise RunInProgress(msg)
     return {"run_id": run_id, "dry_run": False, "skipped": True, "delegations": 0, "due": 0, "deferred": 0}
@@ -258,10 +260,10 @@ def _item(
         started_at=now,
         delegation=name,
         dry_run=request.dry_run,
-        whole=not request.open_orders_only and (not request.is_narrowed or name in request.delegations),
-        follow_up=request.is_follow_up,
-        full=request.is_narrowed,
-        record=request.record,
+        may_add=not request.open_orders_only and (not request.is_narrowed or name in request.delegations),
+        is_hourly=request.is_hourly,
+        is_full=request.is_narrowed,
+        is_recorded=request.record,
         capacity=capacity,
         is_doubted=doubt is not None,
         reason=request.reason,
@@ -282,9 +284,9 @@ def _facts(
         started_at=now,
         reason=request.reason,
         dry_run=request.dry_run,
-        narrowed=request.is_narrowed,
+        is_narrowed=request.is_narrowed,
         open_orders_only=request.open_orders_only,
-        follow_up=request.is_follow_up,
+        is_hourly=request.is_hourly,
         named=(*request.delegations, *request.certificates),
         delegations=tuple(delegations),
         due=planned,
@@ -304,7 +306,7 @@ def _planned(
 
 
 def _state(due: DueCertificate, over: Collection[str], doubt: TooManyDue | None) -> PlanState:
-    if due.decision.held:
+    if due.decision.is_held:
         return PlanState.HELD
     if doubt and due.is_by_age_alone:
         return PlanState.REFUSED

@@ -36,7 +36,7 @@ from renewal.domain.order import (
     OrderDetails,
     OrderStatus,
     StoredCertificate,
-    ended,
+    error_of_status,
 )
 from renewal.domain.order_search import SearchControl
 from renewal.domain.run.payload import Progress
@@ -124,7 +124,7 @@ class Collect:
         stored = [row for row in rows if row.status is OrderStatus.STORED and row.ended_at > ended_at]
         if stored:
             raise _replaced(order, f"SCM has order {stored[-1].ssl_id}, which was stored later")
-        adopted = [each for each in self.book.adopted(*order.record_key) if each.at > ended_at]
+        adopted = [each for each in self.book.adoptions(*order.record_key) if each.at > ended_at]
         if adopted:
             raise _replaced(order, f"a later certificate was adopted ({adopted[-1].reason})")
 
@@ -132,7 +132,7 @@ class Collect:
         """The certificate, and its delegation: what is issued is stored although that cannot be read."""
         path = progress.delegation, progress.certificate
         try:
-            record, certificate = self.book.with_delegation(*path)
+            record, certificate = self.book.delegation_and_certificate(*path)
         except (RecordUnreadable, UnknownDelegation):
             return self.book.certificate(*path), lambda: self.book.delegation(progress.delegation)
         return certificate, lambda: record
@@ -172,7 +172,7 @@ class Collect:
         """Search for the order, which exists; return what is to be noted beside it."""
         now, ssl_id = self.clock(), order.ssl_id or progress.ssl_id
         control = SearchControl.of(order, ssl_id, now)
-        with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id, follow_up=True) as scm:
+        with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id, unless_refused=True) as scm:
             result = scm.find(control.searched(record.search_proof))
         self.transitions.record_search(order.delegation, control, result, read=record)
         return {"found_at" if result.ssl_id == ssl_id else "missed_at": now}
@@ -212,7 +212,7 @@ class Collect:
 
     def _confirmed(self, order: Order, details: OrderDetails) -> Observed:
         """SCM's status of an order that can still be issued. Raises the error that it amounts to otherwise."""
-        if error := ended(details.status):
+        if error := error_of_status(details.status):
             msg = f"SCM order {details.ssl_id} of {order.path} is {details.status.lower()}"
             raise error(msg)
         return {"confirmed_at": self.clock(), "scm_status": details.status}
@@ -225,7 +225,7 @@ class Collect:
     def _record(self, order: Order, certificate: ManagedCertificate, error: NeedsAttention, observed: Observed) -> None:
         """Record why the order stays open, or end it."""
         if isinstance(error, CertificateMismatch | CertificateUnusable | ChainBroken | KeyLost | OrderNotRecorded):
-            self._note(order, {"trouble": type(error).__name__})
+            self._note(order, {"storing_error": type(error).__name__})
             return
         self._note(order, observed)
         if not error.ends_order:
@@ -248,7 +248,7 @@ class Collect:
         if previous is None or not previous.ssl_id or previous.ssl_id == stored.ssl_id:
             return
         login = ScmLogin(self.transitions, self.accounts)
-        with suppress(RenewalError), login.authority(record, progress.run_id, follow_up=True) as scm:
+        with suppress(RenewalError), login.authority(record, progress.run_id, unless_refused=True) as scm:
             if previous.token or scm.details(previous.ssl_id).serial == previous.serial:
                 scm.mark_renewed(previous.ssl_id, stored.ssl_id)
 

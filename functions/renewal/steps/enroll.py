@@ -26,9 +26,16 @@ from renewal.domain.errors import (
     ScmUnavailable,
 )
 from renewal.domain.keypair import KeyPair
-from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderStatus, StoredCertificate
+from renewal.domain.order import (
+    MOST_POSTS,
+    EnrollRequest,
+    ManagedCertificate,
+    Order,
+    OrderStatus,
+    StoredCertificate,
+)
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult, known_ids
-from renewal.domain.orderable import decide_with, require_orderable
+from renewal.domain.orderable import decide_with_inspection, require_orderable
 from renewal.domain.permission import OrderAgain
 from renewal.domain.replacement_rule import LONGEST_ORDERING, ReplacementRule
 from renewal.domain.run.payload import Progress, Task
@@ -80,7 +87,7 @@ class Enroll:
         Raises OrderUnconfirmed while it is not known whether the order exists, ScmUnavailable, OrderConflict, or
         the NeedsAttention that is the reason why nothing can be ordered.
         """
-        record, certificate = self.book.with_delegation(task.delegation, task.certificate)
+        record, certificate = self.book.delegation_and_certificate(task.delegation, task.certificate)
         rules = self._rules(certificate, task)
         if certificate.order is None:
             if done := self._done_by_another(certificate, record, task, rules):
@@ -112,14 +119,14 @@ class Enroll:
             # An earlier attempt may have ordered, and its result was lost.
             if own := [row for row in rows if row.run_id == task.run_id and row.error]:
                 return _ended(task, own[-1].error, own[-1].text)
-        still_due = decide_with(certificate, record.inspection, self.clock(), replacements=rules)
-        if still_due.held:  # no plan has what is on hold: an order has failed since
+        still_due = decide_with_inspection(certificate, record.inspection, self.clock(), replacements=rules)
+        if still_due.is_held:  # no plan has what is on hold: an order has failed since
             return _end_of_planned_order(certificate, task)
         return None if stored is None or still_due.causes else _stored(task, stored)
 
     def _require_capacity(self, task: Task, rules: Rules) -> None:
         """Raise OrderLimitReached when this run has begun as many orders as it may, also by a forged plan."""
-        begun = self.book.begun(task.delegation, task.run_id)
+        begun = self.book.orders_begun(task.delegation, task.run_id)
         if len(begun) < self.orders_per_delegation:
             return
         # What raised caps permit for a rule takes nothing from the ordinary renewals.
@@ -158,7 +165,7 @@ class Enroll:
 
     def _require_time(self) -> None:
         """An intent whose POST is not sent in time must be searched for as if its answer had been lost."""
-        left = self.deadline.seconds()
+        left = self.deadline.seconds_left()
         if left < LEAST_ORDER_SECONDS:
             msg = f"an order needs {LEAST_ORDER_SECONDS:.0f} s and {left:.0f} s are left; nothing was ordered"
             raise ScmUnavailable(msg)
@@ -173,7 +180,7 @@ class Enroll:
         profiles = authority.profiles(department_id)
         reported: tuple[ReportedCertificate, ...] = ()
         try:
-            reported = authority.reported(department_id)
+            reported = authority.reported_certificates(department_id)
         except (CredentialRefused, AddressRefused):
             raise
         except (NeedsAttention, ScmUnavailable):
@@ -215,7 +222,7 @@ class Enroll:
         """The replacement rules that cover the certificate; none is read unless the plan has that cause."""
         if certificate.order or Cause.REPLACEMENT not in task.causes:
             return ()
-        return tuple(rule for rule in self.book.replacements() if rule.covers(certificate))
+        return tuple(rule for rule in self.book.replacement_rules() if rule.covers(certificate))
 
     def _resume(
         self,
@@ -257,7 +264,7 @@ class Enroll:
         """
         if not is_permitted and (unexplained := self._unexplained(order, proof, found)):
             return unexplained
-        quiet = self.quiet if is_permitted else proof.quiet(self.quiet)
+        quiet = self.quiet if is_permitted else proof.quiet_period(self.quiet) * order.posts
         if order.may_be_posted_again(now, quiet):
             return ""
         return (
@@ -273,6 +280,8 @@ class Enroll:
             return f"SCM has {listed} for its names, which the order book does not have, and which may be it. {decide}"
         if unproven := proof.unproven(order.department_id, order.names):
             return f"SCM does not list it, but it is not proven that a search finds orders: {unproven}. {decide}"
+        if order.posts >= MOST_POSTS:
+            return f"SCM does not list it, and {order.posts} requests have had no answer. {decide}"
         return ""
 
     def _unknown(self, candidates: tuple[int, ...], order: Order) -> tuple[int, ...]:

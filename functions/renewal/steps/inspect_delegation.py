@@ -18,7 +18,7 @@ from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.reading import is_hidden_since, is_kept, validation_ends
 from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with, foreseen_refusals
+from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with_inspection, foreseen_refusals
 from renewal.domain.run.payload import DelegationTask, Task
 from renewal.domain.setup.checks import refused_login, review, review_again, unreachable
 from renewal.domain.setup.finding import Finding, finding_from, sorted_and_capped
@@ -113,9 +113,9 @@ class InspectDelegation:
         try:
             _require_mandate(known, task)
             with (
-                self.recording(task.run_id, task.delegation) if task.record else nullcontext(),
+                self.recording(task.run_id, task.delegation) if task.is_recorded else nullcontext(),
                 ScmLogin(self.transitions, self.accounts).setup_reader(
-                    record, task.run_id, follow_up=task.follow_up
+                    record, task.run_id, unless_refused=task.is_hourly
                 ) as scm,
             ):
                 reader = SnapshotReader(scm, record.delegation.department_id, names, known.now, self.deadline)
@@ -146,7 +146,7 @@ class InspectDelegation:
 
     def _last(self, task: DelegationTask, known: _Known) -> Inspection | None:
         """Return the last inspection if what it has read may be kept."""
-        if task.full or task.certificates:
+        if task.is_full or task.certificates:
             return None
         key = self._reading_key(known)
         return known.last if is_kept(known.record, known.certificates, known.now, self.times, key) else None
@@ -168,7 +168,7 @@ class InspectDelegation:
     def _checked(self, task: DelegationTask, known: _Known, snapshot: Snapshot, kept: Inspection | None) -> Inspection:
         """Check the setup steps. *kept*: what has all but the daily sections of *snapshot*; None if they are of now."""
         judged = (known.record.delegation, known.specs, snapshot, known.now)
-        checks = review_again(kept.remarks, *judged) if kept else review(*judged)
+        checks = review_again(kept.check_results, *judged) if kept else review(*judged)
         is_incomplete = bool(snapshot.unanswered) or is_hidden_since(known.last, snapshot.unavailable)
         full_at = kept.full_at if kept else None if is_incomplete else known.now
         found = Inspection.of(task.run_id, known.now, snapshot, checks)
@@ -192,8 +192,8 @@ class InspectDelegation:
         history, later = self.book.history(task.delegation, ""), self.book.certificates(task.delegation)
         since = before.since if before else began_at(later, history, now)
         orders, older = foreign_orders(reported, later, history, since, now)
-        acknowledged = {row.key for row in self.book.acknowledged(task.delegation)} if orders else set()
-        foreign = compared(orders, acknowledged, since=since, ordered_before=older)
+        acknowledged = {row.key for row in self.book.acknowledgements(task.delegation)} if orders else set()
+        foreign = compared(orders, acknowledged, before, since=since, ordered_before=older)
         unrecorded = unrecorded_orders(later, reported, history, now)
         return unrecorded, replace(foreign, ended=() if unrecorded else ended_orders(reported, later, history))
 
@@ -201,7 +201,7 @@ class InspectDelegation:
         """What the last inspection found, when SCM does not show its report now."""
         if known.foreign is None or not known.foreign.orders:
             return known.foreign
-        return known.foreign.without({row.key for row in self.book.acknowledged(known.record.delegation.name)})
+        return known.foreign.without({row.key for row in self.book.acknowledgements(known.record.delegation.name)})
 
     def _controlled(self, record: DelegationRecord, scm: SetupReader) -> DelegationRecord:
         """Search again for an order that exists and that no search has found. A failure fails nothing."""
@@ -251,7 +251,7 @@ class InspectDelegation:
         others = (finding for finding in inspection.findings if finding.code not in {ADDRESS_CHANGED, *STORE_CODES})
         findings = sorted_and_capped((*own, *others))
         complete = replace(
-            inspection, seen_address=address, address_run=address_run or inspection.run_id, findings=findings
+            inspection, observed_address=address, address_run=address_run or inspection.run_id, findings=findings
         )
         self.transitions.record_inspection(record.delegation.name, complete)
         return complete
@@ -267,7 +267,7 @@ def _complete(
     found = replace(found, withdrawn=withdrawn, revoked=revoked_in(record, certificates, snapshot))
     found = replace(found, unrecorded=unrecorded, adoptable=adoptable, foreign=foreign)
     findings = [
-        *(finding for check in found.remarks for finding in check.findings()),
+        *(finding for check in found.check_results for finding in check.findings()),
         *_mandate_findings(known),
         *foreseen_refusals(certificates, record, found),
         *(finding_from(error, error.certificate) for error in certificates.unreadable),
@@ -318,11 +318,11 @@ def _interrupted(
 def _added(task: DelegationTask, certificates: Iterable[ManagedCertificate], inspection: Inspection) -> Iterable[Task]:
     """What only SCM records: certificates revoked there or about to lose a validation, unless the plan has them."""
     planned = {planned.certificate for planned in task.certificates}
-    for certificate in certificates if task.whole else ():
-        decision = decide_with(certificate, inspection, inspection.at)
+    for certificate in certificates if task.may_add else ():
+        decision = decide_with_inspection(certificate, inspection, inspection.at)
         by_clock = {Cause.DCV_LAPSING} if task.is_doubted else set()
         is_new = set(FOUND_BY_INSPECTION) & set(decision.causes) - by_clock and certificate.spec.name not in planned
-        if is_new and not decision.held:
+        if is_new and not decision.is_held:
             name = certificate.spec.name
             yield Task(task.run_id, task.started_at, task.delegation, name, decision.causes, reason=task.reason)
 

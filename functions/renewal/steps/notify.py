@@ -88,7 +88,7 @@ class Notify:
             return self._bounced(mail_event)
         sent: Counter[str] = Counter()
         errors: dict[str, RenewalError] = {}
-        rules = self.book.replacements()
+        rules = self.book.replacement_rules()
         for name in self._to_read(event["run_id"]):
             try:
                 self._require_time()
@@ -119,7 +119,7 @@ class Notify:
             return RunResults()  # every delegation is read: no notice depends on the objects of the run
 
     def _require_time(self) -> None:
-        if self.deadline.seconds() < LEAST_SECONDS:
+        if self.deadline.seconds_left() < LEAST_SECONDS:
             msg = "no time was left for its notices; the next daily run begins with another delegation"
             raise StoreUnavailable(msg)
 
@@ -160,7 +160,7 @@ class Notify:
         month, history = month_before(facts.now), self.book.history(facts.name, "")
         if not facts.existed_in(month, history):
             return
-        acknowledged, proof = self.book.acknowledged(facts.name), Proof(self.trails.head(facts.name))
+        acknowledged, proof = self.book.acknowledgements(facts.name), Proof(self.trails.head(facts.name))
         claim = Notice(self.new_id(), facts.now, NoticeKind.REPORT, to, (str(month),))
         after = self.notices.change_notices(
             facts.name, lambda notices: notices if notices.has_report(str(month)) else notices.with_notice(claim)
@@ -179,7 +179,7 @@ class Notify:
             facts.name, lambda notices: notices.delivered(claim, outcome, message_id=message_id, text=text)
         )
         notice = after.notice(claim.id) or claim
-        self.announcer.notified(facts.name, notice)
+        self.announcer.announce_notice(facts.name, notice)
         return notice
 
     def _delivered(self, delegation: str, claim: Notice, mail: Mail) -> tuple[MailOutcome, str, str]:
@@ -190,7 +190,7 @@ class Notify:
         except (MailRefused, StoreRefused) as error:
             return MailOutcome.REFUSED, "", str(error)
         except StoreUnavailable as error:
-            return MailOutcome.REFUSED if error.undone else MailOutcome.CLAIMED, "", str(error)
+            return MailOutcome.REFUSED if error.had_no_effect else MailOutcome.CLAIMED, "", str(error)
 
     def _signature(self, facts: _Facts, language: Language) -> str:
         return self.third_party or language.text("mail.operators", delegation=facts.name)

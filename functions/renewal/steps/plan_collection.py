@@ -51,7 +51,7 @@ class PlanCollection:
         results = read_map_results(*self.archive.read_results(run_id))
         for path, result in results.certificates.items():
             delegation, _, certificate = path.partition("/")
-            is_polled = result.is_uncollected or (result.is_unfinished and not facts.follow_up)
+            is_polled = result.is_uncollected or (result.is_unfinished and not facts.is_hourly)
             if is_polled and delegation not in results.not_collected:
                 order = result.token, result.ssl_id or 0, result.status
                 yield Progress(run_id, delegation, certificate, *order, facts.started_at)

@@ -82,7 +82,7 @@ class Report:
         facts = self.archive.read_facts(run_id)
         notified = NotifiedProblems.parse(self.archive.read_notified())
         report = self._report(run_id, facts, verification, notified.delegations)
-        if facts.follow_up and report.needs_attention and notified.cover(report):
+        if facts.is_hourly and report.needs_attention and notified.covers(report):
             report = replace(report, outcome=RunOutcome.REPORTED_BEFORE)
         key = self.archive.write_report(run_id, report)
         named = self.send_alert(report, notified, key)
@@ -98,7 +98,7 @@ class Report:
     def _report(
         self, run_id: str, facts: PlanFacts, verification: Mapping[str, Any], before: Collection[str]
     ) -> RunReport:
-        rules = self.book.replacements()
+        rules = self.book.replacement_rules()
         run = _Run(run_id, facts, read_map_results(*self.archive.read_results(run_id)), self.clock(), self.times, rules)
         parts = [self._part(read, run) for read in self.read(facts, run.results, run.now, before)]
         problems = [*chain.from_iterable(part.problems for part in parts), *rule_problems(rules.unreadable)]
@@ -106,8 +106,8 @@ class Report:
         rows: tuple[DelegationRow, ...] = members["delegations"]
         ill = tuple(row.delegation for row in rows if row.error == ScmUnavailable.__name__)
         # An operator who named what to do waits for it, even where a daily run would have time.
-        is_undone = facts.narrowed and bool(members["counts"][Outcome.FAILED] or any(row.error for row in rows))
-        is_failed = is_undone or any(each.needs_attention for each in problems)
+        is_unfinished = facts.is_narrowed and bool(members["counts"][Outcome.FAILED] or any(row.error for row in rows))
+        is_failed = is_unfinished or any(each.needs_attention for each in problems)
         return RunReport(
             run_id=run_id,
             started_at=facts.started_at,
@@ -152,9 +152,9 @@ class Report:
             unreadable=damaged,
         )
         wrong = {problem.certificate for problem in problems}
-        rows = (*(row for row, _ in judged if run.happened(row, wrong)), *map(_unreadable_row, damaged))
+        rows = (*(row for row, _ in judged if run.is_reported(row, wrong)), *map(_unreadable_row, damaged))
         is_near = self.read.is_near(about.password_expires, run.now.date())
-        is_quiet = not (rows or about.has_content or is_near or run.facts.narrowed)
+        is_quiet = not (rows or about.has_content or is_near or run.facts.is_narrowed)
         first_expiry = _first([read.summary.first_expiry, *(row.not_after for row, _ in judged)])
         expires = about.password_expires
         return _Part(read.delegation, first_expiry, expires, None if is_quiet else about, rows, problems)
@@ -172,10 +172,10 @@ class Report:
         next_renewal = NextRenewal.of(certificate, record, run.now)
         error = failed if outcome is Outcome.FAILED else None
         judged = judge(certificate, record, run.now, run.times, replacements=run.replacements, failure=error)
-        remarks = list(notes_of(certificate, finished, run.now))
+        notes = list(notes_of(certificate, finished, run.now))
         if outcome is Outcome.DEFERRED:
             result = run.results.certificates.get(spec.path)
-            remarks.append(why_deferred(certificate, planned, result, run.facts.started_at))
+            notes.append(why_deferred(certificate, planned, result, run.facts.started_at))
         return CertificateRow(
             delegation=spec.delegation,
             name=spec.name,
@@ -188,7 +188,7 @@ class Report:
             new_serial=finished.serial if finished else "",
             key=spec.key_type,
             stores=spec.stores,
-            remarks=tuple(remarks),
+            notes=tuple(notes),
             would=preview(certificate, record, inspected, run.now) if record and outcome is Outcome.PLANNED else "",
             renew_at=next_renewal.renew_at,
             service=judged.service,
@@ -241,11 +241,11 @@ class _Run:
         damaged = [each for each in found.unreadable if covers(CertificatePath(read.delegation, each.certificate))]
         return [each for each in found if covers(each.spec.record_key)], damaged
 
-    def happened(self, row: CertificateRow, wrong: Collection[str]) -> bool:
+    def is_reported(self, row: CertificateRow, wrong: Collection[str]) -> bool:
         """Whether *row* is reported: it was due, worked on, verified or asked for, or is wrong (names in *wrong*)."""
         is_idle = row.outcome is Outcome.NOT_DUE and row.service == ServiceState.NOT_DECLARED
         is_named = row.path in self.facts.due or row.path in self.results.certificates or row.name in wrong
-        return self.facts.narrowed or is_named or not is_idle
+        return self.facts.is_narrowed or is_named or not is_idle
 
     def ssl_id_of(self, certificate: ManagedCertificate) -> int | None:
         """The SSL ID of this run's order, else of what is stored."""
@@ -284,7 +284,7 @@ def _delegation_row(name: str, record: Record, certificates: Iterable[ManagedCer
         ),
         password_expires=inspection.password_expires if inspection else None,
         address=record.delegation.address,
-        seen_address=inspection.seen_address if inspection and inspection.address_run == run.run_id else "",
+        observed_address=inspection.observed_address if inspection and inspection.address_run == run.run_id else "",
         **_failure_members(failed),
     )
 

@@ -51,7 +51,7 @@ class SealAudit:
         return tuple(sealed)
 
     def _require_time(self) -> None:
-        if self.deadline.seconds() < LEAST_SECONDS:
+        if self.deadline.seconds_left() < LEAST_SECONDS:
             msg = "no time was left to seal it; the next day seals it, and begins with another trail"
             raise StoreUnavailable(msg)
 
@@ -74,6 +74,6 @@ class SealAudit:
             return False
         statement = SealStatement(delegation, head, begin, self.clock())
         seal = Seal(statement, self.signer.public_key(), self.signer.sign(statement.signed_bytes()))
-        self.announcer.sealed(seal)  # first, because a stored seal is not announced again
+        self.announcer.announce_seal(seal)  # first, because a stored seal is not announced again
         self.seals.put(seal, added if last else (*unnumbered, *added))
         return True

@@ -13,7 +13,7 @@ from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegati
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import Order, StoredCertificate
-from renewal.ports.stores import Pair
+from renewal.ports.stores import CertificateWithKey
 from tests.throwaway_ca import SERVER, hierarchy
 from tests.unit import orders
 
@@ -62,10 +62,10 @@ def a_pair(
     key: KeyPair | None = None,
     not_before: datetime | None = None,
     usages: Any = SERVER,
-) -> Pair:
+) -> CertificateWithKey:
     """A key with a certificate that is valid since yesterday, by the real clock, which moto uses."""
     key = key or KeyPair.generate(spec.key_type)
     issuer = hierarchy().issuer_for(key.private_key.public_key())
     begins = not_before or datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
     leaf = issuer.issue(key.private_key.public_key(), spec.names, not_before=begins, days=199, usages=usages)
-    return Pair(spec, Chain(Certificate(leaf), (Certificate(issuer.certificate),)), key)
+    return CertificateWithKey(spec, Chain(Certificate(leaf), (Certificate(issuer.certificate),)), key)

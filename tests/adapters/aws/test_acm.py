@@ -27,7 +27,7 @@ from renewal.domain.errors import (
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate
-from renewal.ports.stores import Pair
+from renewal.ports.stores import CertificateWithKey
 from tests.throwaway_ca import hierarchy
 
 from .conftest import REGION, client
@@ -61,7 +61,7 @@ def serials(region: str = REGION) -> list[str]:
     return sorted(normalised_serial(answer["Certificate"]["Serial"]) for answer in described)
 
 
-def renewed(pair: Pair, **changes: Any) -> Pair:
+def renewed(pair: CertificateWithKey, **changes: Any) -> CertificateWithKey:
     """The next certificate of the same spec, with a new key of the same type."""
     return a_pair(pair.spec, key=KeyPair.generate(pair.key.key_type), **changes)
 
@@ -260,7 +260,7 @@ def test_an_arn_of_another_delegation_is_not_overwritten(acm: Acm, eu: Any):
     assert_not_ours(acm, eu, arn, "belongs to univ/idp", replace(SEEBERG, names=ACM_SPEC.names))
 
 
-def imported(eu: Any, pair: Pair) -> str:
+def imported(eu: Any, pair: CertificateWithKey) -> str:
     """A certificate that another program imported."""
     leaf, chain = pair.chain.leaf.pem().encode(), pair.chain.issuers_pem().encode()
     answer = eu.import_certificate(Certificate=leaf, CertificateChain=chain, PrivateKey=pair.key.pem())

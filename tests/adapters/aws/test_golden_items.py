@@ -98,7 +98,7 @@ def test_a_delegation_of_an_earlier_version_is_read():
     inspection = schema.delegation_record(golden("delegation", f"{EARLIER}, without check results")).inspection
 
     assert inspection is not None
-    assert (inspection.remarks, inspection.delegated, inspection.custom_fields) == ((), (), None)
+    assert (inspection.check_results, inspection.delegated, inspection.custom_fields) == ((), (), None)
 
 
 def test_items_without_custom_fields_are_read():

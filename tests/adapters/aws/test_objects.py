@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 
 from renewal.adapters.objects import MOST_BYTES, S3Certificates
 from renewal.domain.errors import OrderConflict, StoreRefused
-from renewal.ports.stores import Pair
+from renewal.ports.stores import CertificateWithKey
 
 from .conftest import BUCKET
 from .records import SPEC, a_pair
@@ -38,14 +38,14 @@ def pointer(s3: Any) -> dict[str, Any]:
     return document
 
 
-def key_versions(s3: Any, pair: Pair) -> list[str]:
+def key_versions(s3: Any, pair: CertificateWithKey) -> list[str]:
     """Every version of a certificate's private key, delete markers included."""
     key = f"{FOLDER}/{pair.chain.leaf.serial}/privkey.pem"
     listed = s3.list_object_versions(Bucket=BUCKET, Prefix=key)
     return [version["VersionId"] for version in [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]]
 
 
-def younger(pair: Pair, days: int = 1) -> Pair:
+def younger(pair: CertificateWithKey, days: int = 1) -> CertificateWithKey:
     """A certificate that was issued so many days after *pair*."""
     return a_pair(pair.spec, not_before=pair.chain.leaf.not_before + timedelta(days=days))
 

@@ -38,7 +38,7 @@ MOVES: dict[str, Callable[[Any, Order, Any], Any]] = {
     "record_search without result": lambda book, order, now: book.record_search(
         PATH.delegation, SearchControl.of(order, 77, now), SearchResult()
     ),
-    "note trouble": lambda book, order, _: book.note(order, trouble="CertificateMismatch"),
+    "note trouble": lambda book, order, _: book.note(order, storing_error="CertificateMismatch"),
     "record_issued": lambda book, order, now: book.record_issued(order, CHAIN, now),
     "claim_import": lambda book, order, now: book.claim_import(order, REGION, now),
     "claim_import elsewhere": lambda book, order, now: book.claim_import(order, "us-east-1", now),
@@ -62,7 +62,7 @@ STEPS = st.lists(
 )
 
 
-class Pair:
+class TwoBooks:
     """Both order books; both must return and hold the same."""
 
     def __init__(self, real: Book, fake: FakeOrderBook) -> None:
@@ -104,13 +104,13 @@ class Pair:
 
 
 def _held(book: Any) -> Any:
-    record, certificate = book.with_delegation(*PATH)
+    record, certificate = book.delegation_and_certificate(*PATH)
     assert (record, certificate) == (book.delegation(PATH.delegation), book.certificate(*PATH))
     return (
         certificate,
         certificate.revision,
         record,
-        sorted(each.causes for each in book.begun(PATH.delegation, an_order().run_id)),
+        sorted(each.causes for each in book.orders_begun(PATH.delegation, an_order().run_id)),
     )
 
 
@@ -118,7 +118,7 @@ def _rows(book: Any) -> list[FinishedOrder]:
     return sorted(book.history(*PATH), key=lambda row: (row.ended_at, row.token, row.status))
 
 
-def a_pair_of_books(dynamodb: Any, way: tuple[str, ...] = ()) -> Pair:
+def two_books(dynamodb: Any, way: tuple[str, ...] = ()) -> TwoBooks:
     """An empty table, and the fake, each with the one certificate in it, and with an order that has come this *way*."""
     for table in (TABLE, AUDIT):
         for item in dynamodb.scan(TableName=table)["Items"]:
@@ -127,7 +127,7 @@ def a_pair_of_books(dynamodb: Any, way: tuple[str, ...] = ()) -> Pair:
     book.apply(a_specification(), NOW)
     fake = FakeOrderBook()
     fake.apply(DELEGATION, SPEC, now=NOW)
-    pair = Pair(book, fake)
+    pair = TwoBooks(book, fake)
     for move in way:
         pair.make(move, "now", timedelta(minutes=5))
     return pair
@@ -141,7 +141,7 @@ def a_pair_of_books(dynamodb: Any, way: tuple[str, ...] = ()) -> Pair:
 @given(steps=STEPS)
 def test_both_order_books_return_and_hold_the_same(dynamodb: Any, steps: list[tuple[str, str, timedelta]]) -> None:
     """The unit tests prove as much as their order book is like the real one."""
-    pair = a_pair_of_books(dynamodb)
+    pair = two_books(dynamodb)
     for step in steps:
         pair.step(*step)
 
@@ -158,7 +158,7 @@ FINISHED, FAILED = (*IMPORTED, "finish"), (*IMPORTED, "fail")
 @pytest.mark.parametrize("way", [(*FINISHED, "finish"), (*FAILED, "fail")], ids=["finish", "fail"])
 def test_a_whole_order_is_the_same(dynamodb: Any, way: tuple[str, ...]) -> None:
     """Random transitions seldom end an order. Step Functions may repeat the last one: that is harmless."""
-    pair = a_pair_of_books(dynamodb)
+    pair = two_books(dynamodb)
 
     assert [move for move in way if isinstance(pair.step(move), str)] == []
     assert len(_rows(pair.real)) == 1
@@ -188,7 +188,7 @@ def test_a_transition_that_another_run_has_overtaken_is_a_conflict(
     dynamodb: Any, way: tuple[str, ...], move: str, which: str
 ) -> None:
     """Each would be a second order, a second certificate, or a second ARN; and it changes nothing."""
-    pair = a_pair_of_books(dynamodb, way)
+    pair = two_books(dynamodb, way)
     before = _held(pair.real)
 
     assert pair.step(move, which, IMPORT_LEASE) == "OrderConflict"
@@ -198,7 +198,7 @@ def test_a_transition_that_another_run_has_overtaken_is_a_conflict(
 @pytest.mark.parametrize("way", [(), INTENT, ISSUED], ids=["nothing", "intent", "issued"])
 def test_no_transition_changes_another_order(dynamodb: Any, way: tuple[str, ...]) -> None:
     """A run that was suspended for hours may continue with an order that has ended."""
-    pair = a_pair_of_books(dynamodb, way)
+    pair = two_books(dynamodb, way)
     before = dynamodb.scan(TableName=TABLE)["Items"]
 
     for move in sorted(MOVES.keys() - {"open", "open an older record"} - OF_DELEGATIONS):
@@ -209,7 +209,7 @@ def test_no_transition_changes_another_order(dynamodb: Any, way: tuple[str, ...]
 @pytest.mark.parametrize("way", [ORDERED, ISSUED], ids=["ordered", "issued"])
 def test_recording_the_ssl_id_again_undoes_nothing(dynamodb: Any, way: tuple[str, ...]) -> None:
     """A repetition that comes late must not turn `issued` back into `ordered`."""
-    pair = a_pair_of_books(dynamodb, way)
+    pair = two_books(dynamodb, way)
     there = pair.real.certificate(*PATH).order
 
     assert pair.step("record_ordered", "as at first") == there
@@ -217,7 +217,7 @@ def test_recording_the_ssl_id_again_undoes_nothing(dynamodb: Any, way: tuple[str
 
 def test_a_claim_of_an_import_ends_with_its_lease(dynamodb: Any) -> None:
     """A run that was killed must not block the others for ever."""
-    pair = a_pair_of_books(dynamodb, IMPORTING)
+    pair = two_books(dynamodb, IMPORTING)
 
     pair.step("claim_import", later=IMPORT_LEASE + timedelta(seconds=1))
     order = pair.real.certificate(*PATH).order

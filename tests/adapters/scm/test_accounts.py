@@ -357,6 +357,15 @@ def test_a_token_server_that_is_down_is_an_outage_and_orders_nothing(answer):
     assert not wire.requests
 
 
+@pytest.mark.parametrize("expires_in", [10**18, 1e18, -(10**18)], ids=str)
+def test_a_token_whose_life_span_is_no_time_is_used(expires_in: object):
+    """A number beyond the calendar must not stop the requests; a withdrawn token is replaced anyway."""
+    wire = TokenServer(NO_PROFILES, expires_in=expires_in)
+
+    over(wire, vault(CLIENT)).authority("univ").profiles(2001)
+    assert len(wire.requests) == 1
+
+
 @pytest.mark.parametrize("expires_in", [None, "", "soon", 0])
 def test_a_token_without_a_life_span_serves_one_call(expires_in):
     """Guessing how long it lives could turn an expired token into a refused credential."""

@@ -36,7 +36,7 @@ READERS: dict[str, Callable[[ScmClient], object]] = {
     "department": lambda client: client.department(2001),
     "domains": lambda client: client.domains(2001, ("idp.univ.example",)),
     "validations": lambda client: client.validations(2001),
-    "reported": lambda client: client.reported(2001),
+    "reported": lambda client: client.reported_certificates(2001),
 }
 # fmt: off
 MEMBERS = (
@@ -49,7 +49,8 @@ MEMBERS = (
 )
 # fmt: on
 texts = st.one_of(
-    st.text(max_size=12), st.sampled_from(["7", "2001", "idp.univ.example", "Issued", "2026-13-45", "-1"])
+    st.text(max_size=12),
+    st.sampled_from(["7", "2001", "idp.univ.example", "Issued", "2026-13-45", "-1", "9999-12-31T23:59:59-05:00"]),
 )
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), texts)
 values = st.recursive(

@@ -16,7 +16,7 @@ from renewal.adapters.scm.request import MOST_BYTES_TOGETHER
 from renewal.domain import errors
 from renewal.domain.order import EnrollRequest, OrderDetails
 from renewal.domain.order_search import SearchedOrder, SearchResult
-from tests.adapters.scm.stage import ENVOY, HTML, NOW, ORDER, Wire, client, json_answer, scm
+from tests.adapters.scm.stage import ENVOY, HTML, NOW, ORDER, Wire, client, json_answer, refusal, scm
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 OURS = "certmandate order t0ken for univ/idp"
@@ -214,7 +214,7 @@ def test_the_report_is_asked_for_in_one_request():
     """An empty option set fails for some (SCM reference §10.1), so the status is always sent."""
     wire = Wire(json_answer({"statusCode": 0, "reports": []}))
 
-    assert client(wire).reported(2001) == ()
+    assert client(wire).reported_certificates(2001) == ()
     assert wire.requests[0].url.path == "/api/report/v1/ssl-certificates"
     assert json.loads(wire.requests[0].content) == {"organizationIds": [2001], "certificateStatus": 0}
 
@@ -232,7 +232,9 @@ def test_a_reported_certificate_is_read():
         "expires": "2019-01-02T00:00:00.000+02:00",
     }
 
-    (found,) = scm(json_answer({"statusCode": "0", "reports": [row, {"commonName": "no number"}]})).reported(2001)
+    (found,) = scm(
+        json_answer({"statusCode": "0", "reports": [row, {"commonName": "no number"}]})
+    ).reported_certificates(2001)
 
     assert found.ssl_id == 7
     assert found.common_name == "idp.univ.example"
@@ -256,7 +258,7 @@ def test_names_in_reports_are_read_in_every_spelling(written):
     """The common name is among them in some releases and not in others."""
     report = {"statusCode": 0, "reports": [{"id": 7, "commonName": "univ.example", "subjAltNames": written}]}
 
-    (found,) = scm(json_answer(report)).reported(2001)
+    (found,) = scm(json_answer(report)).reported_certificates(2001)
 
     assert found.names == ("univ.example", "www.univ.example", "api.univ.example")
 
@@ -266,7 +268,9 @@ def test_a_report_of_an_order_that_is_not_issued_has_holes(nothing):
     """No serial, no dates, perhaps no names."""
     row = dict.fromkeys(("commonName", "subjAltNames", "serialNumber", "issued", "expires", "comments"), nothing)
 
-    (found,) = scm(json_answer({"statusCode": 0, "reports": [{"id": 7, "status": "Requested", **row}]})).reported(1)
+    (found,) = scm(
+        json_answer({"statusCode": 0, "reports": [{"id": 7, "status": "Requested", **row}]})
+    ).reported_certificates(1)
 
     assert (found.names, found.serial, found.issued, found.expires) == ((), "", None, None)
 
@@ -277,20 +281,20 @@ def test_a_report_of_an_order_that_is_not_issued_has_holes(nothing):
 def test_a_report_that_failed_within_a_200_is_a_failure(code, error):
     """An empty report would mean that nothing is revoked."""
     with pytest.raises(error, match="no rights"):
-        scm(json_answer({"statusCode": code, "message": "no rights", "reports": []})).reported(2001)
+        scm(json_answer({"statusCode": code, "message": "no rights", "reports": []})).reported_certificates(2001)
 
 
 @pytest.mark.parametrize("body", ["", "<html>", '{"statusCode": 0, "rep', "[]", "{}", '{"statusCode": "x"}'])
 def test_half_a_report_is_a_failure(body):
     """It must not pass for a department without certificates."""
     with pytest.raises(errors.RenewalError):
-        scm(httpx.Response(200, text=body)).reported(2001)
+        scm(httpx.Response(200, text=body)).reported_certificates(2001)
 
 
 @pytest.mark.parametrize("body", [{"statusCode": 0}, {"statusCode": 0, "reports": None}])
 def test_a_report_of_nothing_may_leave_the_rows_out(body):
     """Absent, null and empty are one and the same to SCM."""
-    assert scm(json_answer(body)).reported(2001) == ()
+    assert scm(json_answer(body)).reported_certificates(2001) == ()
 
 
 # ---- Renewed -------------------------------------------------------------------------------------
@@ -440,6 +444,21 @@ def test_pages_shorter_than_asked_for_are_not_the_last():
     assert find(Listing(orders, limit=3)) == 1
 
 
+def test_a_report_that_is_too_large_does_not_stop_the_search():
+    """A department with thousands of certificates: an order whose answer was lost would wait for ever."""
+    large = httpx.Response(200, content=b'{"statusCode":0,"reports":["' + b"x" * 6_000_000 + b'"]}')
+
+    assert client(Wire(json_answer([]), large)).find(searched()) == SearchResult()
+
+
+def test_a_list_that_is_too_large_ends_the_search():
+    """It may have the order."""
+    large = httpx.Response(200, content=b'["' + b"x" * 3_000_000 + b'"]')
+
+    with pytest.raises(errors.ScmUnavailable, match="AnswerTooLarge"):
+        client(Wire(large)).find(searched())
+
+
 def test_a_listing_that_ignores_the_position_is_incomplete():
     """One page for ever ends after its repetition; what may follow it is not known, so nothing is ordered again."""
     page = [{"sslId": number, "commonName": "other.univ.example"} for number in range(200)]
@@ -461,6 +480,22 @@ def test_a_repeated_page_is_no_reason_to_ask_for_ever(total: str | None):
 
     assert [name.entry for name in client(wire).domains(2001, frozenset(NAMES)).delegated] == [NAMES[0]]
     assert len(wire.requests) == 4
+
+
+@pytest.mark.parametrize("refused", [httpx.Response(404), refusal(-3)], ids=["no such path", "not permitted"])
+def test_validations_are_listed_by_the_version_that_scm_serves(refused: httpx.Response):
+    """SCM's documentation has v1, the specification of the OAuth2 hosts v2 only; a validation would seem to be lost."""
+    domains = json_answer([{"id": 1, "name": NAMES[0]}])
+    domain = {"id": 1, "name": NAMES[0], "delegations": [{"orgId": 2001, "status": "ACTIVE", "certTypes": ["SSL"]}]}
+    listed = [{"domain": NAMES[0], "dcvStatus": "Validated", "expirationDate": "2027-03-01T00:00:00.000Z"}]
+    wire = Wire(domains, json_answer(domain), refused, json_answer(listed))
+
+    (found,) = client(wire).domains(2001, frozenset(NAMES)).delegated
+    assert (found.dcv_status, found.dcv_expires) == ("VALIDATED", date(2027, 3, 1))
+    assert [request.url.path for request in wire.requests[2:]] == [
+        "/api/dcv/v1/validation",
+        "/api/dcv/v2/validation",
+    ]
 
 
 def test_a_list_without_an_end_ends_with_a_named_error():

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -48,6 +48,22 @@ def test_every_dialect_of_a_time_is_aware_and_in_utc(text):
     assert found == NOON
     assert found is not None
     assert found.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("text", "year"),
+    [
+        ("9999-12-31T23:59:59.000-05:00", 9999),
+        ("9999-12-31", 9999),
+        ("0001-01-01T00:00:00+01:00", 1970),
+        ("0001-01-01", 1970),
+    ],
+)
+def test_a_date_at_an_end_of_the_calendar_is_a_date(text: str, year: int):
+    """Programs write these for *never* and *unset*; in another time zone, or a week earlier, they do not exist."""
+    found = time_from(text)
+    assert found is not None
+    assert (found.year, found - timedelta(days=365) < found) == (year, True)
 
 
 def test_an_ambiguous_date_is_american():

@@ -53,7 +53,7 @@ def inspect(
     )
     real = accounts(transport, vault(credential, NAME), system.clock)
     recording = lambda *_: recorder(real._http).recording(recordings.append)  # noqa: E731  # as short as it is
-    system.inspect_step(accounts=real, recording=recording)(system.item(delegation=NAME, record=True))
+    system.inspect_step(accounts=real, recording=recording)(system.item(delegation=NAME, is_recorded=True))
     return system.book.delegation(NAME).inspection, recordings[0]
 
 

@@ -94,6 +94,7 @@ def test_an_order_by_a_stolen_credential_is_found_and_can_be_acknowledged(sit: S
 
     result, found = desk.run("check", "univ"), desk.document("check", "univ")
     mail = " ".join(desk.run("findings", "univ", "--language", "fr").stdout.replace("\u00a0", " ").split())
+    listed = desk.document("findings", "univ")["orders_not_ours"]
     refused = desk.refused("acknowledge", "univ", ssl_id + 1, "--reason", "x", "--yes")
     desk.run("acknowledge", "univ", ssl_id, "--reason", "ordered by the library", "--yes")
     after, report = desk.run("check", "univ"), desk.document("report", "univ", "--month", f"{datetime.now(UTC):%Y-%m}")
@@ -104,6 +105,7 @@ def test_an_order_by_a_stolen_credential_is_found_and_can_be_acknowledged(sit: S
         "operator", "rao",
     }  # fmt: skip
     assert f"Précisions : SSL ID {ssl_id}, " in mail
+    assert listed == [ssl_id]
     assert f"does not report SSL ID {ssl_id + 1}; it reports {ssl_id}" in refused
     assert (after.exit_code, "OrderNotOurs" in after.stdout) == (0, False)
     (own,) = report["acknowledged"]

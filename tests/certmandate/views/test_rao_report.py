@@ -235,7 +235,7 @@ def test_a_mismatched_certificate_is_not_reported_as_pending() -> None:
     order = an_order(certificate="idp", status=OrderStatus.ORDERED, ssl_id=4002)
     now, then = (
         rao_report(record(), [ManagedCertificate(IDP, None, item)], [], month_named("2026-11"), NOW, proof=Proof(HEAD))
-        for item in (order, replace(order, trouble="CertificateMismatch"))
+        for item in (order, replace(order, storing_error="CertificateMismatch"))
     )
 
     assert "en attente de l&#39;autorité de certification" in page(now)

@@ -252,7 +252,7 @@ def test_a_hold_keeps_back_what_can_wait(is_held: bool, certificate: Any) -> Non
     """The RAO declined the last order: no new one before it is requested or the service is at risk."""
     decision = decide(certificate, NOW)
 
-    assert decision.held is is_held
+    assert decision.is_held is is_held
     assert decision.causes
     assert decision.is_due is not is_held
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from renewal.domain.setup.domain_checks import domain_results
 from renewal.domain.setup.persistent_dcv import PersistentRecord, places, record_in
+from renewal.domain.setup.snapshot import DelegatedName, Domains
+from tests.unit.system import DELEGATION, IDP, NOW
 
 RECORD = "sectigo.com; accounturi=acct:1@sectigo.com"
 FIRST, SECOND = 1_800_000_000, 1_900_000_000
@@ -45,6 +48,23 @@ def test_what_is_not_in_the_syntax_cannot_be_used(text: str) -> None:
     assert "syntax" in record_in([text]).fault
 
 
+@pytest.mark.parametrize(
+    ("status", "expires", "fault"),
+    [
+        ("PERSISTENT", date(2027, 6, 1), set()),
+        ("PERSISTENT", None, {"DcvMissing"}),
+        ("NOTVALIDATED", date(2027, 6, 1), {"DcvMissing"}),
+        ("PERSISTENT", date(2026, 11, 1), {"DcvLapsed"}),
+    ],
+)
+def test_an_unknown_word_beside_a_later_expiry_is_no_fault(status: str, expires: date | None, fault: set[str]) -> None:
+    """What SCM shows of such a domain is not documented; the RAO would be asked to validate what is valid."""
+    entry = DelegatedName("idp.univ.example", True, frozenset({"SSL"}), status, expires)
+
+    results = domain_results(DELEGATION, IDP.names, Domains((entry,)), NOW)
+    assert {finding.code for result in results for finding in result.findings()} == fault
+
+
 def test_the_best_of_several_records_counts() -> None:
     """The old one may stay beside the new one; the latest end decides, and none is the latest."""
     old, new = f"{RECORD}; persistUntil={FIRST}", f"{RECORD};persistuntil={SECOND}"
@@ -60,7 +80,7 @@ def test_a_record_is_worth_nothing_after_its_end() -> None:
     end = datetime.fromtimestamp(FIRST, UTC)
 
     assert not record.is_live(end)
-    assert record.trouble(end) == f"its persistUntil was {end:%Y-%m-%d}"
+    assert record.fault_at(end) == f"its persistUntil was {end:%Y-%m-%d}"
     assert record.is_live(datetime.fromtimestamp(FIRST - 1, UTC))
 
 

@@ -76,7 +76,9 @@ def a_certificate(chance: random.Random, name: str, delegation: str) -> ManagedC
         order = an_order(certificate=name, delegation=delegation, ssl_id=5001, status=OrderStatus.ORDERED)
         opened = NOW - timedelta(days=chance.choice([0, 3, 30]))
         order = replace(order, opened_at=opened, scm_status="REQUESTED" if kind == "requested" else "APPLIED")
-        return replace(certificate, order=replace(order, trouble="CertificateMismatch" if kind == "trouble" else ""))
+        return replace(
+            certificate, order=replace(order, storing_error="CertificateMismatch" if kind == "trouble" else "")
+        )
     until = NOW + timedelta(days=2) if kind == "held" else None
     error = "OrderDeclined" if kind in {"held", "failed"} else ""
     asked = "stolen" if kind == "asked" else ""
@@ -117,7 +119,7 @@ def _result(name: str, certificates: list[ManagedCertificate], error: NeedsAtten
     """The child's output: an error of the delegation, or its open orders as they are."""
     if error:
         return {"delegation": name, "error": caught(error)}
-    pending = [each for each in certificates if each.order and not each.order.trouble]
+    pending = [each for each in certificates if each.order and not each.order.storing_error]
     rows = [{"certificate": each.spec.name, "status": "pending", "ssl_id": 5001} for each in pending]
     return {"delegation": name, "certificates": rows}
 

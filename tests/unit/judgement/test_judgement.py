@@ -120,7 +120,7 @@ def test_an_issued_order_states_when_its_certificate_begins() -> None:
 
 def test_an_order_with_a_mismatched_certificate_needs_attention() -> None:
     """It was reported as being collected for weeks."""
-    found = judged(managed(age=150, order=an_order(trouble="CertificateMismatch")))
+    found = judged(managed(age=150, order=an_order(storing_error="CertificateMismatch")))
 
     assert next_step(found) == ("open order (CertificateMismatch): every run tries it again; nothing else is ordered")
     assert found.needs_attention

@@ -32,7 +32,7 @@ def declined(hours: int) -> ManagedCertificate:
 
 
 ERRORS = {
-    "CertificateMismatch": managed(age=150, order=replace(ORDERED, trouble="CertificateMismatch")),
+    "CertificateMismatch": managed(age=150, order=replace(ORDERED, storing_error="CertificateMismatch")),
     "OrderDeclined, held": declined(48),
     "OrderDeclined, due again": declined(-48),
     "OrderPending": managed(age=39, days=47, order=replace(ORDERED, scm_status="REQUESTED")),
@@ -74,7 +74,7 @@ def test_an_outage_of_the_delegation_hides_no_error_of_its_certificates(name: st
 
 def test_an_error_is_listed_beside_an_outage_that_is_one_too() -> None:
     """The outage ends by itself; the mismatched certificate does not."""
-    late = managed(age=190, order=replace(ORDERED, trouble="CertificateMismatch"))
+    late = managed(age=190, order=replace(ORDERED, storing_error="CertificateMismatch"))
 
     assert [each.code for each in judged(late).problems] == ["ScmUnavailable", "CertificateMismatch"]
 
@@ -112,7 +112,7 @@ def test_a_run_fails_for_a_mismatch_while_scm_is_down(ill: System) -> None:
     ill.enroll(ill.task(causes=("age",)))
     order = ill.book.certificate(*PATH).order
     assert order
-    ill.book.note(order, trouble="CertificateMismatch")
+    ill.book.note(order, storing_error="CertificateMismatch")
     ill.scm.answers = answers
     ill.clock.advance(hours=24)
 

@@ -40,7 +40,7 @@ def test_each_certificate_is_counted_once() -> None:
     """The numbers add up to what the rule covered."""
     waiting, ordered, stuck, failing = left(4)
     ordered = replace(ordered, order=an_order())
-    stuck = replace(stuck, order=an_order(trouble="KeyLost"))
+    stuck = replace(stuck, order=an_order(storing_error="KeyLost"))
     failing = replace(failing, failures=1)
 
     found = after(1, [waiting, ordered, stuck, failing, replaced()])

@@ -98,6 +98,17 @@ def test_an_order_that_is_not_ours_is_described_in_words(code: str, detail: str)
     assert f": {detail}\n" in mail(code, finding)[1]
 
 
+@pytest.mark.parametrize(("code", "more"), [("en", " and 5 more"), ("fr", " et 5 de plus")])
+def test_orders_without_a_finding_of_their_own_are_listed_by_number(code: str, more: str) -> None:
+    """The RAO finds each in SCM by its SSL ID; the sentence around them is in the mail's language."""
+    keys = tuple(str(number) for number in range(100, 156))
+    order = ForeignOrder("100", 100, ("a.example",), "ISSUED")
+
+    finding = list(foreign_findings(ForeignOrders(NOW, (order,), 56, keys), None))[1]
+
+    assert f": SSL ID {', '.join(keys[1:51])}{more}\n" in mail(code, finding)[1]
+
+
 @pytest.mark.parametrize(
     ("expires", "is_known"), [(date(2026, 11, 1), True), (date(2027, 11, 1), False), (None, False)]
 )
@@ -235,7 +246,7 @@ def test_extra_privileges_and_roles_are_named() -> None:
 def test_a_custom_field_is_named(given: dict[str, str], named: str) -> None:
     """The RAO must send its value, or the right name."""
     with pytest.raises(FieldRefused) as refused:
-        require_custom_fields(given, (CustomField("Cost centre", mandatory=True),))
+        require_custom_fields(given, (CustomField("Cost centre", is_mandatory=True),))
 
     for code in ("en", "fr"):
         assert f"{named}\n" in mail(code, finding_from(refused.value, "idp"))[1]

@@ -171,7 +171,7 @@ def without_a_chain(_order: ScmOrder, leaf: x509.Certificate) -> str:
     return pem(leaf)
 
 
-def test_a_follow_up_fails_once_a_day_for_the_same_cause(system: System) -> None:
+def test_an_hourly_run_fails_once_a_day_for_the_same_cause(system: System) -> None:
     """One open order failed 24 runs a day, so that a new failure was one page among many."""
     system.scm.bundles = without_a_chain
 
@@ -184,7 +184,7 @@ def test_a_follow_up_fails_once_a_day_for_the_same_cause(system: System) -> None
     assert (hourly.needs_attention, row_of(hourly).error) == (True, "ChainBroken")
 
 
-def test_a_follow_up_fails_at_once_for_a_new_cause(system: System) -> None:
+def test_an_hourly_run_fails_at_once_for_a_new_cause(system: System) -> None:
     """Another error of the same certificate, or the same error of another one, has not raised the alarm."""
     system.scm.bundles = without_a_chain
     system.daily_run()
@@ -250,7 +250,7 @@ def test_a_revocation_is_reported_even_when_it_is_deferred_or_held(system: Syste
         "idp": ("deferred", "new", ""),
     }
     assert report.outcome == "failed"
-    reached = {row.remarks for row in report.certificates if row.outcome == "deferred"}
+    reached = {row.notes for row in report.certificates if row.outcome == "deferred"}
     assert reached == {
         ("the run has reached its limit OrdersPerDelegation or OrdersPerRun; a later daily run orders it",)
     }

@@ -20,7 +20,7 @@ def system(system: System) -> System:
 
 def address_findings(system: System) -> list[str]:
     found = system.inspection()
-    assert found.seen_address == system.egress.address
+    assert found.observed_address == system.egress.address
     return [finding.text for finding in found.findings if finding.code == ADDRESS_CHANGED]
 
 
@@ -33,7 +33,7 @@ def test_another_address_is_reported_and_stops_no_order(system: System) -> None:
     assert "192.0.2.7" in text
     assert "198.51.100.9" in text
     (delegation,) = report.delegations
-    assert (delegation.address, delegation.seen_address) == ("192.0.2.7/32", "198.51.100.9")
+    assert (delegation.address, delegation.observed_address) == ("192.0.2.7/32", "198.51.100.9")
     assert (report.outcome, report.counts) == ("failed", {"renewed": 1})
     assert [alert.subject for alert in system.alerts.sent] == ["[certmandate] AddressChanged: univ"]
 
@@ -82,7 +82,7 @@ def test_an_inspection_without_an_answer_records_its_address(system: System) -> 
     assert "198.51.100.9" in text
     assert (found.run_id, found.address_run) == ("yesterday", "today")
     others = [finding for finding in found.findings if finding.code != ADDRESS_CHANGED]
-    assert replace(found, findings=tuple(others), seen_address="192.0.2.7", address_run="yesterday") == before
+    assert replace(found, findings=tuple(others), observed_address="192.0.2.7", address_run="yesterday") == before
 
     for address, count in (("198.51.100.10", 1), ("192.0.2.7", 0)):
         system.egress.address = address
@@ -110,7 +110,7 @@ def test_a_report_shows_no_address_of_an_earlier_run(system: System) -> None:
     report = system.report("today")
 
     (delegation,) = report.delegations
-    assert not delegation.seen_address
+    assert not delegation.observed_address
     assert [finding.code for finding in delegation.findings] == [ADDRESS_CHANGED]
 
 

@@ -49,8 +49,8 @@ def test_the_daily_run_plans_what_is_due_and_inspects_all(system: System) -> Non
     summary = system.check_expiry()
 
     assert planned(system) == {"univ/idp": ["new"], "univ/old": ["age"]}
-    assert [(task.delegation, task.whole) for task in system.plan()] == [("lab", True), ("univ", True)]
-    assert not any(task.full for task in system.plan())
+    assert [(task.delegation, task.may_add) for task in system.plan()] == [("lab", True), ("univ", True)]
+    assert not any(task.is_full for task in system.plan())
     assert summary == {
         "run_id": "run",
         "dry_run": False,
@@ -80,8 +80,8 @@ def test_a_run_waits_for_an_older_one(system: System, request_: dict[str, Any]) 
     assert system.check_expiry(**request_)["skipped"] is False
 
 
-def test_a_scheduled_follow_up_is_skipped_while_another_run_works(system: System) -> None:
-    """The next one is an hour away, and follow-ups that wait for each other would pile up."""
+def test_an_hourly_run_is_skipped_while_another_run_works(system: System) -> None:
+    """The next one is an hour away, and hourly runs that wait for each other would pile up."""
     system.runs.running = ["older", "run"]
 
     summary = system.check_expiry(open_orders_only=True, scheduled_at="2026-11-23T09:00:00Z")
@@ -98,16 +98,16 @@ class Reading(FakeOrderBook):
     batches: list[int] = field(default_factory=list)
     counted: int = 0
 
-    def load(self, paths: Any) -> Any:
+    def load_certificates(self, paths: Any) -> Any:
         """Read, and keep the paths."""
         wanted = list(paths)
         self.loaded.extend(wanted)
         self.batches.append(len(wanted))
-        return FakeOrderBook.load(self, wanted)
+        return FakeOrderBook.load_certificates(self, wanted)
 
-    def count(self, most: int) -> int:
+    def count_certificates(self, most: int) -> int:
         """Count, and keep how many certificates were counted."""
-        self.counted = FakeOrderBook.count(self, most)
+        self.counted = FakeOrderBook.count_certificates(self, most)
         return self.counted
 
 
@@ -117,9 +117,9 @@ class Damaged(FakeOrderBook):
 
     unreadable: tuple[RecordUnreadable, ...] = (RecordUnreadable("damaged", delegation="univ", certificate="idp"),)
 
-    def load(self, paths: Any) -> Any:
+    def load_certificates(self, paths: Any) -> Any:
         """Read the others."""
-        found = FakeOrderBook.load(self, paths)
+        found = FakeOrderBook.load_certificates(self, paths)
         found.unreadable = self.unreadable
         return found
 
@@ -160,7 +160,7 @@ def listed(system: System, rule: ReplacementRule) -> ReplacementRule:
     """Store a rule as the operator does, with the list of what it may cover now."""
     system.book.rules.append(rule)
     system.book.lists[rule.reason] = frozenset(
-        each.spec.record_key for each in system.book.load(list(system.book.kept)) if rule.may_cover(each)
+        each.spec.record_key for each in system.book.load_certificates(list(system.book.kept)) if rule.may_cover(each)
     )
     return rule
 
@@ -232,14 +232,14 @@ def test_a_rule_ends_when_everything_is_replaced_and_served(system: System) -> N
     system.book.rules, system.book.lists[rule.reason] = [rule], {path}
 
     system.check_expiry("not-served")
-    assert system.book.replacements() == (rule,)
+    assert system.book.replacement_rules() == (rule,)
 
     system.book.kept[path] = replace(system.book.kept[path], spec=spec("univ/fresh"))
     system.check_expiry("dry", dry_run=True)
-    assert system.book.replacements() == (rule,)
+    assert system.book.replacement_rules() == (rule,)
     system.check_expiry("done")
 
-    assert system.book.replacements() == ()
+    assert system.book.replacement_rules() == ()
     assert [each.ended_at for each in system.archive.read_facts("done").replacements] == [NOW]
     system.check_expiry("after")
     assert system.archive.read_facts("after").replacements == ()
@@ -268,11 +268,11 @@ def test_no_rule_ends_while_a_certificate_cannot_be_read() -> None:
     book.lists[rule.reason] = {CertificatePath("univ", "fresh")}
 
     system.check_expiry()
-    assert book.replacements() == tuple(book.rules)
+    assert book.replacement_rules() == tuple(book.rules)
 
     book.unreadable = ()
     system.check_expiry("repaired")
-    assert book.replacements() == ()
+    assert book.replacement_rules() == ()
 
 
 def test_no_run_ends_a_rule_without_a_list(system: System) -> None:
@@ -284,7 +284,7 @@ def test_no_run_ends_a_rule_without_a_list(system: System) -> None:
 
     (progress,) = system.archive.read_facts("run").replacements
     assert (progress.is_complete, progress.is_listed, progress.ended_at) == (True, False, None)
-    assert system.book.replacements() == tuple(system.book.rules)
+    assert system.book.replacement_rules() == tuple(system.book.rules)
 
 
 def test_a_rule_of_an_earlier_version_makes_the_run_read_everything(system: System) -> None:
@@ -362,8 +362,8 @@ def test_names_narrow_a_run(system: System) -> None:
     system.check_expiry(certificates=["lab/old"], delegations=["univ"])
 
     assert planned(system) == {"lab/old": ["age"], "univ/idp": ["new"], "univ/old": ["age"]}
-    assert {task.delegation: task.whole for task in system.plan()} == {"lab": False, "univ": True}
-    assert all(task.full for task in system.plan())
+    assert {task.delegation: task.may_add for task in system.plan()} == {"lab": False, "univ": True}
+    assert all(task.is_full for task in system.plan())
 
 
 def test_what_is_named_twice_is_planned_once(system: System) -> None:
@@ -417,7 +417,7 @@ def test_a_run_for_open_orders_begins_nothing_new(system: System) -> None:
     summary = system.check_expiry(open_orders_only=True)
 
     assert planned(system) == {"univ/idp": ["order-open"]}
-    assert (summary["delegations"], [task.whole for task in system.plan()]) == (1, [False])
+    assert (summary["delegations"], [task.may_add for task in system.plan()]) == (1, [False])
 
 
 def test_limits_defer_what_expires_last(system: System) -> None:
@@ -493,5 +493,5 @@ def test_the_facts_name_the_reason(system: System) -> None:
     system.check_expiry(certificates=["univ/idp"], reason="key ceremony")
 
     facts = system.archive.read_facts("run")
-    assert (facts.reason, facts.narrowed, facts.named) == ("key ceremony", True, ("univ/idp",))
+    assert (facts.reason, facts.is_narrowed, facts.named) == ("key ceremony", True, ("univ/idp",))
     assert facts.due == {"univ/idp": PlannedCertificate(("new",), PlanState.PLANNED)}

@@ -35,7 +35,7 @@ from renewal.domain.errors import (
 from renewal.domain.order import IMPORT_LEASE, OrderStatus
 from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
 from renewal.domain.run.payload import Progress
-from renewal.ports.stores import Pair
+from renewal.ports.stores import CertificateWithKey
 from renewal.steps.collect import LONGEST_COLLECTING
 from tests.assertions import assert_leaf_first, assert_pair, assert_whole_store
 from tests.fakes import FakeAcm, Killed, interrupted, killed
@@ -180,7 +180,7 @@ def test_a_damaged_open_order_fails_under_a_name(system: System, damage: Callabl
     assert [row.outcome for row in system.daily_run().certificates] == ["failed"]
 
 
-def test_a_scheduled_follow_up_polls_an_order_once(system: System) -> None:
+def test_an_hourly_run_polls_an_order_once(system: System) -> None:
     """The next one is an hour away: five polls of each open order, every hour, would fill the hours of a slow CA."""
     system.scm.polls = 40
     system.enroll()
@@ -326,7 +326,7 @@ def test_a_mismatch_is_not_stored_and_keeps_the_order_open(system: System, usage
 
     assert_nothing_stored(system)
     assert system.book.orders[PATH].status is OrderStatus.ORDERED
-    assert system.book.orders[PATH].trouble == "CertificateMismatch"
+    assert system.book.orders[PATH].storing_error == "CertificateMismatch"
     assert not system.book.rows
 
 
@@ -388,7 +388,7 @@ MOMENTS = [
     ("book", "record_import", 2),
     ("objects", "put", 1),
     ("objects", "erase_replaced_keys", 1),
-    ("announcer", "renewed", 1),
+    ("announcer", "announce_renewal", 1),
     ("book", "finish", 1),
 ]
 
@@ -499,7 +499,7 @@ def damaged(system: System) -> None:
     def unreadable() -> None:
         raise RecordUnreadable("damaged", delegation="univ")
 
-    for method in ("with_delegation", "delegation"):
+    for method in ("delegation_and_certificate", "delegation"):
         system.book = interrupted(system.book, method, before=unreadable)
 
 
@@ -669,7 +669,7 @@ def test_a_certificate_that_begins_tomorrow_is_stored_tomorrow(system: System) -
         assert system.collect(progress).status == "pending"
     assert_nothing_stored(system)
     order = system.book.orders[PATH]
-    assert (order.status, order.trouble) == (OrderStatus.ISSUED, "")
+    assert (order.status, order.storing_error) == (OrderStatus.ISSUED, "")
 
     system.clock.advance(days=1)
     system.scm.answers["collect"] = ScmUnavailable("down")
@@ -704,36 +704,36 @@ def test_an_order_that_another_run_has_ended_is_no_failure(system: System) -> No
 class Unlucky(FakeAcm):
     """Imports, and reports the first time that it is busy."""
 
-    undone = False
+    had_no_effect = False
     calls: list[str]
 
-    def find(self, pair: Pair, region: str) -> str | None:
+    def find(self, pair: CertificateWithKey, region: str) -> str | None:
         """Search, and keep the result."""
         self.calls.append("find")
         return FakeAcm.find(self, pair, region)
 
-    def put(self, pair: Pair, region: str, arn: str | None) -> str:
+    def put(self, pair: CertificateWithKey, region: str, arn: str | None) -> str:
         """Import, and keep the serial; the first time after nothing was done, or before an answer that is lost."""
         is_first = "put" not in self.calls
         self.calls.append("put")
-        if is_first and self.undone:
-            raise StoreUnavailable("throttled", undone=True)
+        if is_first and self.had_no_effect:
+            raise StoreUnavailable("throttled", had_no_effect=True)
         made = FakeAcm.put(self, pair, region, arn)
         if is_first:
             raise StoreUnavailable("no answer")
         return made
 
 
-def unlucky(system: System, *, undone: bool = False, lag: int = 0) -> Unlucky:
+def unlucky(system: System, *, had_no_effect: bool = False, lag: int = 0) -> Unlucky:
     acm = Unlucky(system.acm.held, system.acm.imports, lag)
-    acm.undone, acm.calls = undone, []
+    acm.had_no_effect, acm.calls = had_no_effect, []
     return acm
 
 
 def test_a_throttled_import_is_tried_again_at_once(system: System) -> None:
     """ACM reported that it did nothing, so no run waits for a lease."""
     progress = ordered(system)
-    acm = unlucky(system, undone=True)
+    acm = unlucky(system, had_no_effect=True)
     with pytest.raises(StoreUnavailable):
         system.collect(progress, acm=acm)
 

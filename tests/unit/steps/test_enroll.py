@@ -36,7 +36,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair, public_key_bytes, requested_key
-from renewal.domain.order import CLOSED, EnrollRequest, FinishedOrder, OrderStatus
+from renewal.domain.order import CLOSED, MOST_POSTS, EnrollRequest, FinishedOrder, OrderStatus
 from renewal.domain.replacement_rule import Caps, ReplacementRule
 from renewal.domain.run.payload import Task
 from renewal.domain.setup.finding import Finding
@@ -174,11 +174,11 @@ class RulesReadOnce(FakeOrderBook):
 
     is_read: bool = False
 
-    def replacements(self) -> Any:
+    def replacement_rules(self) -> Any:
         """Every rule, once."""
         assert not self.is_read, "the rules are read again"
         self.is_read = True
-        return FakeOrderBook.replacements(self)
+        return FakeOrderBook.replacement_rules(self)
 
 
 def test_an_order_reads_the_replacement_rules_once() -> None:
@@ -199,7 +199,7 @@ def overtaken(system: System, port: str, other: Callable[[], object]) -> dict[st
     ports: dict[str, tuple[object, str]] = {
         "sealer": (system.seal, "seal"),
         "book": (system.book, "open"),
-        "scm": (system.scm, "reported"),
+        "scm": (system.scm, "reported_certificates"),
     }
     real, method = ports[port]
     return {port: interrupted(real, method, before=other)}
@@ -383,6 +383,44 @@ def test_a_search_before_the_latest_post_does_not_count(system: System) -> None:
     with pytest.raises(OrderUnconfirmed):
         system.enroll()
     assert system.scm.calls["enroll"] == 2
+
+
+def test_an_order_that_scm_never_answers_is_not_posted_for_ever(system: System) -> None:
+    """SCM answers each POST with an empty 400 and lists nothing: from then on the operator decides on each request."""
+    system.prove_search()
+    system.scm.lost_before = 100
+    for hour in range(48):
+        for _ in range(2):
+            with pytest.raises(OrderUnconfirmed):
+                system.enroll(system.task(run_id=f"hour {hour}"))
+            system.clock.advance(minutes=10)
+        system.clock.advance(minutes=40)
+
+    assert system.scm.calls["enroll"] == MOST_POSTS
+    with pytest.raises(OrderUnconfirmed, match=f"{MOST_POSTS} requests have had no answer.*--order-again.*close-order"):
+        system.enroll()
+    assert system.scm.calls["find"] > 48, "it is searched for all the same"
+
+    system.scm.lost_before = 0
+    system.clock.advance(seconds=1)
+    system.book.permit_order_again(PATH, "SCM works again", system.clock())
+    assert system.enroll(system.task(run_id="by hand")).ssl_id == 5001
+
+
+def test_each_lost_answer_makes_the_next_post_wait_longer(system: System) -> None:
+    """A CA that is down for hours is not sent an order every few minutes."""
+    lose_and_search(system, posts=2)
+    system.clock.advance(minutes=6)
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()  # the second POST, lost as well
+    for minutes in (6, 1):
+        system.clock.advance(minutes=minutes)
+        with pytest.raises(OrderUnconfirmed, match="quiet period of 600 s"):
+            system.enroll()
+
+    system.clock.advance(minutes=3)
+    system.enroll()
+    assert system.scm.calls["enroll"] == 3
 
 
 def test_a_listing_that_lags_is_survived(system: System) -> None:
@@ -864,7 +902,7 @@ def test_a_revocation_that_the_inspection_found_reaches_scm(system: System) -> N
     assert system.enroll(system.task(causes=("revoked",))).status == "ordered"
 
 
-def test_a_follow_up_planned_before_the_record_was_written_is_stored(system: System) -> None:
+def test_an_hourly_run_planned_before_the_record_was_written_is_stored(system: System) -> None:
     """The certificate is stored some seconds before the order book shows it; a plan of these seconds is no failure."""
     stored = system.renew()
     system.clock.advance(seconds=3)
@@ -876,7 +914,7 @@ def test_a_follow_up_planned_before_the_record_was_written_is_stored(system: Sys
     assert len(system.scm.orders) == 1
 
 
-def test_a_follow_up_of_an_order_that_ended_meanwhile_orders_nothing(system: System) -> None:
+def test_an_hourly_run_of_an_order_that_ended_meanwhile_orders_nothing(system: System) -> None:
     """Declined between the plan and this step: a new order minutes after a no would be more than was allowed."""
     progress = system.enroll()
     system.scm.orders[5001].status = "DECLINED"
@@ -906,7 +944,7 @@ def test_a_retry_after_the_order_was_declined_orders_nothing(system: System, cau
     assert list(system.scm.orders) == [5001]
 
 
-@pytest.mark.parametrize("causes", [("new",), ("order-open",)], ids=["a retry", "a follow-up"])
+@pytest.mark.parametrize("causes", [("new",), ("order-open",)], ids=["a retry", "an hourly run"])
 def test_what_the_operator_has_closed_is_not_ordered_again_by_the_same_run(
     system: System, causes: tuple[str, ...]
 ) -> None:
@@ -930,7 +968,7 @@ def test_an_order_that_is_closed_before_it_is_collected_fails_no_run(system: Sys
 
     (row,) = report.certificates
     assert (report.outcome, row.outcome) == ("succeeded", "deferred")
-    assert row.remarks == ("the operator has closed its order; a later daily run orders it if it is due",)
+    assert row.notes == ("the operator has closed its order; a later daily run orders it if it is due",)
 
 
 def test_an_order_that_is_not_in_the_order_book_any_more_is_a_fault(system: System) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from renewal.domain.errors import CredentialRefused, PermissionMissing
 from renewal.domain.setup.finding import LONGEST, Finding, sorted_and_capped
-from renewal.domain.setup.foreign_orders import MOST, Acknowledgement
+from renewal.domain.setup.foreign_orders import MOST_NAMED, MOST_NOTICED, Acknowledgement
 from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.records import to_json
 from tests.certmandate.rao_samples import row
@@ -72,7 +72,7 @@ def test_an_order_is_open_until_it_is_acknowledged(begun: System) -> None:
     show(begun, STOLEN, replace(STOLEN, ssl_id=9002, serial="WORSE"))
     assert len(inspect(begun, "later")) == 3
 
-    begun.book.acknowledgements += [Acknowledgement("univ", key, "the RAO's", NOW) for key in ("9001", "9002")]
+    begun.book.acknowledged += [Acknowledgement("univ", key, "the RAO's", NOW) for key in ("9001", "9002")]
     assert inspect(begun, "at last") == []
 
 
@@ -104,7 +104,7 @@ def test_an_order_stays_a_finding_while_scm_refuses_the_account(begun: System, s
         return {finding.about for finding in findings if finding.code == "OrderNotOurs" and finding.actor == "rao"}
 
     assert refused("tomorrow") == {"9001", "9002"}
-    begun.book.acknowledgements.append(Acknowledgement("univ", "9001", "the RAO's", NOW))
+    begun.book.acknowledged.append(Acknowledgement("univ", "9001", "the RAO's", NOW))
     assert refused("later") == {"9002"}
 
 
@@ -132,16 +132,86 @@ def test_what_the_organisation_had_before_is_reported_once_without_an_alarm(syst
 
 
 def test_a_thousand_foreign_orders_fit_the_item(begun: System) -> None:
-    """The newest are listed, the others counted; DynamoDB takes items of 400 KB."""
+    """Twenty have a finding each, one more has the number of the others; DynamoDB takes items of 400 KB."""
     long = tuple(f"{number:03}.{'a' * 60}.univ.example" for number in range(100))
     show(begun, *(replace(STOLEN, ssl_id=number, names=long) for number in range(1, 1_001)))
 
     found = inspect(begun, "today")
 
-    assert len(found) == MOST + 1
-    assert "and 990 older ones" in next(finding for finding in found if finding.actor == "operator").text
+    of_all, *_, others = sorted(found, key=lambda finding: (finding.actor, finding.text.startswith("980 more orders")))
+    assert len(found) == MOST_NAMED + 2
+    assert " and 980 more. " in of_all.text
+    assert others.text.startswith("980 more orders: SSL ID 980, 979, ")
+    assert " 931 and 930 more; `certmandate findings DELEGATION --json` has " in others.text
     assert max(len(finding.text) for finding in found) <= LONGEST
-    assert len(str(to_json(begun.inspection()))) < 60_000
+    assert len(str(to_json(begun.inspection()))) < 90_000
+
+
+def foreign(ssl_id: int, **changes: Any) -> ReportedCertificate:
+    return replace(STOLEN, ssl_id=ssl_id, serial=f"BAD{ssl_id}", **changes)
+
+
+@pytest.mark.parametrize("open_before", [MOST_NAMED - 1, MOST_NAMED, 150, MOST_NOTICED - 1])
+@pytest.mark.parametrize(("of_others", "of_it"), [(None, NOW), (NOW, NOW - timedelta(days=9)), (NOW, None)])
+def test_a_later_order_is_alerted_however_many_are_open(
+    begun: System, open_before: int, of_others: datetime | None, of_it: datetime | None
+) -> None:
+    """Ten open orders without a date, or of a later day, hid each later one: no finding, no alert, no alarm."""
+    shown = [foreign(10_000 + number, requested=of_others) for number in range(open_before)]
+    show(begun, *shown)
+    begun.daily_run()
+    begun.clock.advance(days=1)
+    begun.daily_run()
+    before = len(begun.alerts.sent)
+    show(begun, *shown, foreign(9001, requested=of_it))
+    begun.clock.advance(days=1)
+
+    metrics = reported(begun, "later")
+
+    (alert,) = begun.alerts.sent[before:]
+    assert alert.text.count("order SSL ID") == 1
+    assert "order SSL ID 9001, " in alert.text
+    assert metrics["NewOrdersNotOurs"] >= 1
+    begun.clock.advance(days=1)
+    assert reported(begun, "again")["NewOrdersNotOurs"] == 0
+    assert len(begun.alerts.sent) == before + 1
+
+
+def test_orders_without_a_finding_of_their_own_are_alerted_by_number_each_time(begun: System) -> None:
+    """The alert of the first fifty said nothing of the next fifty, of which only twenty have a finding."""
+    shown: list[ReportedCertificate] = []
+    for day, left in ((1, 30), (2, 80)):
+        shown += [foreign(day * 100 + number) for number in range(50)]
+        show(begun, *shown)
+        assert reported(begun, f"day {day}")["NewOrdersNotOurs"] == MOST_NAMED + 1
+        begun.clock.advance(days=1)
+        assert f"{left} more orders: SSL ID {day * 100 + 29}, " in begun.alerts.sent[-1].text
+
+
+def test_a_check_between_two_runs_hides_no_order_from_the_alert(begun: System) -> None:
+    """It has recorded the order as found; what was alerted is kept by the report alone."""
+    shown = [foreign(number) for number in range(1, 31)]
+    show(begun, *shown)
+    begun.daily_run()
+    shown.append(foreign(50))
+    show(begun, *shown)
+    inspect(begun, "check")
+    shown += [foreign(number) for number in range(60, 60 + MOST_NAMED)]
+    show(begun, *shown)
+    begun.clock.advance(days=1)
+    before = len(begun.alerts.sent)
+
+    reported(begun, "later")
+
+    assert "31 more orders: SSL ID 50, " in begun.alerts.sent[before].text
+
+
+def reported(system: System, run_id: str) -> dict[str, float]:
+    """Return the metrics of a daily run."""
+    system.check_expiry(run_id)
+    system.archive.write_results(run_id, [system._child(task) for task in system.plan(run_id)])
+    metrics: dict[str, float] = system.report_step()(run_id)["metrics"]
+    return metrics
 
 
 @pytest.mark.parametrize(
@@ -211,7 +281,7 @@ def test_what_scm_replaces_after_it_was_acknowledged_is_alerted(begun: System) -
     """The SSL ID stays the same; the certificate is another one, and its key is not ours either."""
     show(begun, STOLEN)
     begun.daily_run()
-    begun.book.acknowledgements.append(Acknowledgement("univ", "9001", "the RAO's", NOW))
+    begun.book.acknowledged.append(Acknowledgement("univ", "9001", "the RAO's", NOW))
     show(begun, replace(STOLEN, serial="WORSE", replaced=NOW + timedelta(hours=1)))
     begun.clock.advance(days=1)
     known = len(begun.alerts.sent)

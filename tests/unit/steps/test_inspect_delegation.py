@@ -67,7 +67,7 @@ def test_what_would_refuse_the_next_order_is_found_long_before(
 ) -> None:
     """The certificate is not due for months; the RAO has as long to fix it."""
     system.scm.offered = (Profile(1018, "OV", (99, 199), {"EC": ("P-256",)}),)
-    system.scm.defined_fields = (CustomField("Cost centre", mandatory=True), CustomField("Owner"))
+    system.scm.defined_fields = (CustomField("Cost centre", is_mandatory=True), CustomField("Owner"))
     with_field = replace(IDP, custom_fields={"Cost centre": "4711"})
     system.add(with_field)
     broken = replace(with_field, name="broken", **changes)
@@ -81,7 +81,7 @@ def test_what_would_refuse_the_next_order_is_found_long_before(
 
 def test_a_custom_field_finding_has_the_line_to_write(system: System) -> None:
     """SCM's refusal, -62, does not name the field."""
-    system.scm.defined_fields = (CustomField("Cost centre", mandatory=True), CustomField("Owner"))
+    system.scm.defined_fields = (CustomField("Cost centre", is_mandatory=True), CustomField("Owner"))
     system.add(replace(IDP, custom_fields={"Centre": "4711"}))
 
     system.inspect(system.item())
@@ -197,7 +197,7 @@ def test_after_the_mandate_every_step_is_left_to_the_eye_without_a_login(system:
     with pytest.raises(MandateEnded):
         system.inspect(system.item())
 
-    results = system.inspection().remarks
+    results = system.inspection().check_results
     assert [found.step for found in results] == list(SetupStep)
     assert {found.text for found in results} == {"not checked: MandateEnded"}
     assert not system.scm.calls
@@ -302,7 +302,7 @@ def test_a_narrowed_run_adds_nothing(system: System) -> None:
     """It does what was requested; the daily run adds the rest."""
     revoked(system)
 
-    assert not system.inspect(system.item(whole=False))["certificates"]
+    assert not system.inspect(system.item(may_add=False))["certificates"]
 
 
 def test_a_revoked_certificate_on_hold_is_not_ordered_every_day(system: System) -> None:
@@ -453,18 +453,18 @@ def test_the_next_run_tries_the_same_version_again(system: System) -> None:
     assert system.accounts.shown == {("univ", "v1"): 2}
 
 
-def test_a_follow_up_does_not_try_what_was_refused(system: System) -> None:
+def test_an_hourly_run_does_not_try_what_was_refused(system: System) -> None:
     """An open order is polled 24 times a day: so many failed logins lock every account."""
     wrong_password(system)
     for run_id in ("run", "hour-1", "hour-2"):
         with pytest.raises(CredentialRefused):
-            system.inspect(system.item(run_id=run_id, follow_up=run_id != "run"))
+            system.inspect(system.item(run_id=run_id, is_hourly=run_id != "run"))
 
     assert system.accounts.shown == {("univ", "v1"): 1}
     assert "by the next daily run" in system.inspection().findings[0].text
 
 
-def test_a_follow_up_tries_what_has_worked_since(system: System) -> None:
+def test_an_hourly_run_tries_what_has_worked_since(system: System) -> None:
     """The account was unlocked, and the daily run has logged in with the same password: the order is collected."""
     wrong_password(system)
     with pytest.raises(CredentialRefused):
@@ -472,7 +472,7 @@ def test_a_follow_up_tries_what_has_worked_since(system: System) -> None:
     system.accounts.refused.clear()
     system.inspect(system.item(run_id="tomorrow"))
 
-    system.inspect(system.item(run_id="hour-1", follow_up=True))
+    system.inspect(system.item(run_id="hour-1", is_hourly=True))
 
     assert not codes(system)
 

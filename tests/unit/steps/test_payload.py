@@ -18,9 +18,9 @@ ITEM = DelegationTask(
     NOW,
     "univ",
     dry_run=True,
-    whole=False,
+    may_add=False,
     certificates=(TASK, replace(TASK, certificate="www")),
-    follow_up=True,
+    is_hourly=True,
     reason="laptop stolen",
     issued=(TASK,),
 )

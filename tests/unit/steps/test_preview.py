@@ -52,7 +52,7 @@ def its_profile_is_missing(system: System) -> None:
 
 def its_mandatory_field_is_missing(system: System) -> None:
     apply(system)
-    system.scm.defined_fields = (CustomField("Cost centre", mandatory=True),)
+    system.scm.defined_fields = (CustomField("Cost centre", is_mandatory=True),)
 
 
 def its_custom_field_is_unknown(system: System) -> None:

@@ -35,7 +35,7 @@ def copied(book: FakeOrderBook) -> FakeOrderBook:
         kept=dict(book.kept),
         orders=dict(book.orders),
         rows=list(book.rows),
-        adoptions=list(book.adoptions),
+        adopted=list(book.adopted),
         next_actions=dict(book.next_actions),
     )
 
@@ -231,7 +231,7 @@ def test_an_order_that_an_adopted_certificate_has_replaced_is_not_stored_again()
     now = system.clock()
     later = stored_by(IDP, age=-150, ssl_id=9999, serial="B0B", stored_at=now)
     system.book.adopt(PATH, later, now)
-    system.book = replace(earlier, rows=system.book.rows, adoptions=system.book.adoptions)
+    system.book = replace(earlier, rows=system.book.rows, adopted=system.book.adopted)
     system.clock.advance(hours=1)
 
     with pytest.raises(OrderNotRecorded, match="SSL ID 9999"):
@@ -280,3 +280,23 @@ def test_an_order_that_a_fast_clock_has_dated_ahead_may_have_ended() -> None:
     assert order.may_be_restored(order.posted_at - timedelta(days=150))
     assert not order.may_be_restored(order.posted_at + timedelta(minutes=1))
     assert order.may_be_restored(order.posted_at + timedelta(minutes=10))
+
+
+@pytest.mark.parametrize("is_adopted", [False, True], ids=["not adopted", "adopted"])
+def test_of_two_stacks_with_one_delegation_only_one_orders(system: System, *, is_adopted: bool) -> None:
+    """Two order books over one account, for example after a move to another AWS account: the second one stops."""
+    first, second = system, System(clock=system.clock)
+    second.scm, second.accounts = first.scm, first.accounts
+    second.add(IDP)
+    stored = first.renew()
+    first.clock.advance(minutes=1)
+    with pytest.raises(OrderNotRecorded, match="order 5001 with token token1"):
+        second.enroll()
+    if is_adopted:
+        second.book.adopt(PATH, replace(stored, token="", ordered_at=None), first.clock())
+
+    first.clock.advance(days=150)
+    assert first.enroll(first.asked_task()).ssl_id == 5002
+    with pytest.raises(OrderNotRecorded, match=f"order {5002 if is_adopted else 5001}"):
+        second.enroll(second.task(causes=("age",)))
+    assert list(first.scm.orders) == [5001, 5002]

@@ -176,7 +176,7 @@ def test_a_certificate_that_is_not_served_is_announced_after_its_grace(verificat
     assert verification.system.announcer.announced == [("univ/idp", "not served")]
 
 
-def test_a_follow_up_verifies_what_is_not_served_and_a_dry_run_nothing(verification: Verification) -> None:
+def test_an_hourly_run_verifies_what_is_not_served_and_a_dry_run_nothing(verification: Verification) -> None:
     """The hourly run finds out soon that a renewal has arrived, without connecting to everything."""
     verification.manage()
     verification.prober.presented[WEB] = verification.current
@@ -190,7 +190,7 @@ def test_a_follow_up_verifies_what_is_not_served_and_a_dry_run_nothing(verificat
     assert len(verification.prober.contacted) == 2
 
 
-def test_a_follow_up_verifies_what_the_daily_run_did_not_get_to(verification: Verification) -> None:
+def test_an_hourly_run_verifies_what_the_daily_run_did_not_get_to(verification: Verification) -> None:
     """An estate that is too large for one invocation is verified every day all the same."""
     verification.manage()
     verification.prober.presented[WEB] = verification.current

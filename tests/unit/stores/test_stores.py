@@ -21,7 +21,7 @@ from renewal.domain.errors import (
 from renewal.domain.key_type import KeyType
 from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.run.payload import Progress
-from renewal.ports.stores import Pair
+from renewal.ports.stores import CertificateWithKey
 from renewal.wiring import RECORD_SECONDS
 from tests.fakes import FakeAcm, FakeAnnouncer, FakeObjects, HandClock, Killed, interrupted, killed
 from tests.throwaway_ca import hierarchy, pem
@@ -40,7 +40,7 @@ class Failing(FakeAcm):
     errors: Mapping[str, RenewalError] = field(default_factory=dict)
     """By region."""
 
-    def put(self, pair: Pair, region: str, arn: str | None) -> str:
+    def put(self, pair: CertificateWithKey, region: str, arn: str | None) -> str:
         """Refuse, or import."""
         if region in self.errors:
             raise self.errors[region]
@@ -67,7 +67,7 @@ def again(system: System) -> Progress:
 
 
 @pytest.mark.parametrize(
-    "error", [StoreUnavailable("throttled", undone=True), AcmQuotaReached("2,500 held"), StoreRefused("denied")]
+    "error", [StoreUnavailable("throttled", had_no_effect=True), AcmQuotaReached("2,500 held"), StoreRefused("denied")]
 )
 def test_a_region_that_fails_keeps_no_other_store_waiting(system: System, error: RenewalError) -> None:
     """S3 would serve the old certificate until it expires, although the new one is issued."""
@@ -108,12 +108,12 @@ class Hanging(FakeAcm):
         self.ends = self.clock() + INVOCATION
         return Deadline(self.ends, self.clock)
 
-    def put(self, pair: Pair, region: str, arn: str | None) -> str:
+    def put(self, pair: CertificateWithKey, region: str, arn: str | None) -> str:
         """Import."""
         self._wait(region)
         return FakeAcm.put(self, pair, region, arn)
 
-    def find(self, pair: Pair, region: str) -> str | None:
+    def find(self, pair: CertificateWithKey, region: str) -> str | None:
         """Search for an import."""
         self._wait(region)
         return FakeAcm.find(self, pair, region)
@@ -167,6 +167,21 @@ def test_regions_that_hang_keep_no_other_region_waiting(system: System, healthy:
     assert len(system.acm.held) == len(stores), "no second ARN"
 
 
+@pytest.mark.parametrize("hour", range(len(REGIONS) + 1))
+def test_retries_in_the_same_hour_begin_with_other_regions(system: System, hour: int) -> None:
+    """A store that works waits minutes, and not hours, for regions that hang, in whichever hour they do."""
+    system.add(replace(IDP, stores=tuple(f"acm:{region}" for region in (*REGIONS, "aa"))))
+    progress = system.enroll()
+    acm = Hanging(system.acm.held, system.acm.imports, clock=system.clock)
+    system.clock.now = NOW.replace(minute=0) + timedelta(hours=hour)
+
+    while "acm:aa" not in system.book.orders[PATH].stores:
+        assert system.clock() < NOW.replace(minute=30) + timedelta(hours=hour)
+        with pytest.raises(StoreUnavailable):
+            system.collect(progress, acm=acm, deadline=acm.invoked())
+        system.clock.advance(minutes=1)
+
+
 def test_regions_that_hang_keep_no_certificate_from_its_order(system: System) -> None:
     """Whether an ARN is ours is asked before an order; another region may take the certificate."""
     system.add(replace(IDP, stores=tuple(f"acm:{region}" for region in (*REGIONS, "zz"))))
@@ -194,7 +209,7 @@ def test_the_order_ends_when_the_last_store_has_it(system: System) -> None:
     before = dict(system.acm.imports)
     with pytest.raises(AcmQuotaReached):
         system.collect(progress, acm=failing(system, eu_west_3=AcmQuotaReached("full")))
-    assert system.book.orders[PATH].trouble == "AcmQuotaReached", "`status` shows it"
+    assert system.book.orders[PATH].storing_error == "AcmQuotaReached", "`status` shows it"
     objects = interrupted(system.objects, "put", before=killed)
     system.clock.advance(hours=2)
 
@@ -229,10 +244,10 @@ def test_events_name_the_stores_that_have_it(system: System) -> None:
     class Recorded(FakeAnnouncer):
         """Remembers stores and regions."""
 
-        def renewed(self, order: Any, stored: Any, previous: Any) -> None:
+        def announce_renewal(self, order: Any, stored: Any, previous: Any) -> None:
             """Publish, and keep the serial."""
             published.append((stored.stores, sorted(stored.held_arns)))
-            FakeAnnouncer.renewed(self, order, stored, previous)
+            FakeAnnouncer.announce_renewal(self, order, stored, previous)
 
     progress = again(system)
     acm = failing(system, eu_west_3=AcmQuotaReached("full"))
@@ -246,7 +261,7 @@ def test_events_name_the_stores_that_have_it(system: System) -> None:
 
 def test_each_failure_is_reported_with_its_store(system: System) -> None:
     """One name is in the report; a retry that can help one of the stores is made."""
-    acm = failing(system, eu_west_3=AcmQuotaReached("full"), us_east_1=StoreUnavailable("busy", undone=True))
+    acm = failing(system, eu_west_3=AcmQuotaReached("full"), us_east_1=StoreUnavailable("busy", had_no_effect=True))
 
     with pytest.raises(StoreUnavailable) as error:
         system.collect(ordered(system), acm=acm)
@@ -268,7 +283,7 @@ def test_s3_keeps_no_region_waiting(system: System) -> None:
     assert system.objects.current[PATH] not in {pair.chain.leaf.serial for pair in system.acm.held.values()}
 
 
-@pytest.mark.parametrize(("port", "method"), [("objects", "erase_replaced_keys"), ("announcer", "renewed")])
+@pytest.mark.parametrize(("port", "method"), [("objects", "erase_replaced_keys"), ("announcer", "announce_renewal")])
 def test_what_follows_the_stores_is_repeated_on_its_own(system: System, port: str, method: str) -> None:
     """The old key is erased and the event is published in any case; neither keeps the certificate from its stores."""
     real: FakeObjects | FakeAnnouncer = system.objects if port == "objects" else system.announcer
@@ -297,7 +312,7 @@ MOMENTS = [
     ("book", "record_import", 1),
     ("book", "record_import", 2),
     ("objects", "put", 1),
-    ("announcer", "renewed", 1),
+    ("announcer", "announce_renewal", 1),
     ("objects", "erase_replaced_keys", 1),
     ("book", "record_stores", 1),
     ("book", "note", 1),

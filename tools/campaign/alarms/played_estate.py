@@ -25,7 +25,7 @@ from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.key_type import KeyType
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderStatus, StoredCertificate
-from renewal.domain.orderable import decide_with
+from renewal.domain.orderable import decide_with_inspection
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.plan import PlanFacts, PlannedCertificate, PlanState
 from renewal.domain.run.report import RunReport
@@ -130,7 +130,7 @@ class PlayedEstate:
             results |= self._worked(run_id, name, planned)
             due |= planned
         self._facts = PlanFacts(
-            self.now, delegations=tuple(delegations), due=due, open_orders_only=not is_daily, follow_up=not is_daily
+            self.now, delegations=tuple(delegations), due=due, open_orders_only=not is_daily, is_hourly=not is_daily
         )
         sender = AlertSender(cast("RunArchive", self), self, LIMITS, "certmandate")
         book = cast("OrderIndex", self)
@@ -143,7 +143,7 @@ class PlayedEstate:
     def _planned(self, name: str, *, is_daily: bool) -> dict[str, PlannedCertificate]:
         found = {}
         for certificate in self.certificates(name):
-            decision = decide_with(certificate, self.records[name].inspection, self.now)
+            decision = decide_with_inspection(certificate, self.records[name].inspection, self.now)
             if decision.is_due and (is_daily or certificate.order):
                 found[certificate.spec.path] = PlannedCertificate(decision.causes, PlanState.PLANNED)
         return found
@@ -206,7 +206,7 @@ class PlayedEstate:
         order, spec = certificate.order, certificate.spec
         assert order is not None  # noqa: S101 - made above
         trouble = "CertificateMismatch" if Kind.NOT_STORED in kinds else ""
-        self.kept[path] = replace(certificate, order=replace(order, trouble=trouble))
+        self.kept[path] = replace(certificate, order=replace(order, storing_error=trouble))
         if trouble:
             return _failed(certificate, trouble)
         if Kind.DECLINED in kinds:
@@ -220,7 +220,7 @@ class PlayedEstate:
             return {"certificate": spec.name, "token": order.token, "ssl_id": order.ssl_id, "status": "pending"}
         stored = self._stored(spec, order.token, self.now)
         self._rows = [row for row in self._rows if row.ended_at == self.now] + [
-            order.stored(stored, certificate.stored, "")
+            order.stored_row(stored, certificate.stored, "")
         ]
         self.kept[path] = ManagedCertificate(spec, stored)
         return {"certificate": spec.name, "token": order.token, "ssl_id": order.ssl_id, "status": "stored"}
@@ -252,7 +252,7 @@ class PlayedEstate:
         """What the index has as waiting."""
         return (each.spec.record_key for each in self.kept.values() if next_action(each, self.now) <= until)
 
-    def load(self, paths: Iterable[CertificatePath]) -> Listing[ManagedCertificate]:
+    def load_certificates(self, paths: Iterable[CertificatePath]) -> Listing[ManagedCertificate]:
         """The named certificates."""
         return Listing(self.kept[str(path)] for path in dict.fromkeys(paths))
 
@@ -272,7 +272,7 @@ class PlayedEstate:
         """All certificates of a delegation."""
         return Listing(each for each in self.kept.values() if each.spec.delegation == delegation)
 
-    def replacements(self) -> Listing[ReplacementRule]:
+    def replacement_rules(self) -> Listing[ReplacementRule]:
         """No replacement rule."""
         return Listing(())
 

@@ -137,12 +137,12 @@ class History(RaoSteps):
         """The daily run."""
         self.whole.add(self.harness.daily_run().run_id)
 
-    def follow_up(self) -> None:
+    def hourly_run(self) -> None:
         """The hourly run, which orders only for a replacement rule with a deadline."""
         self.harness.time.pass_seconds(3600)
         self.harness.run(open_orders_only=True, scheduled_at="hourly")
 
-    def follow_up_with_fault(self, mode: str, nth: int) -> None:
+    def hourly_run_with_fault(self, mode: str, nth: int) -> None:
         """An hourly run with a fault at its nth call."""
         self.harness.time.pass_seconds(3600)
         self.harness.run_with(self._fault(mode, nth), open_orders_only=True, scheduled_at="hourly")

@@ -111,8 +111,8 @@ class Histories(RuleBasedStateMachine):
     run_with_fault_in_an_order = _rule(
         "run_with_fault_in_an_order", "run_with_fault", mode=modes, nth=st.integers(*_ORDERING)
     )
-    follow_up = _rule("follow_up")
-    follow_up_with_fault = _rule("follow_up_with_fault", mode=modes, nth=st.integers(1, _WORST_RUN))
+    hourly_run = _rule("hourly_run")
+    hourly_run_with_fault = _rule("hourly_run_with_fault", mode=modes, nth=st.integers(1, _WORST_RUN))
     replace_everything = _rule("replace_everything")
     force = _rule("force", certificate=certificates)
     run_with_wrong_clock = _rule("run_with_wrong_clock", hours=st.sampled_from([-72, -1, 1, 24, 24 * 150]))

@@ -44,7 +44,7 @@ PERSISTENT = 0.5
 """Of the histories, those in which the first delegation's domains are validated by a record in DNS."""
 SAMPLE = 0.2
 """Of the spans without a run, those of which one day is played."""
-FOLLOW_UPS = 0.1
+HOURLY_RUNS = 0.1
 """Of the daily runs, those after which an hourly run is played."""
 DAYS_UNTIL_OPERATOR_ACTS = 3
 FEW_DAYS, EVERY_DAYS = 3, 6
@@ -217,8 +217,8 @@ class Years:
             self.history.require(violations(evidence, AT_REST))
         if self.undisturbed > DAYS_UNTIL_OPERATOR_ACTS:
             self.history.step("follow_runbook")
-        if self.random.random() < FOLLOW_UPS:
-            self.history.step("follow_up")
+        if self.random.random() < HOURLY_RUNS:
+            self.history.step("hourly_run")
 
     def _is_obstructed(self, name: str) -> bool:
         """Whether something keeps the delegation from being renewed today."""

@@ -55,7 +55,7 @@ def _is_only_unrecorded(deployment: Deployment, order: Order) -> bool:
     from renewal.adapters.objects import S3Certificates
     from renewal.domain.certificate.chain import Chain
 
-    if order.held_in or order.trouble or not order.chain:
+    if order.held_in or order.storing_error or not order.chain:
         return False
     objects = S3Certificates(deployment.client("s3"), deployment.fact("StoreBucket"))
     return objects.stored_serial(order.delegation, order.certificate) == Chain.parse(order.chain).leaf.serial

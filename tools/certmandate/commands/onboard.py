@@ -301,6 +301,10 @@ def _print_result(found: Onboarding, files: list[Path], *, as_json: bool) -> Non
         typer.echo(
             f"Blanks in the mandate: {', '.join(blanks)}. {FILE} beside the folder fills them in for every delegation."
         )
+    typer.echo(
+        "Ask for the address of the organisation's portal: its host must be that of the stack's ScmUrl. Another "
+        "instance (hard.cert-manager.com) needs a second stack (docs/deploy.md)."
+    )
     name, folder = delegation.name, files[0].parent
     if "department_id" in found.missing:
         typer.echo(f"Then add department_id to {files[0]}: {_LATER['department_id']}; and {_FROM_STEP_3}.")

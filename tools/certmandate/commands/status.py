@@ -182,7 +182,11 @@ def read_estate(deployment: Deployment, now: datetime, names: Collection[str] = 
     book = deployment.book
     for name in names:
         book.delegation(name)
-    whole, replacements, retired = with_lost(deployment, read_stored(deployment)), book.replacements(), book.retired()
+    whole, replacements, retired = (
+        with_lost(deployment, read_stored(deployment)),
+        book.replacement_rules(),
+        book.retired(),
+    )
     stored = _selected(whole, names)
     judged = judged_order_book(deployment, stored, replacements, now, whole)
     runs = deployment.client("stepfunctions").list_executions(
@@ -205,4 +209,4 @@ def _progress(
     deployment: Deployment, stored: Stored, rules: Iterable[ReplacementRule], now: datetime
 ) -> Iterator[tuple[ReplacementRule, ReplacementProgress]]:
     for rule in rules:
-        yield rule, progress_of(rule, stored.certificates.values(), now, listed=deployment.book.listed(rule))
+        yield rule, progress_of(rule, stored.certificates.values(), now, listed=deployment.book.listed_for(rule))

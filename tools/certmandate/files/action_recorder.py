@@ -74,7 +74,7 @@ def retried(attempt: Callable[[], None], what: str) -> None:
         except ConditionFailed:
             continue  # the next read shows why
         except StoreUnavailable as busy:
-            if not busy.undone:
+            if not busy.had_no_effect:
                 raise
     msg = f"{what}: the record keeps changing; nothing is lost, try again"
     raise OrderConflict(msg)

@@ -146,11 +146,11 @@ def _stopped_by(judgement: Judgement, rule: ReplacementRule) -> str:
     certificate, until = judgement.certificate, judgement.certificate.hold_until
     if judgement.mandate_ends:
         return f"MandateEnded: the last day of the mandate is {judgement.mandate_ends}"
-    if certificate.order is not None and certificate.order.trouble:
-        return f"{certificate.order.trouble}: the issued certificate was not stored"
+    if certificate.order is not None and certificate.order.storing_error:
+        return f"{certificate.order.storing_error}: the issued certificate was not stored"
     if judgement.obstacle:
         return f"{judgement.obstacle.code}: {judgement.obstacle.text}"
-    if judgement.decision.held and until and until > (rule.deadline or rule.began_at):
+    if judgement.decision.is_held and until and until > (rule.deadline or rule.began_at):
         return f"{certificate.last_error}: held until {until:%Y-%m-%d %H:%M}Z after a failed order"
     return ""
 

@@ -35,7 +35,8 @@ ADVICE = {
     "CredentialRefused": Advice(
         "SCM refused the login",
         "Check the account. If it is locked, have it unlocked. If the password is expired or wrong, set and store a "
-        "new one. Do not try the old password again: every attempt counts towards the lock",
+        "new one. Do not try the old password again: every attempt counts towards the lock. For a new delegation, "
+        "check that the host of the portal's address is that of ScmUrl: some organisations use hard.cert-manager.com",
         then="the next daily run tries again automatically",
     ),
     "CredentialExpired": Advice(

@@ -134,7 +134,7 @@ def _order_part(state: Judgement) -> list[RenderableType]:
     pairs = [
         ("status", order.status.value),
         ("SSL ID", str(order.ssl_id) if order.ssl_id else "not confirmed by SCM"),
-        ("trouble", order.trouble),
+        ("trouble", order.storing_error),
         ("in SCM", state.waits_for),
         ("stored in", ", ".join(order.held_in)),
         ("token", f"{order.token} (in the order's comments in SCM)"),

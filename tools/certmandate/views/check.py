@@ -89,7 +89,7 @@ def coverage(record: DelegationRecord, certificates: Iterable[ManagedCertificate
 
 def _was_observed(inspection: Inspection) -> bool:
     unknown = {CheckStatus.MANUAL, CheckStatus.SUSPECTED}
-    return any(result.step is SetupStep.DOMAINS and result.verdict not in unknown for result in inspection.remarks)
+    return any(result.step is SetupStep.DOMAINS and result.status not in unknown for result in inspection.check_results)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def page(checked: Checked) -> list[RenderableType]:
     delegation = record.delegation
     title = f"\n{delegation.organisation}: department {delegation.department_id}, {printing.minute(inspection.at)}"
     parts: list[RenderableType] = [Text(title, style="bold")]
-    parts.append(printing.table(["step", "result", "observed", "where in SCM"], map(_row, inspection.remarks)))
+    parts.append(printing.table(["step", "result", "observed", "where in SCM"], map(_row, inspection.check_results)))
     if covered:
         parts += [printing.heading("Names"), printing.table(_NAME_COLUMNS, (name.row() for name in covered))]
         until = inspection.organisation_validated_until
@@ -146,14 +146,14 @@ def page(checked: Checked) -> list[RenderableType]:
 
 
 def _row(result: CheckResult) -> printing.Row:
-    label, style = _SECURITY if result.is_security else _LABELS[result.verdict]
+    label, style = _SECURITY if result.is_security else _LABELS[result.status]
     who = "the RAO" if result.actor == "rao" else "the operator"
     until = f" (by {result.due}, {who})" if result.due else ""
     return (
         f"{result.step.value} {_TITLES[result.step]}",
         Text(label, style=style),
         f"{result.text}{until}",
-        "" if result.verdict is CheckStatus.PASSED else result.screen,
+        "" if result.status is CheckStatus.PASSED else result.screen,
     )
 
 
@@ -165,7 +165,7 @@ def _profiles(inspection: Inspection) -> Iterator[str]:
 
 
 def _custom_field(field: CustomField) -> str:
-    return f"{field.name}{' (mandatory)' if field.mandatory else ''}"
+    return f"{field.name}{' (mandatory)' if field.is_mandatory else ''}"
 
 
 def _search(record: DelegationRecord) -> str:
@@ -206,8 +206,8 @@ def _summary(checked: Checked) -> Text:
 
 def _suspected(record: DelegationRecord) -> str:
     """The steps of which one is wrong, as in `5, 6, 7, 8`; empty when the wrong step is known."""
-    results = record.inspection.remarks if record.inspection else ()
-    suspected = (result for result in results if result.verdict is CheckStatus.SUSPECTED)
+    results = record.inspection.check_results if record.inspection else ()
+    suspected = (result for result in results if result.status is CheckStatus.SUSPECTED)
     return ", ".join(dict.fromkeys(result.step.value for result in suspected))
 
 
@@ -221,7 +221,7 @@ def document(checked: Checked) -> dict[str, Any]:
         "at": inspection.at,
         "inspected_in_full_at": inspection.full_at,
         "good": checked.is_good,
-        "steps": [_result_document(result) for result in inspection.remarks],
+        "steps": [_result_document(result) for result in inspection.check_results],
         "search": _search_document(record),
         "profiles": [
             {
@@ -232,7 +232,7 @@ def document(checked: Checked) -> dict[str, Any]:
             }
             for profile in inspection.profiles
         ],
-        "custom_fields": None if fields is None else [{"name": f.name, "mandatory": f.mandatory} for f in fields],
+        "custom_fields": None if fields is None else [{"name": f.name, "mandatory": f.is_mandatory} for f in fields],
         "names": [name.document() for name in checked.covered],
         "organisation_validated_until": inspection.organisation_validated_until,
         "password_expires": inspection.password_expires,
@@ -257,7 +257,7 @@ def _result_document(result: CheckResult) -> dict[str, Any]:
     return {
         "step": int(result.step.value),
         "title": _TITLES[result.step],
-        "verdict": result.verdict.value,
+        "verdict": result.status.value,
         "code": result.code,
         "text": result.text,
         "actor": result.actor,

@@ -51,9 +51,9 @@ def order_document(order: Order) -> Document:
     """Return an open order."""
     names = (
         "token", "status", "ssl_id", "names", "causes", "reason", "opened_at", "posted_at", "posts", "run_id",
-        "trouble", "scm_status",
+        "scm_status",
     )  # fmt: skip
-    return _members(order, *names) | {"stores": order.held_in}
+    return _members(order, *names) | {"trouble": order.storing_error, "stores": order.held_in}
 
 
 def service_document(state: Judgement) -> Document:

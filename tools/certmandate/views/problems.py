@@ -77,7 +77,7 @@ def next_step(judgement: Judgement) -> str:
     certificate, decision, obstacle = judgement.certificate, judgement.decision, judgement.obstacle
     if certificate.order is not None:
         return _order_step(judgement, certificate.order)
-    if decision.held and certificate.hold_until:
+    if decision.is_held and certificate.hold_until:
         return f"held until {certificate.hold_until:%Y-%m-%d} after {held_failure(certificate).error}"
     if judgement.mandate_ends:
         return f"nothing: its next order would be after the mandate's last day, {judgement.mandate_ends}"
@@ -116,8 +116,8 @@ def _order_step(judgement: Judgement, order: Order) -> str:
     obstacle = judgement.obstacle
     number = f", SSL ID {order.ssl_id}" if order.ssl_id else ""
     number += f", stored in {', '.join(order.held_in)} only" if order.held_in else ""
-    if order.trouble:
-        return f"open order ({order.trouble}{number}): every run tries it again; nothing else is ordered"
+    if order.storing_error:
+        return f"open order ({order.storing_error}{number}): every run tries it again; nothing else is ordered"
     since = f"since {order.opened_at:%Y-%m-%d}"
     waits = f"; {judgement.waits_for}" if judgement.waits_for else ""
     failure = _after_failure(judgement) or (f", once this is resolved: {obstacle.code}" if obstacle else "")

@@ -109,7 +109,7 @@ def _under_way(certificate: ManagedCertificate) -> dict[str, Any]:
         "names": list(order.names if order else ()),
         "ordered_at": _iso(order.opened_at if order else None),
         "ssl_id": order.ssl_id if order else None,
-        "trouble": order.trouble or None if order else None,
+        "trouble": order.storing_error or None if order else None,
     }
 
 

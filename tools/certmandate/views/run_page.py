@@ -167,7 +167,7 @@ def _facts(incident: Incident, report: RunReport) -> Iterator[tuple[str, str]]:
 def _of_task(task: Task, incident: Incident) -> Iterator[tuple[str, str]]:
     yield "Who", _who(task, incident)
     about = incident.delegation
-    address = (about.address or about.seen_address if about else "") or "(RegisteredAddress of the network stack)"
+    address = (about.address or about.observed_address if about else "") or "(RegisteredAddress of the network stack)"
     domains = (problem.about for problem in incident.problems if problem.code == task.code and problem.about)
     values = {
         "address": address,
@@ -218,7 +218,7 @@ def _notes(report: RunReport) -> Iterator[str]:
         if delegation.outcome is DelegationOutcome.REMOVED:
             yield f"{delegation.delegation}: {delegation.text}."
     for row in report.certificates:
-        for note in row.remarks:
+        for note in row.notes:
             yield f"{row.path}: {note}."
 
 

@@ -22,7 +22,7 @@ class Connection:
 
     def __init__(self, address: tuple[str, int], deadline: Deadline) -> None:
         self._deadline, self._left, self._read = deadline, MOST_BYTES, b""
-        self._socket = socket.create_connection(address, timeout=max(deadline.seconds(), 0.001))
+        self._socket = socket.create_connection(address, timeout=max(deadline.seconds_left(), 0.001))
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -66,6 +66,6 @@ class Connection:
         self._read = b""
 
     def _require_time(self) -> None:
-        if not (seconds := self._deadline.seconds()):
+        if not (seconds := self._deadline.seconds_left()):
             raise TimeoutError
         self._socket.settimeout(seconds)

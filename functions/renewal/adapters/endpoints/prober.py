@@ -58,7 +58,7 @@ class TlsProber:
         begun, connecting = ThreadPoolExecutor(_WORKERS), ThreadPoolExecutor(_WORKERS)
         try:
             futures = {each: begun.submit(self._contacts, each, deadline, connecting) for each in endpoints}
-            done, _ = wait(futures.values(), timeout=deadline.seconds())
+            done, _ = wait(futures.values(), timeout=deadline.seconds_left())
         finally:
             for pool in (begun, connecting):
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -85,7 +85,7 @@ class TlsProber:
         if fault := self._fault(endpoint, address):
             return Contact(address[0], failure=fault)
         contact = self._connect(endpoint, address, deadline.at_most(self.seconds))
-        if not deadline.before(_CUT_SECONDS).seconds() and not (contact and contact.chain):
+        if not deadline.before(_CUT_SECONDS).seconds_left() and not (contact and contact.chain):
             raise _Late
         return contact
 

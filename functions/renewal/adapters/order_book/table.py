@@ -170,7 +170,7 @@ class Table:
             raise ConditionFailed
         if codes:
             msg = f"dynamodb:TransactWriteItems: AWS is busy ({', '.join(sorted(codes))})"
-            raise StoreUnavailable(msg, undone=True)
+            raise StoreUnavailable(msg, had_no_effect=True)
 
     @translated("dynamodb:TransactWriteItems")
     def _transact(self, items: Any) -> set[str]:

@@ -67,14 +67,14 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
     def open(self, order: Order, revision: int) -> None:
         attributes = order_attributes(order)
         opened = assigned(order_key(order.record_key), attributes, condition="attribute_not_exists(#token)", values={})
-        follow_up = updated(
+        changed = updated(
             certificate_key(order.record_key),
             "SET #next_action_at = :every_run, #revision = :next",
             {"every_run": timestamp(EVERY_RUN), "next": revision + 1, "read": revision},
             condition="#revision = :read",
         )
         try:
-            return self._table.transact(opened, follow_up)
+            return self._table.transact(opened, changed)
         except ConditionFailed:
             found = self._reader.certificate(*order.record_key).order
         if found is None or found.token != order.token:
@@ -101,13 +101,13 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
         found_at: datetime | None = None,
         missed_at: datetime | None = None,
         scm_status: str | None = None,
-        trouble: str | None = None,
+        storing_error: str | None = None,
     ) -> None:
         if searched_at:
             searched = {"looked_at": timestamp(searched_at)}
             self._change(order, searched, condition=_UNCONFIRMED, values={"post": order.posts})
         times = {"confirmed_at": confirmed_at, "found_at": found_at, "missed_at": missed_at}
-        texts = {"scm_status": scm_status, "trouble": trouble}
+        texts = {"scm_status": scm_status, "trouble": storing_error}
         noted = {name: timestamp(time) for name, time in times.items() if time}
         if noted := noted | {name: text for name, text in texts.items() if text}:
             self._change(order, noted)
@@ -194,7 +194,7 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
     ) -> None:
         self._end(
             replace(order, status=OrderStatus.ISSUED),
-            order.stored(stored, previous, text),
+            order.stored_row(stored, previous, text),
             lambda certificate: with_stored(certificate, order, stored),
             read,
         )
@@ -211,7 +211,7 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
     ) -> None:
         self._end(
             order,
-            order.failed(error, text, now),
+            order.failed_row(error, text, now),
             lambda certificate: replace(
                 certificate,
                 order=None,
@@ -261,7 +261,7 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
             except StoreUnavailable as busy:
                 # Another order of the delegation, which moves the chain's head, too. A refusal by SCM that is not
                 # recorded now would be taken for a lost answer.
-                if not busy.undone:
+                if not busy.had_no_effect:
                     raise
         raise _conflict(order, "its certificate's record keeps changing")
 

@@ -17,6 +17,8 @@ from renewal.domain.errors import CredentialRefused, ScmUnavailable
 from renewal.ports.environment import Clock
 
 REFRESH_EARLY = timedelta(seconds=60)
+LONGEST_TOKEN_SECONDS = 86_400
+"""A token is kept for one invocation at most; an answer may have any number."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _TOKEN_REFUSED = {httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED}  # RFC 6749, section 5.2
 
@@ -134,4 +136,5 @@ class ClientCredentials(Login):
             msg = "the token server's answer holds no access token; the request is repeated later"
             raise ScmUnavailable(msg)
         self._token = token
-        self._refresh_at = requested_at + timedelta(seconds=whole(answer.get("expires_in")) or 0) - REFRESH_EARLY
+        life = timedelta(seconds=min(max(whole(answer.get("expires_in")) or 0, 0), LONGEST_TOKEN_SECONDS))
+        self._refresh_at = requested_at + life - REFRESH_EARLY

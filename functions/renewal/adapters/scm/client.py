@@ -68,8 +68,8 @@ class ScmClient(CertificateAuthority, SetupReader):
         for request in search:
             try:
                 search.add(self._session.send(request))
-            except NeedsAttention as refusal:
-                search.add_refusal(refusal)
+            except (NeedsAttention, ScmUnavailable) as error:
+                search.add_error(error)
         return search.result
 
     def details(self, ssl_id: int) -> OrderDetails:
@@ -147,13 +147,24 @@ class ScmClient(CertificateAuthority, SetupReader):
                 except PermissionMissing:  # withdrawn since it was listed
                     pass
                 del waiting[domain_id]
-        validations = Pages(Request(Operation.DCV, "GET", "/dcv/v1/validation", {"department": department_id}), _domain)
-        if any(entry.lacks_validation for entry in found):
-            # The list needs a privilege of its own, which a delegation does not need.
-            with suppress(PermissionMissing, ScmUnavailable):
-                for page in validations:
-                    validations.add(self._session.send(page))
-        return Domains(responses.completed(found, validations.rows.values()), others, tuple(waiting.values()))
+        lacks_some = any(entry.lacks_validation for entry in found)
+        validations = self._domain_validations(department_id) if lacks_some else ()
+        return Domains(responses.completed(found, validations), others, tuple(waiting.values()))
+
+    def _domain_validations(self, department_id: int) -> Collection[Row]:
+        """List the validations (§8.1), or what SCM shows of them: a delegation does not need the privilege for it.
+
+        SCM's documentation has v1, the specification of the OAuth2 hosts v2 only.
+        """
+        for version in ("v1", "v2"):
+            path = f"/dcv/{version}/validation"
+            pages = Pages(Request(Operation.DCV, "GET", path, {"department": department_id}), _domain)
+            with suppress(PermissionMissing):
+                with suppress(ScmUnavailable):
+                    for page in pages:
+                        pages.add(self._session.send(page))
+                return pages.rows.values()
+        return ()
 
     def validations(self, *organisation_ids: int) -> tuple[OrganisationValidation, ...]:
         """Read the validations of each (§6.5) until one shows some."""
@@ -166,7 +177,7 @@ class ScmClient(CertificateAuthority, SetupReader):
                     return responses.validations_from(rows)
         return ()
 
-    def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
+    def reported_certificates(self, department_id: int) -> tuple[ReportedCertificate, ...]:
         """Read the department's SSL report (§10.1)."""
         request = report_of(department_id)
         return responses.reported_from(request, self._session.send(request), self._session.login.secrets())

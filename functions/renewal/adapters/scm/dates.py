@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""Of what is read: programs write the year 1 for an unset date, of which no margin can be subtracted."""
 _PATTERNS = (
     # MM/dd/yyyy is SCM's default; dd/MM/yyyy is read only where the former is impossible.
     "%m/%d/%Y",
@@ -28,7 +30,11 @@ def time_from(value: object) -> datetime | None:
     found = _parsed(value.strip())
     if found is None:
         return None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    try:
+        in_utc = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except OverflowError:  # in the first or last hours of the calendar, where the zone does not matter
+        in_utc = found.replace(tzinfo=UTC)
+    return max(in_utc, _EARLIEST)
 
 
 def date_from(value: object) -> date | None:

@@ -170,7 +170,7 @@ def profiles_from(rows: Iterable[Row]) -> tuple[Profile, ...]:
 def custom_fields_from(rows: Iterable[Row]) -> tuple[CustomField, ...]:
     """Read custom fields (§5.3); rows without a name are skipped."""
     named = ((text(row.get("name")), row) for row in rows)
-    return tuple(CustomField(name, mandatory=row.get("mandatory") is True) for name, row in named if name)
+    return tuple(CustomField(name, is_mandatory=row.get("mandatory") is True) for name, row in named if name)
 
 
 def _terms(value: object) -> tuple[int, ...]:

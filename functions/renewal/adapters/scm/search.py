@@ -10,7 +10,7 @@ from renewal.adapters.scm import responses
 from renewal.adapters.scm.pages import Pages
 from renewal.adapters.scm.request import Operation, Request, details_of, report_of
 from renewal.adapters.scm.responses import number
-from renewal.domain.errors import AddressRefused, CredentialRefused, NeedsAttention, OrderUnknown, ScmUnavailable
+from renewal.domain.errors import CREDENTIAL_REFUSALS, NeedsAttention, OrderUnknown, ScmUnavailable
 from renewal.domain.names import common_name, comparable, spellings
 from renewal.domain.order_search import SearchedOrder, SearchResult
 
@@ -18,7 +18,7 @@ REPORT = "SSL report"
 
 
 class Search:
-    """Iterate over the requests, and add to each its response or its refusal, until `result` is final.
+    """Iterate over the requests, and add to each its response or its error, until `result` is final.
 
     The lists, the details of what they list, newest order first, then the report, until a comment has the token. The
     details of what is known to be another order are not read.
@@ -39,10 +39,14 @@ class Search:
         """Take the response to the latest request."""
         self._response = response
 
-    def add_refusal(self, error: NeedsAttention) -> None:
-        """Take SCM's refusal of the latest request; raise it when the search cannot go on without a response."""
-        is_hidden = self._is_at_report and not isinstance(error, CredentialRefused | AddressRefused)
-        if not (is_hidden or isinstance(error, OrderUnknown)):
+    def add_error(self, error: NeedsAttention | ScmUnavailable) -> None:
+        """Take the error of the latest request; raise it when the search cannot go on without a response.
+
+        It can without the report, if SCM hides it or if it is too large to be read: no retry changes that.
+        """
+        is_outage = isinstance(error, ScmUnavailable) and not error.is_too_large
+        is_unreadable = self._is_at_report and not is_outage and not isinstance(error, CREDENTIAL_REFUSALS)
+        if not (is_unreadable or isinstance(error, OrderUnknown)):
             raise error
         self._response = None
 
@@ -93,7 +97,7 @@ class Search:
             self._excluded.add(ssl_id)
 
     def _read_report(self, request: Request) -> None:
-        """Read the rows for our names; nothing when SCM does not show the report to this account."""
+        """Read the rows for our names; nothing when the report is hidden from this account, or too large."""
         if self._response is None:
             return
         try:

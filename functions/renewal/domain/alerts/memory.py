@@ -70,10 +70,10 @@ class NotifiedProblems:
         known = {key for key, entry in self.problems.items() if began <= entry.last <= ended}
         return tuple(problem for problem in problems if problem.key in known and not self._is_news(problem))
 
-    def cover(self, report: RunReport) -> bool:
+    def covers(self, report: RunReport) -> bool:
         """Return whether other runs have failed within the last day for all that needs attention in *report*.
 
-        The hourly follow-ups would otherwise fail, and raise the alarm, for one open order up to 24 times a day.
+        The hourly runs would otherwise fail, and raise the alarm, for one open order up to 24 times a day.
         """
         known = [self.problems.get(key) for key in report.failures]
         return all(entry is not None and entry.is_recent_failure(report) for entry in known)

@@ -29,7 +29,7 @@ from renewal.domain.judgement.order_wait import awaits_approval, failure_text, h
 from renewal.domain.judgement.problem import OUTAGES, Problem
 from renewal.domain.limits import NOTHING_LEFT_OUT, LeftOut
 from renewal.domain.order import CLOSED, ManagedCertificate, Order, OrderStatus
-from renewal.domain.orderable import decide_with
+from renewal.domain.orderable import decide_with_inspection
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.service.state import service_state
 from renewal.domain.setup.domain_checks import some
@@ -124,14 +124,14 @@ def judge(
     """
     inspection = record.inspection if record else None
     rules = tuple(replacements)
-    decision = decide_with(certificate, inspection, now, replacements=rules)
+    decision = decide_with_inspection(certificate, inspection, now, replacements=rules)
     next_renewal = NextRenewal.of(certificate, record, now)
     renew_at, mandate_ends = next_renewal.at, next_renewal.mandate_ends
     ordered_on = now.date() if decision.causes else next_renewal.ordered_by or now.date()
     ends = mandate_ends if mandate_ends and mandate_ends < ordered_on else None
     stored, order = certificate.stored, certificate.order
     without_order = replace(certificate, order=None)
-    wanted = decision if order is None else decide_with(without_order, inspection, now, replacements=rules)
+    wanted = decision if order is None else decide_with_inspection(without_order, inspection, now, replacements=rules)
     causes = frozenset[str]((*wanted.causes, *(order.causes if order else ())))
     blocked = obstacle(certificate, record, now) if record else _unreadable(certificate)
     refusal = left_out.refused.get(certificate.spec.path)
@@ -214,7 +214,7 @@ class _Case:
             return CertificateState.REVOKED
         if stored and self.now >= last_resort(stored.not_before, stored.not_after):
             return CertificateState.NEAR_EXPIRY
-        if self.failure or (order and order.trouble) or self.decision.held:
+        if self.failure or (order and order.storing_error) or self.decision.is_held:
             return CertificateState.FAILING
         if order is not None:
             return CertificateState.PENDING
@@ -244,11 +244,11 @@ class _Case:
     def _without_failure(self) -> Problem | None:
         """Return what must be done as far as the order book shows it, by the nearest cause."""
         order = self.certificate.order
-        if order is not None and self.obstacle and not order.trouble and is_shut_out(self.obstacle, order):
+        if order is not None and self.obstacle and not order.storing_error and is_shut_out(self.obstacle, order):
             return self._now(self.obstacle.code, self.obstacle.text, self.obstacle.actor)
         if order is not None:
             return self._of_order(order)
-        if self.decision.held or self.has_failed:
+        if self.decision.is_held or self.has_failed:
             return self._of_failed_order()
         if self.is_due and self.ends:
             text = f"no order is placed after the mandate's last day, {self.ends}"
@@ -261,8 +261,8 @@ class _Case:
         return self._now(OVERDUE, "it is due and was not renewed in time") if is_overdue else None
 
     def _of_order(self, order: Order) -> Problem:
-        if order.trouble:
-            return self._now(order.trouble, "the issued certificate was not stored")
+        if order.storing_error:
+            return self._now(order.storing_error, "the issued certificate was not stored")
         awaits = awaits_approval(order)
         actor: Actor = "rao" if awaits else "operator"
         why = f" ({order.reason})" if order.reason else ""
@@ -276,7 +276,7 @@ class _Case:
     def _of_failed_order(self) -> Problem:
         certificate = self.certificate
         code = certificate.last_error or OrderRejected.__name__
-        text = held_failure(certificate).text if self.decision.held else failure_text(certificate)
+        text = held_failure(certificate).text if self.decision.is_held else failure_text(certificate)
         is_urgent = self.is_due or self._is_late(error_named(code).actor)
         return self._made(code, text, "error" if is_urgent else "warning")
 

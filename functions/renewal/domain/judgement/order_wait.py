@@ -27,7 +27,7 @@ def failure_text(certificate: ManagedCertificate) -> str:
 
 def awaits_approval(order: Order) -> bool:
     """Return whether the RAO has to approve the open *order* in SCM."""
-    is_ordered = order.status is OrderStatus.ORDERED and not order.trouble
+    is_ordered = order.status is OrderStatus.ORDERED and not order.storing_error
     return is_ordered and order.scm_status in _AWAITS_APPROVAL
 
 
@@ -36,7 +36,7 @@ def waits_for(order: Order, now: datetime) -> str:
     begins = _begins(order)
     if begins and begins > now:
         return f"issued, and stored when it is valid: {begins:%Y-%m-%d %H:%M}Z"
-    if order.trouble or order.status is not OrderStatus.ORDERED or not order.scm_status:
+    if order.storing_error or order.status is not OrderStatus.ORDERED or not order.scm_status:
         return ""
     if awaits_approval(order):
         return f"SCM's status is {order.scm_status.title()}: the RAO has to approve the order in SCM"

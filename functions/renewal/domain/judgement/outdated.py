@@ -15,7 +15,7 @@ from renewal.domain.forecast import TERM_TOO_LONG, has_too_long_terms
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import foreseen_refusals
 from renewal.domain.setup.check_result import STEP_PREFIX
-from renewal.domain.setup.domain_checks import DOMAIN_CODES, NAME_EXTRA, WIDER_THAN_WANTED, is_cut, lists
+from renewal.domain.setup.domain_checks import DOMAIN_CODES, NAME_EXTRA, WIDER_THAN_WANTED, is_cut, is_listed
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 
@@ -62,4 +62,4 @@ def _is_agreed(finding: Finding, delegation: Delegation, certificates: Iterable[
     if not is_of_names or is_cut(finding.text):
         return False
     wanted = {name for each in certificates for name in each.spec.names} or agreed
-    return not lists(finding.text, wanted)
+    return not is_listed(finding.text, wanted)

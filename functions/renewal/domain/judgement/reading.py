@@ -13,7 +13,7 @@ from zlib import crc32
 from renewal.domain.forecast import next_renewal
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.orderable import decide_with
+from renewal.domain.orderable import decide_with_inspection
 from renewal.domain.setup.inspection import MOST_ENTRIES, DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import DelegatedName, Section, dcv_of
 
@@ -50,7 +50,7 @@ def _week(at: datetime, delegation: str) -> int:
 def _is_near(certificate: ManagedCertificate, last: Inspection, now: datetime) -> bool:
     """Whether it is due, also if it is held, or will be within days."""
     validated = dcv_of(last.delegated, certificate.spec.names, now)
-    is_due = bool(decide_with(certificate, last, now).causes)
+    is_due = bool(decide_with_inspection(certificate, last, now).causes)
     return is_due or next_renewal(certificate, validated, now) - now <= NEAR
 
 

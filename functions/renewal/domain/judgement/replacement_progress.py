@@ -156,7 +156,7 @@ def _is_undecided(certificate: ManagedCertificate, rule: ReplacementRule) -> boo
 def has_failed(certificate: ManagedCertificate) -> bool:
     """Return whether its last order failed, or left a certificate that was not stored."""
     if certificate.order is not None:
-        return bool(certificate.order.trouble)
+        return bool(certificate.order.storing_error)
     return certificate.failures > 0
 
 

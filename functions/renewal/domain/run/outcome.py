@@ -11,7 +11,7 @@ from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.order_wait import held_failure, waits_for
 from renewal.domain.judgement.summary import NO_SUMMARY, DelegationSummary
 from renewal.domain.order import CLOSED, FinishedOrder, ManagedCertificate
-from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with
+from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with_inspection
 from renewal.domain.run.plan import PlannedCertificate, PlanState
 from renewal.domain.run.report import Outcome
 from renewal.domain.run.result import CertificateResult
@@ -68,10 +68,10 @@ def planned_by_inspection(
     The order book's index hides a held certificate until the hold ends; the report shows it every day all the same, so
     that a missed notification about the failed order is repeated.
     """
-    decision = decide_with(certificate, inspection, now)
-    if not decision.held and not set(FOUND_BY_INSPECTION) & set(decision.causes):
+    decision = decide_with_inspection(certificate, inspection, now)
+    if not decision.is_held and not set(FOUND_BY_INSPECTION) & set(decision.causes):
         return None
-    return PlannedCertificate(decision.causes, PlanState.HELD if decision.held else PlanState.PLANNED)
+    return PlannedCertificate(decision.causes, PlanState.HELD if decision.is_held else PlanState.PLANNED)
 
 
 def outcome_of(

@@ -22,7 +22,7 @@ A collection item (one for each delegation with orders to be polled; by plan_col
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self, TypeVar
 
@@ -74,14 +74,14 @@ class DelegationTask(_Payload):
     started_at: datetime
     delegation: str
     dry_run: bool
-    whole: bool
-    """Whether the run covers all certificates of the delegation, so that revoked ones may be added."""
+    may_add: bool = field(metadata={"stored": "whole"})
+    """Whether the inspection may add certificates, revoked ones for example: the run covers all of the delegation."""
     certificates: tuple[Task, ...]
-    follow_up: bool = False
-    """Whether the schedule started it to follow up on open orders: then a login that was refused last is not tried."""
-    full: bool = False
-    """Whether all of SCM is read, whatever the last inspection read: the operator has named the delegation."""
-    record: bool = False
+    is_hourly: bool = field(default=False, metadata={"stored": "follow_up"})
+    """In an hourly run a login that was refused last is not tried again."""
+    is_full: bool = field(default=False, metadata={"stored": "full"})
+    """Whether the inspection is a full one in any case: the operator has named the delegation."""
+    is_recorded: bool = field(default=False, metadata={"stored": "record"})
     """Whether the answers of SCM are recorded."""
     capacity: int = 0
     """How many certificates the inspection may add to those of the plan."""

@@ -38,10 +38,10 @@ class PlanFacts:
     started_at: datetime
     reason: str = ""
     dry_run: bool = False
-    narrowed: bool = False
+    is_narrowed: bool = field(default=False, metadata={"stored": "narrowed"})
+    """Whether it was asked for delegations or certificates by name."""
     open_orders_only: bool = False
-    follow_up: bool = False
-    """Whether the schedule started it to follow up on open orders."""
+    is_hourly: bool = field(default=False, metadata={"stored": "follow_up"})
     named: tuple[str, ...] = ()
     """Delegations and `delegation/certificate` paths that the run was asked for; empty = all."""
     delegations: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class PlanFacts:
     @property
     def is_daily(self) -> bool:
         """Whether the run covers all delegations and can order."""
-        return not (self.narrowed or self.dry_run or self.open_orders_only)
+        return not (self.is_narrowed or self.dry_run or self.open_orders_only)
 
     def covers(self, path: CertificatePath) -> bool:
         """Return whether the run was asked for the certificate *path*."""

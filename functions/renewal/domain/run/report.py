@@ -100,7 +100,7 @@ class DelegationRow:
     password_expires: date | None = None
     address: str = ""
     """The address that the delegation's file names."""
-    seen_address: str = ""
+    observed_address: str = field(default="", metadata={"stored": "seen_address"})
     """The address from which this run reached the internet; empty when not known."""
 
     @property
@@ -132,7 +132,7 @@ class CertificateRow:
     """Region to ARN."""
     error: str = ""
     text: str = ""
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), metadata={"stored": "remarks"})
     would: str = ""
     """Dry run: what a run would do."""
     renew_at: datetime | None = None

@@ -31,7 +31,7 @@ class RunRequest:
 
     `delegations` and `certificates` narrow the run (empty = everything). `dry_run` decides and logs in, no more.
     `all_due_is_right` (with a reason) overrides `TooManyDue`. `open_orders_only` follows up on open orders and starts
-    none, except that the schedule's follow-up works on replacement rules with a deadline too. `record` writes a
+    none, except that the hourly run works on replacement rules with a deadline too. `record` writes a
     redacted recording of SCM's answers beside the run's report.
 
     No field makes a certificate due: what operators request is in the order book, which their own identity writes.
@@ -79,8 +79,8 @@ class RunRequest:
         return not (self.is_narrowed or self.open_orders_only)
 
     @property
-    def is_follow_up(self) -> bool:
-        """Whether the schedule started it to follow up on open orders."""
+    def is_hourly(self) -> bool:
+        """Whether the hourly schedule started it."""
         return self.open_orders_only and bool(self.scheduled_at)
 
     @property

@@ -7,7 +7,7 @@ secret key) has the status `by-eye`, and its text describes the manual check.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from itertools import groupby
@@ -73,7 +73,7 @@ class CheckResult:
     """One result for one step."""
 
     step: SetupStep
-    verdict: CheckStatus
+    status: CheckStatus = field(metadata={"stored": "verdict"})
     code: str
     """A stable name for the fault, e.g. `WebApiOff`; `Done` for what is right, `ByEye` for what is not shown."""
     text: str
@@ -95,7 +95,7 @@ class CheckResult:
 
     def findings(self) -> tuple[Finding, ...]:
         """Return the result as a finding; none when the status is `done`, `perhaps` or `by-eye`."""
-        severity = _SEVERITIES.get(self.verdict)
+        severity = _SEVERITIES.get(self.status)
         if severity is None:
             return ()
         text = f"{STEP_PREFIX}{self.step}: {self.text}"
@@ -113,7 +113,7 @@ def capped(results: Iterable[CheckResult]) -> tuple[CheckResult, ...]:
     for _, group in groupby(sorted(results, key=lambda result: result.step), key=lambda result: result.step):
         of_step = [replace(result, text=shortened(result.text)) for result in group]
         if len(of_step) > MOST_OF_A_STEP:
-            of_step.sort(key=lambda result: _BY_URGENCY.index(result.verdict))
+            of_step.sort(key=lambda result: _BY_URGENCY.index(result.status))
             left = len(of_step) - MOST_OF_A_STEP + 1
             text = f"{left} more results of this step are not listed; resolve these first"
             of_step[MOST_OF_A_STEP - 1 :] = [replace(of_step[MOST_OF_A_STEP - 1], code="MoreResults", text=text)]

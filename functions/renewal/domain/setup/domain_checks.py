@@ -75,7 +75,7 @@ def some(names: Iterable[str]) -> str:
     return ", ".join(listed[:MOST_NAMES]) + more
 
 
-def lists(text: str, names: Iterable[str]) -> bool:
+def is_listed(text: str, names: Iterable[str]) -> bool:
     """Return whether the *text* of a finding with one of DOMAIN_CODES lists one of *names*."""
     return not set(text.replace(",", " ").replace(":", " ").split()).isdisjoint(names)
 
@@ -126,7 +126,9 @@ def _validation(entry: DelegatedName, now: datetime) -> _Fault | None:
     if has_ended and not entry.is_renewed(now):
         sentence = f"the {what} {f'expired on {expires}' if expires else 'has expired'}"
         return _Fault(CheckStatus.FAILED, "DcvLapsed", sentence, entry=entry.entry)
-    if entry.dcv_status not in {"", "VALIDATED", "EXPIRED"}:
+    is_known = entry.dcv_status in {"", "VALIDATED", "EXPIRED"}
+    # SCM may have another word for a persistent validation: beside a later expiry it is no fault.
+    if entry.dcv_status == "NOTVALIDATED" or (not is_known and expires is None):
         sentence = f"the {what} is missing ({entry.dcv_status.lower()})"
         return _Fault(CheckStatus.FAILED, "DcvMissing", sentence, entry=entry.entry)
     if entry.is_persistent(now):
@@ -139,8 +141,8 @@ def _validation(entry: DelegatedName, now: datetime) -> _Fault | None:
 
 def _record_beside(entry: DelegatedName, now: datetime) -> str:
     """Why a persistent record that DNS has does not renew the validation."""
-    trouble = entry.persistent.trouble(now) if entry.persistent else ""
-    return f" (its persistent record cannot be used: {trouble})" if trouble not in {"", NO_RECORD} else ""
+    fault = entry.persistent.fault_at(now) if entry.persistent else ""
+    return f" (its persistent record cannot be used: {fault})" if fault not in {"", NO_RECORD} else ""
 
 
 def _persistent_record(entry: DelegatedName, now: datetime) -> _Fault | None:
@@ -148,9 +150,9 @@ def _persistent_record(entry: DelegatedName, now: datetime) -> _Fault | None:
     record, place = entry.persistent, next(places(entry.entry))
     if record is None:
         return None
-    if trouble := record.trouble(now):
+    if fault := record.fault_at(now):
         sentence = (
-            f"{entry.entry} is validated persistently, but the TXT record at {place} cannot be used ({trouble}); "
+            f"{entry.entry} is validated persistently, but the TXT record at {place} cannot be used ({fault}); "
             "publish the record that SCM shows"
         )
         return _Fault(CheckStatus.WARNING, "PersistentRecordUnusable", sentence, entry=entry.entry)

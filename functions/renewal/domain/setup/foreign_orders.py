@@ -15,15 +15,16 @@ from datetime import datetime
 from renewal.domain.audit.chained_row import ChainedRow
 from renewal.domain.errors import Actor, shortened
 from renewal.domain.names import without_added
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, ended
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, error_of_status
 from renewal.domain.order_search import SearchedOrder, known_ids
 from renewal.domain.setup.finding import ORDER_NOT_OURS, Finding, finding_in_scm
 from renewal.domain.setup.snapshot import ReportedCertificate
 
-MOST = 10  # that are kept and reported one by one; the others are counted
+MOST_NAMED = 20  # orders with a finding of their own; one finding more has the number of the others
 MOST_NAMES = 5
-MOST_NOTICED = 5_000
-"""Of the keys by which an order is acknowledged: 120 KB."""
+MOST_NOTICED = 4_000
+"""Of the keys by which an order is acknowledged: 96 KB. A report of SCM has 3,000 rows or so."""
+MOST_LISTED = 50  # SSL IDs in the finding about the others
 MOST_ENDED = 1_000
 """Of the rows for which the audit trail is not read again: 24 KB."""
 STATUS_UNKNOWN = "status unknown"
@@ -76,11 +77,13 @@ class ForeignOrders:
     since: datetime
     """When the delegation began: orders of the days before it are the organisation's own."""
     orders: tuple[ForeignOrder, ...] = ()
-    """The newest first."""
+    """Those with a finding of their own: the last to be found, first."""
     count: int = 0
     """Of all, also of those that are not in `orders`."""
     noticed: tuple[str, ...] = ()
-    """Keys of all."""
+    """Keys of all, in the same order."""
+    found: int = 0
+    """How many have ever been found: with each new one, the finding about those that are not in `orders` is another."""
     before: int = 0
     """How many valid certificates were ordered before the delegation began."""
     ended: tuple[str, ...] = ()
@@ -110,7 +113,7 @@ def foreign_orders(
     since: datetime,
     now: datetime,
 ) -> tuple[list[ForeignOrder], int]:
-    """Return the unexpired orders that the order book does not have, newest first, and the number of those before.
+    """Return the unexpired orders that the order book does not have, and the number of those before.
 
     A row is ours by its serial, by its SSL ID unless SCM has replaced its certificate, or, where the SSL ID of an order
     is not known, by names and token: who has the credential can read our comments, and order with a copy of one.
@@ -120,7 +123,7 @@ def foreign_orders(
     later = [row for row in foreign if (at := _requested(row)) is None or at.date() >= since.date()]
     names = {frozenset(managed.spec.names): managed.spec.name for managed in certificates}
     orders = [ForeignOrder.of(row, names.get(frozenset(row.names), "")) for row in later]
-    return sorted(orders, key=_newest_first), len(foreign) - len(later)
+    return sorted(orders, key=lambda order: order.ssl_id, reverse=True), len(foreign) - len(later)
 
 
 def row_id(row: ReportedCertificate) -> str:
@@ -139,15 +142,24 @@ def ended_orders(
 
 
 def compared(
-    orders: Iterable[ForeignOrder], acknowledged: Collection[str], *, since: datetime, ordered_before: int
+    orders: Iterable[ForeignOrder],
+    acknowledged: Collection[str],
+    before: ForeignOrders | None,
+    *,
+    since: datetime,
+    ordered_before: int,
 ) -> ForeignOrders:
-    """Return what an inspection keeps."""
+    """Return what an inspection keeps. *before*: the previous comparison; what it lacks is new, whatever its date."""
+    places = {key: place for place, key in enumerate(before.noticed if before else ())}
     kept = [order for order in orders if order.key not in acknowledged]
+    kept.sort(key=lambda order: places.get(order.key, -1))
+    new = sum(order.key not in places for order in kept)
     return ForeignOrders(
         since=since,
-        orders=tuple(kept[:MOST]),
+        orders=tuple(kept[:MOST_NAMED]),
         count=len(kept),
         noticed=tuple(order.key for order in kept[:MOST_NOTICED]),
+        found=(before.found if before else 0) + new,
         before=ordered_before,
     )
 
@@ -162,7 +174,7 @@ def began_at(certificates: Iterable[ManagedCertificate], history: Iterable[Finis
 
 
 def foreign_findings(found: ForeignOrders | None, before: ForeignOrders | None) -> Iterator[Finding]:
-    """Yield each order for the RAO, who can say whose it is, and all of them for the operator.
+    """Yield each order, or the number, for the RAO, who can say whose it is, and all of them for the operator.
 
     *before*: the previous comparison; the first one alone reports what was ordered before the delegation began.
     """
@@ -179,10 +191,9 @@ def foreign_findings(found: ForeignOrders | None, before: ForeignOrders | None) 
     # By its key: a certificate that SCM replaces later under the same SSL ID is another problem.
     yield from (_finding(_described(order), "rao", order.certificate, order.key) for order in found.orders)
     listed = ", ".join(str(order.ssl_id) for order in found.orders)
-    if (left := found.count - len(found.orders)) > 0:
-        text = f"{left} older orders are not ours either; SCM lists them in the department"
-        yield Finding("MoreFindings", "warning", "rao", text, about=ORDER_NOT_OURS)
-        listed += f" and {left} older ones"
+    if left := found.count - len(found.orders):
+        yield _finding(_described_together(found, left), "rao", about=f"among {found.found}")
+        listed += f" and {left} more"
     text = (
         f"SCM has orders that the order book does not have: SSL ID {listed}. Ask the RAO whose they are. If the "
         "organisation made them: `certmandate acknowledge DELEGATION SSL_ID --reason …`; otherwise the credential may "
@@ -204,12 +215,22 @@ def _described(order: ForeignOrder) -> str:
     return f"order {details}: {', '.join(order.names)}{renewal if order.certificate else ''}"
 
 
+def _described_together(found: ForeignOrders, left: int) -> str:
+    """Return the number and the first SSL IDs of those without a finding of their own, as the RAO's mail has them."""
+    own = {order.key for order in found.orders}
+    others = [str(ssl_id_of(key)) for key in found.noticed if key not in own][:MOST_LISTED]
+    more = f" and {left - len(others)} more" if left > len(others) else ""
+    listed = f"{left} more orders: SSL ID {', '.join(others)}{more}"
+    return f"{listed}; `certmandate findings DELEGATION --json` has the SSL IDs of all (`orders_not_ours`)"
+
+
+def ssl_id_of(key: str) -> int:
+    """Return the SSL ID of the order with that `ForeignOrder.key`."""
+    return int(key.partition("@")[0])
+
+
 def _requested(row: ReportedCertificate) -> datetime | None:
     return row.replaced or row.requested or row.issued
-
-
-def _newest_first(order: ForeignOrder) -> tuple[bool, float, int]:
-    return order.at is not None, -order.at.timestamp() if order.at else 0, -order.ssl_id
 
 
 class _Book:
@@ -240,5 +261,5 @@ class _Book:
 
 def _may_be(order: Order, row: ReportedCertificate) -> bool:
     """Whether the row may be an order whose answer was lost: the search of the next run decides it."""
-    has_names = set(row.names) == set(order.names) and not ended(row.status)
+    has_names = set(row.names) == set(order.names) and not error_of_status(row.status)
     return has_names and SearchedOrder.of(order).may_be(row.comment, row.requested)

@@ -52,7 +52,7 @@ class Inspection:
     """Serials of stored certificates that SCM reports as revoked or replaced, and which of these."""
     revoked: tuple[str, ...] = ()
     """Serials of requested revocations that SCM's report has shown as revoked."""
-    remarks: tuple[CheckResult, ...] = ()
+    check_results: tuple[CheckResult, ...] = field(default=(), metadata={"stored": "remarks"})
     """The results for the eight setup steps, in their order; empty when nothing was checked."""
     delegated: tuple[DelegatedName, ...] = ()
     """The domain entries that SCM delegates to the department, with their validation."""
@@ -63,8 +63,9 @@ class Inspection:
     """When an inspection last read everything; None when SCM did not answer all of it: the next one does."""
     read_for: str = ""
     """What it was read for (`reading_key`); for anything else, it does not hold."""
-    seen_address: str = ""
-    address_run: str = ""  # the run that observed it: later than run_id when SCM has not answered since
+    observed_address: str = field(default="", metadata={"stored": "seen_address"})
+    """From which the run `address_run` reached other hosts; empty when not known."""
+    address_run: str = ""  # later than run_id when SCM has not answered since
 
     @classmethod
     def of(cls, run_id: str, at: datetime, snapshot: Snapshot, checks: tuple[CheckResult, ...]) -> Self:
@@ -74,7 +75,7 @@ class Inspection:
             at=at,
             profiles=snapshot.profiles,
             password_expires=snapshot.password.expires if snapshot.password else None,
-            remarks=checks,
+            check_results=checks,
             delegated=snapshot.delegated,
             custom_fields=snapshot.custom_fields,
             organisation_validated_until=snapshot.organisation_validated_until,
@@ -123,7 +124,7 @@ def bounded(inspection: Inspection, profile_ids: Collection[int]) -> Inspection:
         profiles=tuple(by_use[:MOST_PROFILES]),
         delegated=tuple(by_expiry[:MOST_ENTRIES]),
         custom_fields=None if has_too_many else inspection.custom_fields,
-        remarks=capped(inspection.remarks),
+        check_results=capped(inspection.check_results),
     )
 
 

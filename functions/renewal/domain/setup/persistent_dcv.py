@@ -41,7 +41,7 @@ class PersistentRecord:
         """Return whether Sectigo can validate the domain by it."""
         return not self.fault and (self.until is None or now < self.until)
 
-    def trouble(self, now: datetime) -> str:
+    def fault_at(self, now: datetime) -> str:
         """Return why it is of no use at *now*; empty when it is live."""
         ended = f"its persistUntil was {self.until:%Y-%m-%d}" if self.until and not self.is_live(now) else ""
         return self.fault or ended

@@ -60,7 +60,7 @@ class ReportReader:
         delegations = (*facts.delegations, *(self._lost(facts, before) if facts.is_daily else ()))
         for start in range(0, len(delegations), _BATCH):
             names = delegations[start : start + _BATCH]
-            quiet = {} if facts.narrowed else dict(self._quiet(names, results, now.date()))
+            quiet = {} if facts.is_narrowed else dict(self._quiet(names, results, now.date()))
             yield from self._batch(names, quiet, paths)
 
     def is_near(self, password_expires: date | None, today: date) -> bool:
@@ -80,7 +80,7 @@ class ReportReader:
         delegations = set(facts.delegations)
         found: dict[str, set[CertificatePath]] = {}
         named = map(CertificatePath.parse, (*facts.due, *results.certificates))
-        for path in (*named, *(() if facts.narrowed else self.book.waiting(now))):
+        for path in (*named, *(() if facts.is_narrowed else self.book.waiting(now))):
             if path.delegation in delegations:
                 found.setdefault(path.delegation, set()).add(path)
         return found
@@ -95,7 +95,9 @@ class ReportReader:
         self, names: Iterable[str], quiet: Mapping[str, DelegationSummary], paths: _Paths
     ) -> Iterator[DelegationRead]:
         records = self._records([name for name in names if name not in quiet or name in paths])
-        worked_on = _by_delegation(self.book.load(path for name in quiet for path in sorted(paths.get(name, ()))))
+        worked_on = _by_delegation(
+            self.book.load_certificates(path for name in quiet for path in sorted(paths.get(name, ())))
+        )
         for name in names:
             if name in quiet:
                 read = worked_on.get(name, Listing())

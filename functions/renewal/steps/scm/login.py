@@ -24,8 +24,8 @@ REFUSED = (
 class ScmLogin:
     """The only way in which steps log in to SCM as a delegation's account.
 
-    A refused login is recorded and holds for the rest of the run, and for every *follow_up* until a run has logged in:
-    24 hourly attempts a day would lock the account. The refused version is not sent again; where a rotation was
+    A refused login is recorded and holds for the rest of the run. With *unless_refused* it holds until a run has logged
+    in: 24 hourly attempts a day would lock the account. The refused version is not sent again; where a rotation was
     interrupted, its pending version is tried in its place, and otherwise CredentialRefused is raised without a request.
     """
 
@@ -34,25 +34,27 @@ class ScmLogin:
 
     @contextmanager
     def authority(
-        self, record: DelegationRecord, run_id: str, *, follow_up: bool = False
+        self, record: DelegationRecord, run_id: str, *, unless_refused: bool = False
     ) -> Iterator[CertificateAuthority]:
         """Give SCM for the delegation's orders."""
-        with self._recorded(record, run_id, follow_up=follow_up):
+        with self._recorded(record, run_id, unless_refused=unless_refused):
             yield self.accounts.authority(record.delegation.name)
 
     @contextmanager
-    def setup_reader(self, record: DelegationRecord, run_id: str, *, follow_up: bool = False) -> Iterator[SetupReader]:
+    def setup_reader(
+        self, record: DelegationRecord, run_id: str, *, unless_refused: bool = False
+    ) -> Iterator[SetupReader]:
         """Give SCM for the delegation's set-up."""
-        with self._recorded(record, run_id, follow_up=follow_up):
+        with self._recorded(record, run_id, unless_refused=unless_refused):
             yield self.accounts.setup_reader(record.delegation.name)
 
     @contextmanager
-    def _recorded(self, record: DelegationRecord, run_id: str, *, follow_up: bool) -> Iterator[None]:
+    def _recorded(self, record: DelegationRecord, run_id: str, *, unless_refused: bool) -> Iterator[None]:
         name = record.delegation.name
         last = record.refusal
-        if last is not None and (last.run_id == run_id or (follow_up and _was_refused_last(record))):
+        if last is not None and (last.run_id == run_id or (unless_refused and _was_refused_last(record))):
             for version in filter(None, (last.version, last.pending)):
-                self.accounts.refuse(name, version)
+                self.accounts.exclude_version(name, version)
         known = self.accounts.refused_versions(name)
         try:
             yield

@@ -57,7 +57,7 @@ class SnapshotReader:
     def read_report(self) -> bool:
         """Request the SSL report; return whether SCM has shown it and the state of the password."""
         with self._optional(Section.REPORT):
-            self._take(Section.REPORT, self.scm.reported(self.department_id))
+            self._take(Section.REPORT, self.scm.reported_certificates(self.department_id))
         return not self.snapshot.unavailable & DAILY_SECTIONS
 
     def read(self) -> None:
@@ -83,7 +83,7 @@ class SnapshotReader:
         yield Section.ACCOUNT, self.scm.account
         yield Section.DEPARTMENT, partial(self.scm.department, self.department_id)
         yield Section.CUSTOM_FIELDS, self.scm.custom_fields
-        yield Section.REPORT, partial(self.scm.reported, self.department_id)
+        yield Section.REPORT, partial(self.scm.reported_certificates, self.department_id)
         yield Section.VALIDATIONS, partial(self.scm.validations, *self._organisations())
         yield Section.DOMAINS, partial(self.scm.domains, self.department_id, self.names)
 
@@ -96,7 +96,7 @@ class SnapshotReader:
         except NeedsAttention:
             pass  # the login is accepted, or the profiles will be refused too: this is about the section alone
         except ScmUnavailable as outage:
-            late = frozenset() if self.deadline.seconds() else frozenset({section})
+            late = frozenset() if self.deadline.seconds_left() else frozenset({section})
             before, large = self.snapshot, frozenset({section} if outage.is_too_large else ())
             self.snapshot = replace(
                 before,
@@ -155,5 +155,5 @@ class PersistentRecords:
     def _answer(self, place: str) -> tuple[str, ...] | None:
         """Ask once: most entries of a delegation have the names above them in common."""
         if place not in self._answers:
-            self._answers[place] = self.txt_records(place, self.deadline) if self.deadline.seconds() else None
+            self._answers[place] = self.txt_records(place, self.deadline) if self.deadline.seconds_left() else None
         return self._answers[place]

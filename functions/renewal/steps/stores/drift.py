@@ -48,7 +48,7 @@ class StoreComparison:
         silent: dict[str, RenewalError] = {}
         for store, certificate in self._in_turn([certificate for certificate in certificates if certificate.stored]):
             place = store, certificate.spec.name
-            if store in silent or not deadline.seconds():
+            if store in silent or not deadline.seconds_left():
                 left[place] = silent.get(store)
                 continue
             try:

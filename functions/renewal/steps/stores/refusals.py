@@ -21,7 +21,7 @@ def require_store(certificate: ManagedCertificate, acm: AcmStore, deadline: Dead
         return
     refusals: dict[str, RenewalError] = {}
     for region in certificate.spec.acm_regions:
-        is_late = bool(refusals) and deadline.seconds() < ANSWER_SECONDS
+        is_late = bool(refusals) and deadline.seconds_left() < ANSWER_SECONDS
         if is_late or not (refusal := acm.refusal(certificate, region)):
             return
         refusals[f"{ACM}{region}"] = refusal

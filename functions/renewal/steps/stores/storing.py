@@ -17,7 +17,7 @@ from renewal.domain.stored_certificate import stored_certificate
 from renewal.ports.environment import Clock
 from renewal.ports.keys import KeyOpener
 from renewal.ports.order_book import OrderTransitions
-from renewal.ports.stores import AcmStore, Announcer, ObjectStore, Pair
+from renewal.ports.stores import AcmStore, Announcer, CertificateWithKey, ObjectStore
 
 Failures = dict[str, RenewalError]
 """By store, or by what else failed."""
@@ -54,7 +54,7 @@ class Stores:
         stored, previous = stored_certificate(order, certificate, held, self.clock()), certificate.stored
         if set(held) - set(order.stores):
             with _failure_noted(failures, "event"):
-                self.announcer.renewed(order, stored, previous)
+                self.announcer.announce_renewal(order, stored, previous)
         if S3 in held:
             with _failure_noted(failures, "replaced keys in s3"):
                 self.objects.erase_replaced_keys(order.delegation, order.certificate, stored.serial, pointer)
@@ -73,9 +73,10 @@ class Stores:
         key = self.opener.open(
             order.sealed_key, delegation=order.delegation, certificate=order.certificate, token=order.token
         )
-        pair = Pair(certificate.spec, chain, key, replaces=certificate.stored.serial if certificate.stored else "")
-        hour = int(self.clock().timestamp() // 3600)
-        for store in (*(missing & {S3}), *in_turn(missing - {S3}, hour)):
+        pair = CertificateWithKey(
+            certificate.spec, chain, key, replaces=certificate.stored.serial if certificate.stored else ""
+        )
+        for store in (*(missing & {S3}), *in_turn(missing - {S3}, self._turn())):
             region = store.removeprefix(ACM)
             with _failure_noted(failures, store):
                 self._require_time()
@@ -85,13 +86,18 @@ class Stores:
                     order = self._import(order, pair, region, certificate.arn_in(region, order.key_type))
         return order, pointer
 
+    def _turn(self) -> int:
+        """Another one each minute, for the retries of a run, and each hour, for runs at the same minute of it."""
+        minutes = int(self.clock().timestamp() // 60)
+        return minutes // 60 + minutes % 60
+
     def _require_time(self) -> None:
         """Other regions have taken the time. A killed function would announce nothing of what the stores have."""
-        if self.deadline.seconds() < LEAST_SECONDS:
-            msg = "no time was left for it; each hour begins with another region"
-            raise StoreUnavailable(msg, undone=True)
+        if self.deadline.seconds_left() < LEAST_SECONDS:
+            msg = "no time was left for it; each attempt begins with another region"
+            raise StoreUnavailable(msg, had_no_effect=True)
 
-    def _import(self, order: Order, pair: Pair, region: str, arn: str | None) -> Order:
+    def _import(self, order: Order, pair: CertificateWithKey, region: str, arn: str | None) -> Order:
         """Import into one region; a first import is claimed, since ACM would make a second ARN without an error."""
         if arn is not None:
             return self.transitions.record_import(order, region, self.acm.put(pair, region, arn))
@@ -104,7 +110,7 @@ class Stores:
             made = self.acm.put(pair, region, None)
         except RenewalError as error:
             # Without an answer the import may still be under way; then the claim keeps other runs off until it is over.
-            if isinstance(error, NeedsAttention) or (isinstance(error, StoreUnavailable) and error.undone):
+            if isinstance(error, NeedsAttention) or (isinstance(error, StoreUnavailable) and error.had_no_effect):
                 self.transitions.release_import(order, region)
             raise
         return self.transitions.record_import(order, region, made)
@@ -123,8 +129,8 @@ class Stores:
             raise error
         if "event" not in failures and set(stored.stores) != set(order.stores):
             order = self.transitions.record_stores(order, stored.stores)
-        if isinstance(error, NeedsAttention) and order.trouble != type(error).__name__:
-            self.transitions.note(order, trouble=type(error).__name__)
+        if isinstance(error, NeedsAttention) and order.storing_error != type(error).__name__:
+            self.transitions.note(order, storing_error=type(error).__name__)
         raise error
 
 

@@ -25,8 +25,9 @@ from certmandate.views.rao_report import document, finding_document, page
 from renewal.domain.delegation import LANGUAGES
 from renewal.domain.notices.month import month_before, month_named
 from renewal.domain.order import FinishedOrder, ManagedCertificate
+from renewal.domain.setup.domain_checks import some
 from renewal.domain.setup.finding import Finding
-from renewal.domain.setup.foreign_orders import Acknowledgement
+from renewal.domain.setup.foreign_orders import Acknowledgement, ssl_id_of
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.mail.asks import asks_of
 from renewal.mail.findings_mail import Otherwise, findings_mail, without_repetitions
@@ -71,7 +72,7 @@ def report_command(
     with deployed(context) as deployment:
         book = deployment.book
         certificates, history = book.certificates(name), book.history(name, "")
-        acknowledged, record = book.acknowledged(name), book.delegation(name)
+        acknowledged, record = book.acknowledgements(name), book.delegation(name)
         proof = Proof(deployment.audit_trails.head(name), deployment.seals.newest(name))
         found = rao_report(record, certificates, history, chosen, now, acknowledged=acknowledged, proof=proof)
         found = replace(found, asks=without_repetitions(_asks(deployment, record, certificates, history)))
@@ -158,10 +159,9 @@ def acknowledge_command(
     """
     with to_change(context) as deployment:
         inspection = deployment.book.delegation(name).inspection
-        found = inspection.foreign.noticed if inspection and inspection.foreign else ()
-        keys = {int(key.partition("@")[0]): key for key in found}
+        keys = _orders_not_ours(inspection)
         if unknown := [str(ssl_id) for ssl_id in ssl_ids if ssl_id not in keys]:
-            listed = ", ".join(map(str, keys)) or "none"
+            listed = some([str(ssl_id) for ssl_id in keys]) or "none"
             msg = f"the last inspection of {name} does not report SSL ID {', '.join(unknown)}; it reports {listed}"
             raise Refused(msg)
         if not reason.strip():
@@ -176,11 +176,17 @@ def acknowledge_command(
     print_result(document, f"Acknowledged: SSL ID {listed}. The next inspection does not report it.", as_json=as_json)
 
 
+def _orders_not_ours(inspection: Inspection | None) -> dict[int, str]:
+    """Return the key of each foreign order by its SSL ID, the last to be found, first."""
+    return {ssl_id_of(key): key for key in (inspection.foreign.noticed if inspection and inspection.foreign else ())}
+
+
 def _document(record: DelegationRecord, asks: Iterable[Finding], mails: dict[str, Mail]) -> dict[str, object]:
     return {
         "delegation": record.delegation.name,
         "to": record.delegation.rao_email or None,
         "findings": [finding_document(finding) for finding in asks],
+        "orders_not_ours": list(_orders_not_ours(record.inspection)),
         "notices": notice_documents(record),
         "mails": {code: {"subject": mail.subject, "body": mail.body} for code, mail in mails.items()},
     }

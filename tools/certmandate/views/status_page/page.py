@@ -245,10 +245,10 @@ def _next_step(language: Language, judgement: Judgement) -> str:
 def _next(language: Language, judgement: Judgement) -> tuple[str, dict[str, object]]:
     certificate, order = judgement.certificate, judgement.certificate.order
     if order is not None:
-        if order.trouble:
-            return "trouble", {"what": _what(language, order.trouble)}
+        if order.storing_error:
+            return "trouble", {"what": _what(language, order.storing_error)}
         return "awaits" if awaits_approval(order) else order.status.value, {}
-    if judgement.decision.held and certificate.hold_until:
+    if judgement.decision.is_held and certificate.hold_until:
         return "held", {"day": language.day(certificate.hold_until.date())}
     if judgement.mandate_ends:
         return "mandate", {"day": language.day(judgement.mandate_ends)}

@@ -36,7 +36,7 @@ SIZES = (
     Size(100_000, 10_000, 1, covered=500),
 )
 _SETTINGS = {
-    "orders_table": ORDERS, "audit_table": AUDIT, "store_bucket": BUCKET, "notices_topic": "arn:aws:sns:::topic",
+    "orders_table": ORDERS, "audit_table": AUDIT, "store_bucket": BUCKET, "alerts_topic": "arn:aws:sns:::topic",
     "orders_per_delegation": "30", "orders_per_run": "500", "due_share_percent": "100", "rao_working_days": "10",
     "expiry_alarm_days": "14", "password_alarm_days": "14", "pending_alarm_hours": "72",
     "aws_access_key_id": "scale", "aws_secret_access_key": "scale", "aws_default_region": "eu-west-3",

@@ -21,7 +21,7 @@ from renewal.domain.limits import DueCertificate, Limits, select
 from renewal.domain.replacement_rule import LONGEST_ORDERING, ReplacementRule
 from stack.measure.mass_replacement.conditions import VirtualServices
 from stack.measure.mass_replacement.distributed_map import DistributedMap, Work
-from stack.measure.mass_replacement.virtual_estate import Virtual, VirtualEstate, at
+from stack.measure.mass_replacement.virtual_estate import VirtualCertificate, VirtualEstate, at
 
 _SECONDS_OF_START = 5.0
 """Planning, starting the Map, and the report: measured in local runs, not part of what is compared."""
@@ -50,7 +50,7 @@ class Player:
     services: VirtualServices
     caps: Limits
     rules: Sequence[ReplacementRule] = ()
-    follow_up: bool = True
+    is_hourly: bool = True
     """Whether the runs are the hourly ones, which order only for rules with a deadline."""
     done: list[RunDone] = field(default_factory=list)
     _most_at_once: int = 0
@@ -83,9 +83,9 @@ class Player:
         return self.done[-1]
 
     def _is_asked(self, due: DueCertificate) -> bool:
-        return due.resumes or due.has_deadline or not self.follow_up
+        return due.has_open_order or due.has_deadline or not self.is_hourly
 
-    def _ordering(self, certificate: Virtual) -> Work:
+    def _ordering(self, certificate: VirtualCertificate) -> Work:
         def work(now: float) -> float:
             if certificate.record.order is not None or at(now) > at(self._began) + LONGEST_ORDERING:
                 return now  # enroll reads the order book only
@@ -98,7 +98,7 @@ class Player:
 
         return work
 
-    def _collecting(self, certificate: Virtual) -> Work:
+    def _collecting(self, certificate: VirtualCertificate) -> Work:
         def work(now: float) -> float:
             calls = 0 if certificate.is_polled else CONTROL_CALLS
             certificate.is_polled = True
@@ -125,7 +125,7 @@ class Player:
             if is_presented and each.served_at is None:
                 each.served_at = now
 
-    def _map(self, works: Iterable[tuple[Virtual, Work]], now: float, first_calls: int) -> float:
+    def _map(self, works: Iterable[tuple[VirtualCertificate, Work]], now: float, first_calls: int) -> float:
         """Do each work for its certificate; return when the last one has ended."""
         by_delegation: dict[str, list[Work]] = {}
         for certificate, work in works:

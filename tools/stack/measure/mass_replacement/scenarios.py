@@ -198,13 +198,13 @@ def load_of_2029(delegations: int = 1000, each: int = 10, days: int = 45, lifeti
     """Play daily and hourly runs over an estate of short-lived certificates (46 days, from 2029-03-15)."""
     estate = VirtualEstate.of(delegations, each, days=lifetime)
     limits = Limits(_SHIPPED.orders_per_delegation, _SHIPPED.orders_per_run, 1.0)
-    player = Player(estate, VirtualServices(Conditions(), Random(SEED)), limits, follow_up=False)  # noqa: S311 - no secret
+    player = Player(estate, VirtualServices(Conditions(), Random(SEED)), limits, is_hourly=False)  # noqa: S311 - no secret
     least, settled = timedelta(days=lifetime), days // 3
     for day in range(days):
         before = [each.record.stored for each in estate.certificates]
-        for follow_up in (False, True):
-            player.follow_up = follow_up
-            player.run(day * 86_400.0 + follow_up * 3600)
+        for is_hourly in (False, True):
+            player.is_hourly = is_hourly
+            player.run(day * 86_400.0 + is_hourly * 3600)
         left = _left_at_renewal(before, estate)
         least = min((least, *left)) if day >= settled else least
     daily = player.done[2 * settled :: 2]

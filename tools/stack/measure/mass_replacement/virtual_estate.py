@@ -27,7 +27,7 @@ def at(seconds: float) -> datetime:
 
 
 @dataclass(slots=True)
-class Virtual:
+class VirtualCertificate:
     """One certificate."""
 
     record: ManagedCertificate
@@ -66,10 +66,10 @@ class Virtual:
 class VirtualEstate:
     """All certificates, by delegation."""
 
-    certificates: Sequence[Virtual]
+    certificates: Sequence[VirtualCertificate]
     days: int = 46
     """Lifetime of what is issued."""
-    by_path: dict[str, Virtual] = field(init=False)
+    by_path: dict[str, VirtualCertificate] = field(init=False)
 
     def __post_init__(self) -> None:
         self.by_path = {each.record.spec.path: each for each in self.certificates}
@@ -91,14 +91,14 @@ class VirtualEstate:
                 place = (number * each + index) / (delegations * each)
                 age = place * days * 2 / 3 if age_days is None else age_days
                 stored = _stored(spec, BEGIN - timedelta(days=age), days)
-                found.append(Virtual(ManagedCertificate(spec, stored), acm, needs_approval))
+                found.append(VirtualCertificate(ManagedCertificate(spec, stored), acm, needs_approval))
         return cls(found, days)
 
     def due(self, now: float, rules: Sequence[ReplacementRule]) -> Iterator[DueCertificate]:
         """Yield what the shipped functions find due."""
         for each in self.certificates:
             decision = decide(each.record, at(now), replacements=rules)
-            if decision.causes and not decision.held:
+            if decision.causes and not decision.is_held:
                 covering = tuple(rule for rule in rules if rule.covers(each.record))
                 yield DueCertificate.of(each.record, decision, covering)
 

@@ -114,7 +114,7 @@ class RenewedDelegation:
         for spec in self._specs:
             self._book.ask(spec.record_key, "a round of the comparison", now)
         tasks = tuple(Task(run, now, self._name, spec.name, ("asked",)) for spec in self._specs)
-        self._inspect(DelegationTask(run, now, self._name, dry_run=False, whole=True, certificates=tasks))
+        self._inspect(DelegationTask(run, now, self._name, dry_run=False, may_add=True, certificates=tasks))
         return list(pool.map(self._enroll, tasks))
 
     def collect(self, progress: Progress) -> bool:
