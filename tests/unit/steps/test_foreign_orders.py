@@ -72,7 +72,7 @@ def test_an_order_is_open_until_it_is_acknowledged(begun: System) -> None:
     show(begun, STOLEN, replace(STOLEN, ssl_id=9002, serial="WORSE"))
     assert len(inspect(begun, "later")) == 3
 
-    begun.book.acknowledgements += [Acknowledgement("univ", key, "the RAO's", NOW) for key in ("9001", "9002")]
+    begun.book.acknowledged += [Acknowledgement("univ", key, "the RAO's", NOW) for key in ("9001", "9002")]
     assert inspect(begun, "at last") == []
 
 
@@ -104,7 +104,7 @@ def test_an_order_stays_a_finding_while_scm_refuses_the_account(begun: System, s
         return {finding.about for finding in findings if finding.code == "OrderNotOurs" and finding.actor == "rao"}
 
     assert refused("tomorrow") == {"9001", "9002"}
-    begun.book.acknowledgements.append(Acknowledgement("univ", "9001", "the RAO's", NOW))
+    begun.book.acknowledged.append(Acknowledgement("univ", "9001", "the RAO's", NOW))
     assert refused("later") == {"9002"}
 
 
@@ -290,7 +290,7 @@ def test_what_scm_replaces_after_it_was_acknowledged_is_alerted(begun: System) -
     """The SSL ID stays the same; the certificate is another one, and its key is not ours either."""
     show(begun, STOLEN)
     begun.daily_run()
-    begun.book.acknowledgements.append(Acknowledgement("univ", "9001", "the RAO's", NOW))
+    begun.book.acknowledged.append(Acknowledgement("univ", "9001", "the RAO's", NOW))
     show(begun, replace(STOLEN, serial="WORSE", replaced=NOW + timedelta(hours=1)))
     begun.clock.advance(days=1)
     known = len(begun.alerts.sent)

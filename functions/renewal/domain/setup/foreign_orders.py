@@ -15,7 +15,7 @@ from datetime import datetime
 from renewal.domain.audit.chained_row import ChainedRow
 from renewal.domain.errors import Actor, shortened
 from renewal.domain.names import without_added
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, ended
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, error_of_status
 from renewal.domain.order_search import SearchedOrder, known_ids
 from renewal.domain.setup.finding import ORDER_NOT_OURS, Finding, finding_in_scm
 from renewal.domain.setup.snapshot import ReportedCertificate
@@ -278,5 +278,5 @@ def _first_with_token(
 
 def _may_be(order: Order, row: ReportedCertificate) -> bool:
     """Whether the row may be an order whose answer was lost: the search of the next run decides it."""
-    has_names = set(row.names) == set(order.names) and not ended(row.status)
+    has_names = set(row.names) == set(order.names) and not error_of_status(row.status)
     return has_names and SearchedOrder.of(order).may_be(row.comment, row.requested)
