@@ -133,10 +133,7 @@ def judge(
     without_order = replace(certificate, order=None)
     wanted = decision if order is None else decide_with_inspection(without_order, inspection, now, replacements=rules)
     causes = frozenset[str]((*wanted.causes, *(order.causes if order else ())))
-    blocked = obstacle(certificate, record, now) if record else _unreadable(certificate)
-    refusal = left_out.refused.get(certificate.spec.path)
-    if refusal and not (blocked or failure):
-        blocked = finding_from(refusal, certificate.spec.name)
+    blocked = _obstacle(certificate, record, now, NOTHING_LEFT_OUT if failure else left_out)
     withdrawn = inspection.withdrawn.get(stored.serial) if inspection and stored else None
     unknown = _unless_known(failure, blocked, is_ended=ends is not None)
     is_past = inspection is not None and inspection.supersedes(certificate.last_error, certificate.failed_at)
@@ -161,6 +158,15 @@ def _unless_known(failure: Failure | None, blocked: Finding | None, *, is_ended:
     """Return the failure of a run, unless the order book has its cause too."""
     known = {blocked.code if blocked else "", MandateEnded.__name__ if is_ended else ""}
     return None if failure is None or failure.error in known else failure
+
+
+def _obstacle(
+    certificate: ManagedCertificate, record: DelegationRecord | None, now: datetime, left_out: LeftOut
+) -> Finding | None:
+    """Return why an order would be refused now: by SCM, or by the plan of a run; None: nothing is known."""
+    refusal = left_out.refused.get(certificate.spec.path)
+    by_plan = finding_from(refusal, certificate.spec.name) if refusal else None
+    return (obstacle(certificate, record, now) if record else _unreadable(certificate)) or by_plan
 
 
 def _unreadable(certificate: ManagedCertificate) -> Finding:
