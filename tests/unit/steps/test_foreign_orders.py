@@ -247,6 +247,15 @@ def test_a_row_is_ours_by_what_the_order_book_has(begun: System, changes: dict[s
     assert (not inspect(begun, "today")) is is_ours
 
 
+def test_a_copy_of_the_comment_of_an_order_without_ssl_id_is_found(begun: System) -> None:
+    """The operator has closed it, and it exists: who has the credential reads its token and its names."""
+    begun.book.rows.append(row(ended_at=NOW - timedelta(days=1), ssl_id=None, serial="", token="closed"))
+    comment = "certmandate order closed for univ/idp"
+    show(begun, *(foreign(number, names=IDP.names, comment=comment) for number in (9002, 9001)))
+
+    assert {finding.about for finding in inspect(begun, "today") if finding.actor == "rao"} == {"9002"}
+
+
 def test_an_order_whose_answer_was_lost_is_not_taken_for_a_foreign_one(begun: System) -> None:
     """The search of the next run decides whether it is ours; with another comment it is not."""
     begun.book.orders[PATH] = replace(an_order(), ssl_id=None, opened_at=NOW, posted_at=NOW, names=IDP.names)
