@@ -262,7 +262,7 @@ def _due(language: Language, judgement: Judgement) -> tuple[str, dict[str, objec
         return "blocked", {"what": _what(language, judgement.obstacle.code)}
     if judgement.limit:
         return "limited", {"limit": judgement.limit}
-    if judgement.certificate.stored is None and not judgement.failed:
+    if judgement.certificate.stored is None and not judgement.last_failure:
         return "first", {}
     causes = (language.at("causes").get(cause, cause) for cause in judgement.decision.causes)
-    return "again" if judgement.failed else "due", {"causes": ", ".join(causes)}
+    return "again" if judgement.last_failure else "due", {"causes": ", ".join(causes)}
