@@ -24,6 +24,7 @@ from renewal.domain.errors import (
     OrderUnconfirmed,
     RenewalError,
     ScmUnavailable,
+    shortened,
 )
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import (
@@ -57,6 +58,7 @@ _DECIDE = (
     "--reason …`"
 )
 Rules = tuple[ReplacementRule, ...]
+LONGEST_ANSWER = 200  # characters of what came in place of SCM's answer
 LEAST_ORDER_SECONDS = 35.0
 """Before an intent is written: 24 s that writing it may take, and twice the 3 to 6 s in which SCM answers an order."""
 
@@ -244,8 +246,9 @@ class Enroll:
         if doubt := self._doubt(
             order, record.search_proof or SearchProof(), found, now, is_permitted=permission is not None
         ):
-            self.transitions.note(order, searched_at=now)
-            msg = f"the answer to order {order.token} was lost at {order.posted_at:%Y-%m-%d %H:%M:%S}Z; {doubt}"
+            self.transitions.note_unconfirmed(order, searched_at=now)
+            why = f" ({order.lost_answer})" if order.lost_answer else ""
+            msg = f"the answer to order {order.token} was lost at {order.posted_at:%Y-%m-%d %H:%M:%S}Z{why}; {doubt}"
             raise OrderUnconfirmed(msg)
         try:
             record.delegation.require_mandate(now)
@@ -298,6 +301,8 @@ class Enroll:
         try:
             ssl_id = authority.enroll(request)
         except AnswerLost as lost:
+            with suppress(RenewalError):  # the order is searched for in any case
+                self.transitions.note_unconfirmed(order, lost_answer=shortened(str(lost), LONGEST_ANSWER))
             msg = f"SCM may have accepted order {order.token}, its answer was lost: {lost}"
             raise OrderUnconfirmed(msg) from lost
         except NeedsAttention as refusal:
