@@ -204,8 +204,8 @@ class FakeOrderBook:
     rules: list[ReplacementRule] = field(default_factory=list)
     lists: dict[str, Collection[CertificatePath]] = field(default_factory=dict)
     """What is listed with a rule, by its reason."""
-    acknowledgements: list[Acknowledgement] = field(default_factory=list)
-    adoptions: list[tuple[Path, Adoption]] = field(default_factory=list)
+    acknowledged: list[Acknowledgement] = field(default_factory=list)
+    adopted: list[tuple[Path, Adoption]] = field(default_factory=list)
     next_actions: dict[Path, datetime] = field(default_factory=dict)
 
     # What an operator writes
@@ -234,7 +234,7 @@ class FakeOrderBook:
     def adopt(self, path: Path, stored: StoredCertificate, now: datetime) -> None:
         """Take over a certificate that the stores hold."""
         self._keep(path, replace(self.kept[path], stored=stored), now)
-        self.adoptions.append((path, Adoption(now, f"serial {stored.serial}, SSL ID {stored.ssl_id}")))
+        self.adopted.append((path, Adoption(now, f"serial {stored.serial}, SSL ID {stored.ssl_id}")))
 
     # Reading
 
@@ -248,13 +248,13 @@ class FakeOrderBook:
     def every_certificate(self) -> Iterator[CertificatePath]:
         return (CertificatePath(*path) for path in list(self.kept))
 
-    def count(self, most: int) -> int:
+    def count_certificates(self, most: int) -> int:
         return min(len(self.kept), most)
 
-    def replacements(self) -> Listing[ReplacementRule]:
+    def replacement_rules(self) -> Listing[ReplacementRule]:
         return Listing(rule for rule in self.rules if rule.is_in_force)
 
-    def listed(self, rule: ReplacementRule) -> Collection[CertificatePath] | None:
+    def listed_for(self, rule: ReplacementRule) -> Collection[CertificatePath] | None:
         return self.lists.get(rule.reason)
 
     def end_replacement(self, rule: ReplacementRule, now: datetime) -> None:
@@ -272,23 +272,23 @@ class FakeOrderBook:
         return self.removals & set(delegations)
 
     def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
-        return self.load(sorted(path for path in self.kept if path[0] == delegation))
+        return self.load_certificates(sorted(path for path in self.kept if path[0] == delegation))
 
-    def load(self, paths: Iterable[Path]) -> Listing[ManagedCertificate]:
+    def load_certificates(self, paths: Iterable[Path]) -> Listing[ManagedCertificate]:
         return Listing(
             replace(self.kept[path], order=self.orders.get(path)) for path in dict.fromkeys(paths) if path in self.kept
         )
 
     def certificate(self, delegation: str, name: str) -> ManagedCertificate:
-        found = self.load([CertificatePath(delegation, name)])
+        found = self.load_certificates([CertificatePath(delegation, name)])
         if not found:
             raise UnknownDelegation(f"the order book has no '{delegation}/{name}'")
         return found[0]
 
-    def with_delegation(self, delegation: str, name: str) -> tuple[DelegationRecord, ManagedCertificate]:
+    def delegation_and_certificate(self, delegation: str, name: str) -> tuple[DelegationRecord, ManagedCertificate]:
         return self.delegation(delegation), self.certificate(delegation, name)
 
-    def begun(self, delegation: str, run_id: str) -> list[BegunOrder]:
+    def orders_begun(self, delegation: str, run_id: str) -> list[BegunOrder]:
         last = {(row.delegation, row.certificate): row for row in self.rows}
         orders: list[Order | FinishedOrder] = [*self.orders.values(), *last.values()]
         found = (order for order in orders if (order.delegation, order.run_id) == (delegation, run_id))
@@ -299,14 +299,14 @@ class FakeOrderBook:
             row for row in self.rows if row.delegation == delegation and certificate in {"", row.certificate}
         )
 
-    def adopted(self, delegation: str, certificate: str) -> Listing[Adoption]:
-        return Listing(adoption for path, adoption in self.adoptions if path == (delegation, certificate))
+    def adoptions(self, delegation: str, certificate: str) -> Listing[Adoption]:
+        return Listing(adoption for path, adoption in self.adopted if path == (delegation, certificate))
 
     def head(self, delegation: str) -> ChainHead:
         return ChainHead(len(self.history(delegation, "")), "d1gest")
 
-    def acknowledged(self, delegation: str) -> Listing[Acknowledgement]:
-        return Listing(row for row in self.acknowledgements if row.delegation == delegation)
+    def acknowledgements(self, delegation: str) -> Listing[Acknowledgement]:
+        return Listing(row for row in self.acknowledged if row.delegation == delegation)
 
     # Moves of an open order
 
@@ -412,7 +412,7 @@ class FakeOrderBook:
         read: ManagedCertificate | None = None,
     ) -> None:
         del read  # nothing is read here
-        row = order.stored(stored, previous, text)
+        row = order.stored_row(stored, previous, text)
         self._end(replace(order, status=OrderStatus.ISSUED), row, lambda before: with_stored(before, order, stored))
 
     def fail(
@@ -428,7 +428,7 @@ class FakeOrderBook:
         del read  # nothing is read here
         self._end(
             order,
-            order.failed(error, text, now),
+            order.failed_row(error, text, now),
             lambda before: replace(
                 before,
                 asked="" if hold_until else before.asked,
@@ -583,7 +583,7 @@ class FakeScm:
         self._called("custom_fields")
         return self.defined_fields
 
-    def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
+    def reported_certificates(self, department_id: int) -> tuple[ReportedCertificate, ...]:
         self._called("reported")
         there = {i: order for i, order in self.orders.items() if order.request.department_id == department_id}
         rows = [
@@ -690,7 +690,7 @@ class FakeAccounts:
             raise CredentialMissing(f"nothing is stored for {delegation}")
         return version
 
-    def refuse(self, delegation: str, version: str) -> None:
+    def exclude_version(self, delegation: str, version: str) -> None:
         self.noted.add((delegation, version))
 
     def refused_versions(self, delegation: str) -> list[str]:
@@ -870,13 +870,13 @@ class FakeAnnouncer:
     notices: list[tuple[str, Notice]] = field(default_factory=list)
     """(delegation, notice)."""
 
-    def renewed(self, order: Order, stored: StoredCertificate, previous: StoredCertificate | None) -> None:  # noqa: ARG002
+    def announce_renewal(self, order: Order, stored: StoredCertificate, previous: StoredCertificate | None) -> None:  # noqa: ARG002
         self.announced.append((order.path, stored.serial))
 
-    def serviced(self, certificate: ManagedCertificate, record: ServiceRecord, state: ServiceState) -> None:  # noqa: ARG002
+    def announce_service(self, certificate: ManagedCertificate, record: ServiceRecord, state: ServiceState) -> None:  # noqa: ARG002
         self.announced.append((certificate.spec.path, state))
 
-    def notified(self, delegation: str, notice: Notice) -> None:
+    def announce_notice(self, delegation: str, notice: Notice) -> None:
         self.notices.append((delegation, notice))
 
 

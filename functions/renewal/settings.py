@@ -112,6 +112,6 @@ class Settings:
         return frozenset() if self.private_roots == OFF else frozenset(text.split(","))
 
     @property
-    def quiet(self) -> timedelta:
+    def quiet_period(self) -> timedelta:
         """`quiet_seconds` as a span."""
         return timedelta(seconds=self.quiet_seconds)

@@ -223,7 +223,7 @@ def enroll(context: LambdaContext) -> Enroll:
     from renewal.steps.enroll import Enroll
 
     sealer, deadline = KmsSealer(aws.client("kms"), settings().order_key_id), _deadline(context)
-    accounts, quiet, most = _accounts(deadline), settings().quiet, settings().orders_per_delegation
+    accounts, quiet, most = _accounts(deadline), settings().quiet_period, settings().orders_per_delegation
     return Enroll(_book(), _transitions("enroll"), accounts, sealer, _acm(), utc_now, new_token, quiet, deadline, most)
 
 

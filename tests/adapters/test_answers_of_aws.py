@@ -150,7 +150,7 @@ CALLS: Mapping[str, tuple[str, Answers, Callable[[], object]]] = {
     "vault promote": (SECRETS, LABELLED, lambda: vault().promote("arn", CREDENTIAL, CREDENTIAL)),
     "vault withdraw": (SECRETS, LABELLED, lambda: vault().withdraw("arn", CREDENTIAL)),
     "next rotation": (SECRETS, DESCRIBED, lambda: ScheduledRotations(client(SECRETS), "sectigo")("univ")),
-    "event": ("events", EVENTS, lambda: announcer().renewed(an_order(), a_stored(), None)),
+    "event": ("events", EVENTS, lambda: announcer().announce_renewal(an_order(), a_stored(), None)),
     "table read": ("dynamodb", TABLE, lambda: table().read([("univ", "delegation")])),
     "table query": ("dynamodb", TABLE, lambda: [*table().query("univ", "certificate#")]),
     "table index": ("dynamodb", TABLE, lambda: [*table().index("delegation")]),

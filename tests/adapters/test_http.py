@@ -149,7 +149,7 @@ def test_a_report_of_a_large_department_is_read_in_little_memory(server: Server)
     authority = connected(server)
 
     tracemalloc.start()
-    rows = authority.reported(2001)
+    rows = authority.reported_certificates(2001)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -165,7 +165,7 @@ def test_a_report_of_brackets_fits_into_the_memory(server: Server) -> None:
 
     tracemalloc.start()
     with suppress(ScmUnavailable):
-        authority.reported(2001)
+        authority.reported_certificates(2001)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -177,7 +177,7 @@ def test_an_answer_that_is_too_large_is_not_an_outage(server: Server) -> None:
     server.answer = endless(server)
 
     with pytest.raises(ScmUnavailable, match="AnswerTooLarge") as raised:
-        connected(server).reported(2001)
+        connected(server).reported_certificates(2001)
 
     assert raised.value.is_too_large
 

@@ -92,7 +92,7 @@ def test_a_refusal_is_kept_in_the_order_book_and_nowhere_else(monkeypatch: pytes
     """The RAO has unlocked the account; a run that the operator starts must log in, whatever environment it meets."""
     monkeypatch.setattr(aws, "client", lambda _service: None)
     deadline = wiring._deadline(CONTEXT)
-    wiring._accounts(deadline).refuse("univ", "v1")
+    wiring._accounts(deadline).exclude_version("univ", "v1")
 
     assert not wiring._accounts(deadline).refused_versions("univ")
 

@@ -232,7 +232,7 @@ def test_an_outage_that_failed_no_run_covers_no_failure() -> None:
     outage = a_problem("ScmUnavailable", severity="warning", act_by=NOW.date() + DAY)
     _, known = notified(a_report(outage))
 
-    assert not known.cover(a_report(replace(outage, severity="error"), at=NOW + HOUR))
+    assert not known.covers(a_report(replace(outage, severity="error"), at=NOW + HOUR))
 
 
 def test_the_second_order_of_a_thief_is_notified_like_the_first() -> None:
@@ -323,7 +323,7 @@ def test_a_failure_of_the_last_day_is_covered(hours: int, is_covered: bool) -> N
     problem = a_problem()
     _, known = notified(a_report(problem))
 
-    assert known.cover(a_report(problem, at=NOW + hours * HOUR)) is is_covered
+    assert known.covers(a_report(problem, at=NOW + hours * HOUR)) is is_covered
 
 
 def test_the_attempt_of_a_run_does_not_cover_the_next_one() -> None:
@@ -331,14 +331,14 @@ def test_the_attempt_of_a_run_does_not_cover_the_next_one() -> None:
     report = a_report(a_problem())
     _, known = notified(report)
 
-    assert not known.cover(report)
+    assert not known.covers(report)
 
 
 def test_a_new_failure_beside_a_known_one_is_not_covered() -> None:
     """It fails the run that meets it."""
     known = notified(a_report(a_problem()))[1]
 
-    assert not known.cover(a_report(a_problem(), a_problem(certificate="www"), at=NOW + HOUR))
+    assert not known.covers(a_report(a_problem(), a_problem(certificate="www"), at=NOW + HOUR))
 
 
 # ---- The text --------------------------------------------------------------------------------------------------------

@@ -291,12 +291,12 @@ def test_the_key_of_an_order_is_exported_open_or_closed() -> None:
     expected = hashlib.sha256(public_key_bytes(key.private_key.public_key())).hexdigest()
 
     assert OrderedKeys.of([managed(order=order)], [], NOW).fingerprints == (expected,)
-    assert OrderedKeys.of([], [order.failed("ClosedByOperator", "", NOW)], NOW).fingerprints == (expected,)
+    assert OrderedKeys.of([], [order.failed_row("ClosedByOperator", "", NOW)], NOW).fingerprints == (expected,)
 
 
 def finished(**changes: Any) -> FinishedOrder:
     """The audit row of an order that was stored 100 days ago, for 199 days."""
-    row = an_order().stored(stored_by(IDP, age=100), None, "")
+    row = an_order().stored_row(stored_by(IDP, age=100), None, "")
     return replace(row, **changes)
 
 

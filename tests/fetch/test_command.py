@@ -56,6 +56,15 @@ def run(host: Host, *options: str, capsys: pytest.CaptureFixture[str]) -> tuple[
     return code, document
 
 
+def test_a_fault_is_printed_without_control_characters(host: Host, capsys: pytest.CaptureFixture[str]):
+    """S7: a configuration file that a program has written may have them, and a terminal would obey."""
+    host.declare("col\x1b[2J\u202eour = blue")
+
+    assert main(["--config", str(host.configuration), "--check-config"]) == 2
+    found = capsys.readouterr().err
+    assert "col\\u001b[2J\\u202eour: not a key of" in found
+
+
 def test_the_report_has_what_is_installed_and_presented(host: Host, s3: Any, capsys: pytest.CaptureFixture[str]):
     """`reported_by` takes it for a proof: it names the certificate, its key, and what each endpoint presents."""
     pair = a_new_pair()

@@ -258,7 +258,7 @@ def test_the_rule_starts_the_client_after_a_renewal_in_s3(
     )
 
     announcer = EventBridgeAnnouncer(events, aws.outputs["EventBusName"])
-    announcer.renewed(an_order(delegation=delegation), a_stored(stores=stores), None)
+    announcer.announce_renewal(an_order(delegation=delegation), a_stored(stores=stores), None)
 
     assert bool(logs.filter_log_events(logGroupName=name)["events"]) is is_started
 

@@ -136,7 +136,7 @@ def noisy() -> Any:
         ),
         (SHUT_OUT, SnsAlerts, "publish", twice, "sent 2 alerts"),
         (SHUT_OUT, NotifiedProblems, "after", lambda *_: NotifiedProblems(), r"notified \('univ', .*\) twice"),
-        (NOT_APPROVED, NotifiedProblems, "cover", lambda *_: False, "failed again for"),
+        (NOT_APPROVED, NotifiedProblems, "covers", lambda *_: False, "failed again for"),
         (SHUT_OUT, inbox, "shipped_alarms", noisy, "certmandate-RunFailed is OK"),
         (SHUT_OUT, report, "run_metrics", unmarked, "RunMissing is ALARM"),
     ],

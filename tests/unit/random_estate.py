@@ -154,7 +154,7 @@ def worked(system: System, chance: random.Random, delegation: str, name: str) ->
     system.book.orders[path] = replace(order, token=token)
     if kind == "stored":
         stored = stored_by(certificate.spec, serial=f"NEW{name.upper()}", token=token)
-        system.book.rows.append(system.book.orders.pop(path).stored(stored, certificate.stored, ""))
+        system.book.rows.append(system.book.orders.pop(path).stored_row(stored, certificate.stored, ""))
         system.book.kept[path] = replace(system.book.kept[path], stored=stored, asked="", failures=0)
     return {**row, "status": kind}
 
@@ -166,9 +166,9 @@ class CountingBook(FakeOrderBook):
     read: int = 0
     histories: int = 0
 
-    def load(self, paths: Any) -> Listing[ManagedCertificate]:
+    def load_certificates(self, paths: Any) -> Listing[ManagedCertificate]:
         """Read, and count."""
-        found = FakeOrderBook.load(self, paths)
+        found = FakeOrderBook.load_certificates(self, paths)
         self.read += len(found)
         return found
 

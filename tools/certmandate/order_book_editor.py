@@ -147,7 +147,7 @@ class OrderBookEditor:
             return schema.acknowledged_item(head.followed_by(acknowledgement, self._operator))
 
         def writes() -> list[Request] | None:
-            if key in {each.key for each in self._reader.acknowledged(delegation)}:
+            if key in {each.key for each in self._reader.acknowledgements(delegation)}:
                 return None
             return self._trails.extended(delegation, follower)
 
@@ -189,7 +189,7 @@ class OrderBookEditor:
 
     def _list_with_rules(self, certificate: ManagedCertificate) -> None:
         """List it with the rules that cover it: runs read nothing else for them."""
-        for rule in self._reader.replacements():
+        for rule in self._reader.replacement_rules():
             if rule.covers(certificate):
                 self._list(rule, [certificate])
 
@@ -198,10 +198,10 @@ class OrderBookEditor:
         paths = {each.spec.record_key for each in certificates}
 
         def lengthen() -> list[Request] | None:
-            stored = next((each for each in self._reader.replacements() if each.identity == rule.identity), None)
+            stored = next((each for each in self._reader.replacement_rules() if each.identity == rule.identity), None)
             if stored is None or stored.lists is None:
                 return None
-            missing = sorted(map(str, paths.difference(self._reader.listed(stored) or ())))
+            missing = sorted(map(str, paths.difference(self._reader.listed_for(stored) or ())))
             longer = replace(stored, lists=stored.lists + 1)
             counted = {"longer": longer.lists, "read": stored.lists}
             count = updated(schema.replacement_key(rule), "SET #lists = :longer", counted, condition="#lists = :read")

@@ -86,7 +86,7 @@ def judged_delegation(
         {record.delegation.name: record},
         certificates,
         now,
-        replacements=deployment.book.replacements(),
+        replacements=deployment.book.replacement_rules(),
         unreadable=certificates.unreadable,
     )
 

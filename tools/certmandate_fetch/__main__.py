@@ -115,7 +115,12 @@ def _print(document: dict[str, Any]) -> None:
 
 
 def _print_error(text: str) -> None:
-    print(text, file=sys.stderr)
+    r"""Print *text*, with characters that a terminal obeys as `\u001b`: the configuration file may have them."""
+    print("".join(f"\\u{ord(c):04x}" if _is_control(c) else c for c in text), file=sys.stderr)
+
+
+def _is_control(character: str) -> bool:
+    return character != "\n" and not character.isprintable()
 
 
 if __name__ == "__main__":

@@ -205,7 +205,7 @@ class _PastAccounts:
 class _Silence:
     """No event is published now of a renewal in the past."""
 
-    def renewed(self, order: Order, stored: StoredCertificate, previous: StoredCertificate | None) -> None:
+    def announce_renewal(self, order: Order, stored: StoredCertificate, previous: StoredCertificate | None) -> None:
         """Publish nothing."""
 
 

@@ -35,18 +35,18 @@ class EventBridgeAnnouncer:
         self._client = client
         self._bus = bus
 
-    def renewed(self, order: Order, stored: StoredCertificate, previous: StoredCertificate | None) -> None:
+    def announce_renewal(self, order: Order, stored: StoredCertificate, previous: StoredCertificate | None) -> None:
         self._publish(RENEWED, _renewed(order, stored, previous), order.path, stored.held_arns.values())
 
-    def serviced(self, certificate: ManagedCertificate, record: ServiceRecord, state: ServiceState) -> None:
+    def announce_service(self, certificate: ManagedCertificate, record: ServiceRecord, state: ServiceState) -> None:
         self._publish(DETAIL_TYPES[state], _serviced(certificate, record), certificate.spec.path)
 
-    def sealed(self, seal: Seal) -> None:
+    def announce_seal(self, seal: Seal) -> None:
         statement = seal.statement
         head = {"number": statement.head.sequence, "hash": statement.head.hash}
         self._publish(SEALED, {"delegation": statement.delegation, **head}, statement.delegation)
 
-    def notified(self, delegation: str, notice: Notice) -> None:
+    def announce_notice(self, delegation: str, notice: Notice) -> None:
         self._publish(NOTICE, {"delegation": delegation, **records.to_json(notice)}, delegation)
 
     @translated("events:PutEvents")

@@ -68,7 +68,7 @@ class DueCertificate:
         return f"{self.delegation}/{self.name}"
 
     @property
-    def resumes(self) -> bool:
+    def has_open_order(self) -> bool:
         """Whether an order is open already, so that nothing new is ordered."""
         return Cause.ORDER_OPEN in self.decision.causes
 
@@ -110,7 +110,9 @@ def select(
     return selected, [candidate for candidate in urgent if candidate.path not in chosen]
 
 
-def reached(taken: Iterable[DueCertificate], deferred: Iterable[DueCertificate], limits: Limits) -> dict[str, str]:
+def limits_reached(
+    taken: Iterable[DueCertificate], deferred: Iterable[DueCertificate], limits: Limits
+) -> dict[str, str]:
     """Return which limit defers each of *deferred*, by its path, because of *taken*."""
     counts = Counter(candidate.delegation for candidate in taken)
     found = {}
@@ -140,7 +142,7 @@ def _chosen(urgent: Sequence[DueCertificate], limits: Limits) -> list[DueCertifi
 
 
 def _place(candidate: DueCertificate, run_id: str) -> tuple[Any, ...]:
-    if candidate.resumes:
+    if candidate.has_open_order:
         return 0, not candidate.is_issued, _draw(run_id, candidate.path)
     return 1, candidate.needed_by, candidate.path
 
@@ -174,8 +176,8 @@ def _raised(limits: Limits, caps: Caps) -> Limits:
 
 def _share(urgent: Sequence[DueCertificate], cap: int) -> list[DueCertificate]:
     cap = max(cap, 0)
-    resumed = [candidate for candidate in urgent if candidate.resumes]
-    others = [candidate for candidate in urgent if not candidate.resumes]
+    resumed = [candidate for candidate in urgent if candidate.has_open_order]
+    others = [candidate for candidate in urgent if not candidate.has_open_order]
     most_resumed = max(cap - len(others), (cap + 1) // 2)
     return [*resumed[:most_resumed], *others][:cap]
 

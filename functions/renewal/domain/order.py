@@ -134,7 +134,7 @@ class Order:
         """Return whether it may have ended before, and be open again in an orders table that was restored."""
         return not self.posted_at <= now < self.posted_at + RESTORED_AFTER  # a later time is of a fast clock
 
-    def stored(self, stored: StoredCertificate, previous: StoredCertificate | None, text: str) -> FinishedOrder:
+    def stored_row(self, stored: StoredCertificate, previous: StoredCertificate | None, text: str) -> FinishedOrder:
         """Return the audit row of this order when *stored* takes the place of *previous*; *text*: warnings."""
         row = self._finished(OrderStatus.STORED, stored.stored_at)
         return replace(
@@ -148,7 +148,7 @@ class Order:
             text=text,
         )
 
-    def failed(self, error: str, text: str, now: datetime) -> FinishedOrder:
+    def failed_row(self, error: str, text: str, now: datetime) -> FinishedOrder:
         """Return the audit row of this order when it ends with the error named *error*."""
         return replace(self._finished(OrderStatus.FAILED, now), error=error, text=text)
 
@@ -336,7 +336,7 @@ def normalised_status(text: str) -> str:
     return "".join(text.split()).replace("_", "").upper()
 
 
-def ended(status: str) -> type[NeedsAttention] | None:
+def error_of_status(status: str) -> type[NeedsAttention] | None:
     """Return the error that *status* amounts to (SCM reference §5.14), None while the order can still be issued.
 
     An unknown status counts as pending: the time budget of the state machine ends that wait, whereas a wrong end would

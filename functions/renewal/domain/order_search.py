@@ -181,6 +181,6 @@ class SearchProof:
             return f"no search by {needed} has found an order of this department yet"
         return ""
 
-    def quiet(self, least: timedelta) -> timedelta:
+    def quiet_period(self, least: timedelta) -> timedelta:
         """Return how long after a POST no order may be posted again: *least*, or longer where SCM lists late."""
         return max(least, LATENCY_FACTOR * timedelta(seconds=self.latency_seconds))

@@ -52,5 +52,5 @@ class Signer(Protocol):
 class SealAnnouncer(Protocol):
     """Where others learn of a seal."""
 
-    def sealed(self, seal: Seal) -> None:
+    def announce_seal(self, seal: Seal) -> None:
         """Announce a seal, at least once."""

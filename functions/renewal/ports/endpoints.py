@@ -37,5 +37,5 @@ class ServiceRecorder(Protocol):
 class ServiceAnnouncer(Protocol):
     """Publishes to EventBridge, at least once, whether a certificate is served."""
 
-    def serviced(self, certificate: ManagedCertificate, record: ServiceRecord, state: ServiceState) -> None:
+    def announce_service(self, certificate: ManagedCertificate, record: ServiceRecord, state: ServiceState) -> None:
         """Publish `Certificate Served` or `Certificate Not Served` with identifiers only."""

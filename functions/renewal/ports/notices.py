@@ -29,5 +29,5 @@ class Mailer(Protocol):
 class NoticeAnnouncer(Protocol):
     """Publishes each notice to EventBridge."""
 
-    def notified(self, delegation: str, notice: Notice) -> None:
+    def announce_notice(self, delegation: str, notice: Notice) -> None:
         """Publish `RAO Notice`: identifiers, the address and what became of the mail."""

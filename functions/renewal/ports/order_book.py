@@ -53,7 +53,7 @@ class Listing(tuple[T, ...]):  # noqa: SLOT001 - a tuple cannot have slots besid
 class OrderReader(Protocol):
     """Reads the order book by name, consistently."""
 
-    def replacements(self) -> Listing[ReplacementRule]:
+    def replacement_rules(self) -> Listing[ReplacementRule]:
         """The replacement rules in force."""
 
     def delegation(self, name: str) -> DelegationRecord:
@@ -68,25 +68,25 @@ class OrderReader(Protocol):
     def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
         """All certificates of a delegation with their open orders."""
 
-    def load(self, paths: Iterable[CertificatePath]) -> Listing[ManagedCertificate]:
+    def load_certificates(self, paths: Iterable[CertificatePath]) -> Listing[ManagedCertificate]:
         """The named certificates with their open orders; those that do not exist are left out."""
 
     def certificate(self, delegation: str, name: str) -> ManagedCertificate:
         """A certificate with its open order. Raises UnknownDelegation; RecordUnreadable also because of the order."""
 
-    def with_delegation(self, delegation: str, name: str) -> tuple[DelegationRecord, ManagedCertificate]:
+    def delegation_and_certificate(self, delegation: str, name: str) -> tuple[DelegationRecord, ManagedCertificate]:
         """A certificate and its delegation, read at once. Raises UnknownDelegation, RecordUnreadable."""
 
-    def begun(self, delegation: str, run_id: str) -> Sequence[BegunOrder]:
+    def orders_begun(self, delegation: str, run_id: str) -> Sequence[BegunOrder]:
         """The orders that a run has begun for a delegation, open or ended; without its certificates and history."""
 
     def history(self, delegation: str, certificate: str) -> Listing[FinishedOrder]:
         """Audit rows, oldest first; *certificate* empty = all of the delegation."""
 
-    def adopted(self, delegation: str, certificate: str) -> Listing[Adoption]:
+    def adoptions(self, delegation: str, certificate: str) -> Listing[Adoption]:
         """What operators have adopted as the certificate, oldest first; reads every action in the delegation."""
 
-    def acknowledged(self, delegation: str) -> Listing[Acknowledgement]:
+    def acknowledgements(self, delegation: str) -> Listing[Acknowledgement]:
         """The orders at SCM that the operator has acknowledged as the organisation's own."""
 
 
@@ -102,13 +102,13 @@ class OrderIndex(OrderReader, Protocol):
     def every_certificate(self) -> Iterator[CertificatePath]:
         """All certificates."""
 
-    def listed(self, rule: ReplacementRule) -> Collection[CertificatePath] | None:
+    def listed_for(self, rule: ReplacementRule) -> Collection[CertificatePath] | None:
         """What *rule* may cover, as listed when it was stored, read consistently.
 
         None: not listed, or not in full, or the list cannot be read.
         """
 
-    def count(self, most: int) -> int:
+    def count_certificates(self, most: int) -> int:
         """How many certificates there are, counted up to *most* through the index."""
 
 

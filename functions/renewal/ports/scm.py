@@ -24,7 +24,7 @@ class DepartmentReader(Protocol):
     def profiles(self, department_id: int) -> tuple[Profile, ...]:
         """Return the certificate profiles that the department may order."""
 
-    def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
+    def reported_certificates(self, department_id: int) -> tuple[ReportedCertificate, ...]:
         """Return every SSL certificate that SCM has for the department, in one request."""
 
     def find(self, order: SearchedOrder) -> SearchResult:
@@ -81,8 +81,8 @@ class Accounts(Protocol):
     def credential_version(self, delegation: str) -> str:
         """Return which version of the stored credential is in use; changes when a new one is stored."""
 
-    def refuse(self, delegation: str, version: str) -> None:
+    def exclude_version(self, delegation: str, version: str) -> None:
         """Send no request with this version: SCM has refused it. A pending version is tried in its place."""
 
     def refused_versions(self, delegation: str) -> Collection[str]:
-        """Return the versions that SCM has refused, in their order, with those passed to `refuse`."""
+        """Return the versions that SCM has refused, in their order, with those passed to `exclude_version`."""

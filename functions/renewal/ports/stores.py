@@ -67,5 +67,5 @@ class ObjectStore(Protocol):
 class Announcer(Protocol):
     """Publishes to EventBridge, at least once, which stores have a new certificate."""
 
-    def renewed(self, order: Order, stored: StoredCertificate, previous: StoredCertificate | None) -> None:
+    def announce_renewal(self, order: Order, stored: StoredCertificate, previous: StoredCertificate | None) -> None:
         """Publish `Certificate Renewed` with identifiers only."""

@@ -17,7 +17,7 @@ from renewal.domain.limits import (
     Limits,
     allot,
     by_delegation,
-    reached,
+    limits_reached,
     select,
     too_many_due,
 )
@@ -67,7 +67,7 @@ class CheckExpiry:
         delegations = self._delegations(request)
         tallies = self._tallies(request, now)
         due, is_whole = self._due(request, tallies, now)
-        doubt = None if request.is_deliberate else too_many_due(due, self.book.count, self.limits)
+        doubt = None if request.is_deliberate else too_many_due(due, self.book.count_certificates, self.limits)
         wanted = (each for each in due if not (each.decision.is_held or (doubt and each.is_by_age_alone)))
         taken, deferred = select(wanted, self.limits, run_id)
         of_delegation = by_delegation(taken)
@@ -80,7 +80,7 @@ class CheckExpiry:
         bucket, key = self.archive.write_plan(run_id, plan)
         # A rule may cover what cannot be read.
         progress = _progress(request, tallies, ends_at=now if is_whole and not request.dry_run else None)
-        planned = _planned(due, reached(taken, deferred, self.limits), doubt)
+        planned = _planned(due, limits_reached(taken, deferred, self.limits), doubt)
         facts = _facts(request, now, delegations, planned, doubt, progress)
         self.archive.write_facts(run_id, facts)
         for rule, found in progress.items():  # last, because after it no other run shows their progress
@@ -108,8 +108,10 @@ class CheckExpiry:
 
     def _tallies(self, request: RunRequest, now: datetime) -> Sequence[ReplacementTally]:
         """Of the replacement rules that the run works on."""
-        in_force = (rule for rule in self.book.replacements() if rule.issued_before <= now)
-        return [ReplacementTally(rule, now, self.book.listed(rule)) for rule in in_force if _works_on(request, rule)]
+        in_force = (rule for rule in self.book.replacement_rules() if rule.issued_before <= now)
+        return [
+            ReplacementTally(rule, now, self.book.listed_for(rule)) for rule in in_force if _works_on(request, rule)
+        ]
 
     def _due(
         self, request: RunRequest, tallies: Sequence[ReplacementTally], now: datetime
@@ -171,12 +173,12 @@ class CheckExpiry:
         """Read at most _BATCH records at a time, so that the memory does not grow with them."""
         rest = iter(paths)
         while batch := list(islice(rest, _BATCH)):
-            yield self.book.load(batch)
+            yield self.book.load_certificates(batch)
 
     def _named(self, request: RunRequest) -> Listing[ManagedCertificate]:
         whole = [found for name in request.delegations for found in self.book.certificates(name)]
         single = [path for path in _paths(request) if path.delegation not in request.delegations]
-        found = self.book.load(single)
+        found = self.book.load_certificates(single)
         unreadable = {CertificatePath(error.delegation, error.certificate) for error in found.unreadable}
         if missing := sorted(set(single) - {certificate.spec.record_key for certificate in found} - unreadable):
             names = ", ".join(map(str, missing))
@@ -215,7 +217,7 @@ def _is_asked(request: RunRequest, candidate: DueCertificate) -> bool:
 
     What has failed is ordered again by the daily run, not 24 times a day.
     """
-    if not request.open_orders_only or candidate.resumes:
+    if not request.open_orders_only or candidate.has_open_order:
         return True
     return request.is_hourly and candidate.has_deadline and not candidate.failures
 

@@ -36,7 +36,7 @@ from renewal.domain.order import (
     OrderDetails,
     OrderStatus,
     StoredCertificate,
-    ended,
+    error_of_status,
 )
 from renewal.domain.order_search import SearchControl
 from renewal.domain.run.payload import Progress
@@ -124,7 +124,7 @@ class Collect:
         stored = [row for row in rows if row.status is OrderStatus.STORED and row.ended_at > ended_at]
         if stored:
             raise _replaced(order, f"SCM has order {stored[-1].ssl_id}, which was stored later")
-        adopted = [each for each in self.book.adopted(*order.record_key) if each.at > ended_at]
+        adopted = [each for each in self.book.adoptions(*order.record_key) if each.at > ended_at]
         if adopted:
             raise _replaced(order, f"a later certificate was adopted ({adopted[-1].reason})")
 
@@ -132,7 +132,7 @@ class Collect:
         """The certificate, and its delegation: what is issued is stored although that cannot be read."""
         path = progress.delegation, progress.certificate
         try:
-            record, certificate = self.book.with_delegation(*path)
+            record, certificate = self.book.delegation_and_certificate(*path)
         except (RecordUnreadable, UnknownDelegation):
             return self.book.certificate(*path), lambda: self.book.delegation(progress.delegation)
         return certificate, lambda: record
@@ -212,7 +212,7 @@ class Collect:
 
     def _confirmed(self, order: Order, details: OrderDetails) -> Observed:
         """SCM's status of an order that can still be issued. Raises the error that it amounts to otherwise."""
-        if error := ended(details.status):
+        if error := error_of_status(details.status):
             msg = f"SCM order {details.ssl_id} of {order.path} is {details.status.lower()}"
             raise error(msg)
         return {"confirmed_at": self.clock(), "scm_status": details.status}

@@ -89,7 +89,7 @@ class Enroll:
         Raises OrderUnconfirmed while it is not known whether the order exists, ScmUnavailable, OrderConflict, or
         the NeedsAttention that is the reason why nothing can be ordered.
         """
-        record, certificate = self.book.with_delegation(task.delegation, task.certificate)
+        record, certificate = self.book.delegation_and_certificate(task.delegation, task.certificate)
         rules = self._rules(certificate, task)
         if certificate.order is None:
             if done := self._done_by_another(certificate, record, task, rules):
@@ -128,7 +128,7 @@ class Enroll:
 
     def _require_capacity(self, task: Task, rules: Rules) -> None:
         """Raise OrderLimitReached when this run has begun as many orders as it may, also by a forged plan."""
-        begun = self.book.begun(task.delegation, task.run_id)
+        begun = self.book.orders_begun(task.delegation, task.run_id)
         if len(begun) < self.orders_per_delegation:
             return
         # What raised caps permit for a rule takes nothing from the ordinary renewals.
@@ -182,7 +182,7 @@ class Enroll:
         profiles = authority.profiles(department_id)
         reported: tuple[ReportedCertificate, ...] = ()
         try:
-            reported = authority.reported(department_id)
+            reported = authority.reported_certificates(department_id)
         except (CredentialRefused, AddressRefused):
             raise
         except (NeedsAttention, ScmUnavailable):
@@ -224,7 +224,7 @@ class Enroll:
         """The replacement rules that cover the certificate; none is read unless the plan has that cause."""
         if certificate.order or Cause.REPLACEMENT not in task.causes:
             return ()
-        return tuple(rule for rule in self.book.replacements() if rule.covers(certificate))
+        return tuple(rule for rule in self.book.replacement_rules() if rule.covers(certificate))
 
     def _resume(
         self,
@@ -267,7 +267,7 @@ class Enroll:
         """
         if not is_permitted and (unexplained := self._unexplained(order, proof, found)):
             return unexplained
-        quiet = self.quiet if is_permitted else proof.quiet(self.quiet) * order.posts
+        quiet = self.quiet if is_permitted else proof.quiet_period(self.quiet) * order.posts
         if order.may_be_posted_again(now, quiet):
             return ""
         return (

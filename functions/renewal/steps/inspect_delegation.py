@@ -192,7 +192,7 @@ class InspectDelegation:
         history, later = self.book.history(task.delegation, ""), self.book.certificates(task.delegation)
         since = before.since if before else began_at(later, history, now)
         orders, older = foreign_orders(reported, later, history, since, now)
-        acknowledged = {row.key for row in self.book.acknowledged(task.delegation)} if orders else set()
+        acknowledged = {row.key for row in self.book.acknowledgements(task.delegation)} if orders else set()
         foreign = compared(orders, acknowledged, before, since=since, ordered_before=older)
         unrecorded = unrecorded_orders(later, reported, history, now)
         return unrecorded, replace(foreign, ended=() if unrecorded else ended_orders(reported, later, history))
@@ -201,7 +201,7 @@ class InspectDelegation:
         """What the last inspection found, when SCM does not show its report now."""
         if known.foreign is None or not known.foreign.orders:
             return known.foreign
-        return known.foreign.without({row.key for row in self.book.acknowledged(known.record.delegation.name)})
+        return known.foreign.without({row.key for row in self.book.acknowledgements(known.record.delegation.name)})
 
     def _controlled(self, record: DelegationRecord, scm: SetupReader) -> DelegationRecord:
         """Search again for an order that exists and that no search has found. A failure fails nothing."""

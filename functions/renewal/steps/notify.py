@@ -87,7 +87,7 @@ class Notify:
             return self._bounced(mail_event)
         sent: Counter[str] = Counter()
         errors: dict[str, RenewalError] = {}
-        rules = self.book.replacements()
+        rules = self.book.replacement_rules()
         for name in self._to_read(event["run_id"]):
             try:
                 self._require_time()
@@ -156,7 +156,7 @@ class Notify:
         month, history = month_before(facts.now), self.book.history(facts.name, "")
         if not facts.existed_in(month, history):
             return
-        acknowledged, proof = self.book.acknowledged(facts.name), Proof(self.trails.head(facts.name))
+        acknowledged, proof = self.book.acknowledgements(facts.name), Proof(self.trails.head(facts.name))
         claim = Notice(self.new_id(), facts.now, NoticeKind.REPORT, to, (str(month),))
         after = self.notices.change_notices(
             facts.name, lambda notices: notices if notices.has_report(str(month)) else notices.with_notice(claim)
@@ -175,7 +175,7 @@ class Notify:
             facts.name, lambda notices: notices.delivered(claim, outcome, message_id=message_id, text=text)
         )
         notice = after.notice(claim.id) or claim
-        self.announcer.notified(facts.name, notice)
+        self.announcer.announce_notice(facts.name, notice)
         return notice
 
     def _delivered(self, delegation: str, claim: Notice, mail: Mail) -> tuple[MailOutcome, str, str]:

@@ -81,7 +81,7 @@ class Report:
         facts = self.archive.read_facts(run_id)
         notified = NotifiedProblems.parse(self.archive.read_notified())
         report = self._report(run_id, facts, verification, notified.delegations)
-        if facts.is_hourly and report.needs_attention and notified.cover(report):
+        if facts.is_hourly and report.needs_attention and notified.covers(report):
             report = replace(report, outcome=RunOutcome.REPORTED_BEFORE)
         key = self.archive.write_report(run_id, report)
         named = self.send_alert(report, notified, key)
@@ -97,7 +97,7 @@ class Report:
     def _report(
         self, run_id: str, facts: PlanFacts, verification: Mapping[str, Any], before: Collection[str]
     ) -> RunReport:
-        rules = self.book.replacements()
+        rules = self.book.replacement_rules()
         run = _Run(run_id, facts, read_map_results(*self.archive.read_results(run_id)), self.clock(), self.times, rules)
         parts = [self._part(read, run) for read in self.read(facts, run.results, run.now, before)]
         problems = [*chain.from_iterable(part.problems for part in parts), *rule_problems(rules.unreadable)]
@@ -149,7 +149,7 @@ class Report:
             unreadable=damaged,
         )
         wrong = {problem.certificate for problem in problems}
-        rows = (*(row for row, _ in judged if run.happened(row, wrong)), *map(_unreadable_row, damaged))
+        rows = (*(row for row, _ in judged if run.is_reported(row, wrong)), *map(_unreadable_row, damaged))
         is_near = self.read.is_near(about.password_expires, run.now.date())
         is_quiet = not (rows or about.has_content or is_near or run.facts.is_narrowed)
         first_expiry = _first([read.summary.first_expiry, *(row.not_after for row, _ in judged)])
@@ -238,7 +238,7 @@ class _Run:
         damaged = [each for each in found.unreadable if covers(CertificatePath(read.delegation, each.certificate))]
         return [each for each in found if covers(each.spec.record_key)], damaged
 
-    def happened(self, row: CertificateRow, wrong: Collection[str]) -> bool:
+    def is_reported(self, row: CertificateRow, wrong: Collection[str]) -> bool:
         """Whether *row* is reported: it was due, worked on, verified or asked for, or is wrong (names in *wrong*)."""
         is_idle = row.outcome is Outcome.NOT_DUE and row.service == ServiceState.NOT_DECLARED
         is_named = row.path in self.facts.due or row.path in self.results.certificates or row.name in wrong

@@ -74,6 +74,6 @@ class SealAudit:
             return False
         statement = SealStatement(delegation, head, begin, self.clock())
         seal = Seal(statement, self.signer.public_key(), self.signer.sign(statement.signed_bytes()))
-        self.announcer.sealed(seal)  # first, because a stored seal is not announced again
+        self.announcer.announce_seal(seal)  # first, because a stored seal is not announced again
         self.seals.put(seal, added if last else (*unnumbered, *added))
         return True

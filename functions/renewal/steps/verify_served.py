@@ -95,7 +95,7 @@ class VerifyServed:
         """Yield certificates with endpoints, which the index has as waiting; the least recently verified first."""
         declared = (
             certificate
-            for certificate in self.book.load(self.book.waiting(self.clock()))
+            for certificate in self.book.load_certificates(self.book.waiting(self.clock()))
             if certificate.spec.served_at and expected_certificate(certificate)
         )
         for certificate in sorted(declared, key=_observed_at):
@@ -107,7 +107,7 @@ class VerifyServed:
         now = self.clock()
         record = service_after(certificate, self._observations(certificate, contacts, now), now)
         if state := to_announce(certificate, record):
-            self.announcer.serviced(certificate, record, state)
+            self.announcer.announce_service(certificate, record, state)
             record = replace(record, announced=state)
         self.recorder.record_service(certificate.spec.record_key, record)
         return replace(certificate, service=record)

@@ -36,7 +36,7 @@ def test_a_renewal_is_announced_with_identifiers_only():
     """EventBridge copies events to every subscriber: enough to deploy by, and no secret."""
     events = client("events")
     with counted(events, "PutEvents") as calls:
-        EventBridgeAnnouncer(events, "default").renewed(an_order(), SERVED, a_stored(serial="99"))
+        EventBridgeAnnouncer(events, "default").announce_renewal(an_order(), SERVED, a_stored(serial="99"))
 
     (entry,) = calls[0]["Entries"]
     assert (entry["Source"], entry["DetailType"]) == ("certmandate", "Certificate Renewed")
@@ -60,7 +60,7 @@ def test_a_region_that_lacks_the_certificate_is_not_announced():
     """Its ARN still holds the previous one: a consumer would load that."""
     events = client("events")
     with counted(events, "PutEvents") as calls:
-        EventBridgeAnnouncer(events, "default").renewed(an_order(), replace(SERVED, stores=("s3",)), None)
+        EventBridgeAnnouncer(events, "default").announce_renewal(an_order(), replace(SERVED, stores=("s3",)), None)
 
     (entry,) = calls[0]["Entries"]
     detail = json.loads(entry["Detail"])
@@ -77,7 +77,9 @@ def test_whether_clients_meet_a_certificate_is_announced(state: ServiceState, de
     certificate = ManagedCertificate(SPEC, SERVED)
     observation = Observation("idp.univ.example:443", EndpointState.OLD, NOW, "192.0.2.1", "it is old", "99")
     with counted(events, "PutEvents") as calls:
-        EventBridgeAnnouncer(events, "default").serviced(certificate, ServiceRecord("AB12", NOW, (observation,)), state)
+        EventBridgeAnnouncer(events, "default").announce_service(
+            certificate, ServiceRecord("AB12", NOW, (observation,)), state
+        )
 
     (entry,) = calls[0]["Entries"]
     assert (entry["Source"], entry["DetailType"]) == ("certmandate", detail_type)
@@ -100,14 +102,14 @@ def test_an_event_that_was_not_taken_is_announced_again():
         parsed.update(FailedEntryCount=1, Entries=[{"ErrorCode": "InternalFailure", "ErrorMessage": "text"}])
 
     with changed(events, "PutEvents", not_taken), pytest.raises(StoreUnavailable, match="InternalFailure"):
-        EventBridgeAnnouncer(events, "default").renewed(an_order(), a_stored(), None)
+        EventBridgeAnnouncer(events, "default").announce_renewal(an_order(), a_stored(), None)
 
 
 def test_a_bus_that_refuses_is_named():
     """The function's role was made for another bus."""
     events = client("events")
     with refused(events, "PutEvents", "AccessDeniedException"), pytest.raises(StoreRefused, match="events:PutEvents"):
-        EventBridgeAnnouncer(events, "default").renewed(an_order(), a_stored(), None)
+        EventBridgeAnnouncer(events, "default").announce_renewal(an_order(), a_stored(), None)
 
 
 # ---- Notices: the claim in DynamoDB, and one request to SES ----------------------------------------

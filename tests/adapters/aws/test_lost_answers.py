@@ -114,7 +114,7 @@ def test_what_operators_write_survives_a_lost_answer(book: Book, editor: OrderBo
         editor.add_replacement(replacement)
 
     assert book.certificate(*PATH).stored == a_stored()
-    assert book.replacements() == (replacement,)
+    assert book.replacement_rules() == (replacement,)
 
 
 @pytest.mark.parametrize("is_first", [True, False])

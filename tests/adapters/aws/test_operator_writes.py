@@ -197,10 +197,10 @@ def test_an_adoption_is_read_from_the_audit_trail(book: Book, editor: OrderBookE
     editor.ask(*PATH, "asked")
     editor.adopt(*PATH, a_stored(token=""), "ordered by hand")
 
-    (adoption,) = book.adopted(*PATH)
+    (adoption,) = book.adoptions(*PATH)
 
     assert "serial AB12, SSL ID" in adoption.reason
-    assert book.adopted(PATH.delegation, "another") == ()
+    assert book.adoptions(PATH.delegation, "another") == ()
 
 
 def test_nothing_is_adopted_over_what_is_stored(book: Book, editor: OrderBookEditor):
@@ -232,12 +232,12 @@ def test_a_replacement_rule_is_added_once_and_withdrawn(book: Book, editor: Orde
 
     editor.add_replacement(replacement)
     editor.add_replacement(replacement)
-    assert book.replacements() == (replacement,)
+    assert book.replacement_rules() == (replacement,)
     assert list(book.delegations()) == ["univ"], "the partition of the rules is no delegation"
 
     editor.remove_replacement(replacement)
     editor.remove_replacement(replacement)
-    assert book.replacements() == ()
+    assert book.replacement_rules() == ()
 
 
 def test_a_rule_lists_what_it_may_cover_until_it_is_withdrawn(
@@ -250,14 +250,14 @@ def test_a_rule_lists_what_it_may_cover_until_it_is_withdrawn(
 
     editor.add_replacement(ReplacementRule(LATER, "", "incident"), [*others, later])
 
-    (rule,) = book.replacements()
-    assert book.listed(rule) == {each.spec.record_key for each in others}
+    (rule,) = book.replacement_rules()
+    assert book.listed_for(rule) == {each.spec.record_key for each in others}
     editor.adopt(*PATH, replace(a_stored(), not_before=NOW - timedelta(days=9), stored_at=NOW))
-    (longer,) = book.replacements()
-    assert book.listed(longer) == {PATH, *(each.spec.record_key for each in others)}
+    (longer,) = book.replacement_rules()
+    assert book.listed_for(longer) == {PATH, *(each.spec.record_key for each in others)}
     _, _, last = list_keys(longer)
     dynamodb.delete_item(TableName=TABLE, Key={"delegation": {"S": last[0]}, "item": {"S": last[1]}})
-    assert book.listed(longer) is None
+    assert book.listed_for(longer) is None
     editor.remove_replacement(longer)
     assert Table(dynamodb, TABLE).read(list_keys(longer)) == {}
 
@@ -273,7 +273,7 @@ def test_a_rule_ends_once_and_is_kept_until_it_is_deleted(dynamodb: Any, book: B
     ends.end_replacement(rule, LATER)
     ends.end_replacement(rule, LATER + timedelta(days=1))
 
-    assert book.replacements() == ()
+    assert book.replacement_rules() == ()
     assert every.all_replacements() == (replace(rule, ended_at=LATER),)
     editor.remove_replacement(rule)
     assert every.all_replacements() == ()
@@ -290,7 +290,7 @@ def test_a_rule_that_has_ended_is_not_stored_a_second_time(dynamodb: Any, book: 
     editor.remove_replacement(rule)
     editor.add_replacement(rule)
 
-    assert book.replacements() == (rule,)
+    assert book.replacement_rules() == (rule,)
 
 
 OLD = a_stored(not_before=NOW - timedelta(days=9), stored_at=NOW - timedelta(days=9), serial="0D")
@@ -324,8 +324,8 @@ def test_two_adoptions_at_once_are_both_listed(dynamodb: Any, book: Book, editor
     with hooked(dynamodb, writes[0], before_the_first_write), hooked(dynamodb, writes[1], before_the_first_write):
         editor.adopt("univ", "second", OLD)
 
-    (rule,) = book.replacements()
-    assert book.listed(rule) == {("univ", "elsewhere"), ("univ", "second"), ("univ", "third")}
+    (rule,) = book.replacement_rules()
+    assert book.listed_for(rule) == {("univ", "elsewhere"), ("univ", "second"), ("univ", "third")}
 
 
 def test_what_is_adopted_while_the_operator_confirms_is_listed(dynamodb: Any, book: Book, editor: OrderBookEditor):
@@ -337,8 +337,8 @@ def test_what_is_adopted_while_the_operator_confirms_is_listed(dynamodb: Any, bo
 
     editor.add_replacement(EVERYTHING, before_the_prompt)
 
-    (rule,) = book.replacements()
-    assert book.listed(rule) == {PATH, ("univ", "second")}
+    (rule,) = book.replacement_rules()
+    assert book.listed_for(rule) == {PATH, ("univ", "second")}
 
 
 def test_a_rule_that_is_stored_during_an_adoption_lists_it(dynamodb: Any, book: Book, editor: OrderBookEditor):
@@ -348,8 +348,8 @@ def test_a_rule_that_is_stored_during_an_adoption_lists_it(dynamodb: Any, book: 
     with meanwhile(dynamodb, "TransactWriteItems", lambda: colleague.add_replacement(EVERYTHING, [ELSEWHERE])):
         editor.adopt(*PATH, OLD)
 
-    (rule,) = book.replacements()
-    assert book.listed(rule) == {PATH, ("univ", "elsewhere")}
+    (rule,) = book.replacement_rules()
+    assert book.listed_for(rule) == {PATH, ("univ", "elsewhere")}
 
 
 @pytest.mark.parametrize(
@@ -358,11 +358,11 @@ def test_a_rule_that_is_stored_during_an_adoption_lists_it(dynamodb: Any, book: 
 def test_a_damaged_list_counts_as_missing(dynamodb: Any, book: Book, editor: OrderBookEditor, paths: dict[str, Any]):
     """The run reads everything in its place; a list that stops every run would end all renewals."""
     editor.add_replacement(EVERYTHING, [ELSEWHERE])
-    (rule,) = book.replacements()
+    (rule,) = book.replacement_rules()
     ((delegation, item),) = list_keys(rule)
     dynamodb.put_item(TableName=TABLE, Item={"delegation": {"S": delegation}, "item": {"S": item}, "paths": paths})
 
-    assert book.listed(rule) is None
+    assert book.listed_for(rule) is None
 
 
 def test_a_delegation_is_removed_until_it_is_applied_again(book: Book):
@@ -463,7 +463,7 @@ def test_an_acknowledgement_is_a_row_of_the_chain(editor: OrderBookEditor, book:
 
     *_, last = rows(dynamodb)
     assert (last["key"], last["reason"], last["identity"]) == ("4711", "ordered by the RAO", OPERATOR)
-    assert book.acknowledged("univ") == (OWN,)
+    assert book.acknowledgements("univ") == (OWN,)
 
     dynamodb.update_item(
         TableName=AUDIT,
@@ -481,7 +481,7 @@ def test_an_acknowledgement_outside_the_chain_does_not_count(book: Book, dynamod
     item = {"delegation": "univ", "item": "acknowledged#4711", "key": "4711", "reason": "ours", "at": "2026-11-23"}
     dynamodb.put_item(TableName=AUDIT, Item={name: {"S": value} for name, value in item.items()})
 
-    assert book.acknowledged("univ") == ()
+    assert book.acknowledgements("univ") == ()
     assert rows(dynamodb)
 
 

@@ -48,7 +48,7 @@ def test_all_certificates_are_found_however_many_pages_they_fill(book: Book, dyn
     paths = {spec.record_key for spec in specs} | {PATH}
 
     with counted(dynamodb, "BatchGetItem") as calls:
-        loaded = book.load([*sorted(paths), PATH, CertificatePath("univ", "nothing")])
+        loaded = book.load_certificates([*sorted(paths), PATH, CertificatePath("univ", "nothing")])
 
     assert [len(call["RequestItems"][TABLE]["Keys"]) for call in calls] == [100, 100, 44]
     assert {certificate.spec.record_key for certificate in loaded} == paths
@@ -65,7 +65,7 @@ def test_a_page_of_the_index_is_followed_by_the_next(book: Book, dynamodb: Any):
 
     with asked(dynamodb, "Query", one_item_a_page):
         assert set(book.every_certificate()) == {PATH, ("univ", "second")}
-        assert [book.count(most) for most in (0, 1, 2, 3)] == [0, 1, 2, 2]
+        assert [book.count_certificates(most) for most in (0, 1, 2, 3)] == [0, 1, 2, 2]
 
 
 def test_operators_read_everything_in_one_pass_over_its_pages(book: Book, dynamodb: Any):
@@ -278,11 +278,11 @@ def test_a_failed_order_leaves_its_audit_row_and_no_key(book: Book, editor: Orde
 def test_a_run_finds_what_it_has_begun_open_and_ended(book: Book):
     """Its caps count both, without the delegation's audit trail and its orders' keys and chains."""
     book.begin(an_order())
-    (opened,) = book.begun("univ", an_order().run_id)
+    (opened,) = book.orders_begun("univ", an_order().run_id)
     book.fail(an_order(), "DcvLapsed", "expired", LATER, None)
 
-    assert list(book.begun("univ", an_order().run_id)) == [opened]
-    assert book.begun("univ", "another run") == []
+    assert list(book.orders_begun("univ", an_order().run_id)) == [opened]
+    assert book.orders_begun("univ", "another run") == []
     assert book.certificate(*PATH).order is None
 
 

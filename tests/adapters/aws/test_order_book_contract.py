@@ -105,13 +105,13 @@ class TwoBooks:
 
 
 def _held(book: Any) -> Any:
-    record, certificate = book.with_delegation(*PATH)
+    record, certificate = book.delegation_and_certificate(*PATH)
     assert (record, certificate) == (book.delegation(PATH.delegation), book.certificate(*PATH))
     return (
         certificate,
         certificate.revision,
         record,
-        sorted(each.causes for each in book.begun(PATH.delegation, an_order().run_id)),
+        sorted(each.causes for each in book.orders_begun(PATH.delegation, an_order().run_id)),
     )
 
 

@@ -15,7 +15,7 @@ from renewal.domain.certificate.chain_form import ChainForm
 from renewal.domain.delegation import CustomField
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair, public_key_bytes
-from renewal.domain.order import EnrollRequest, ended
+from renewal.domain.order import EnrollRequest, error_of_status
 from renewal.domain.order_search import SearchedOrder, SearchResult
 from scm_simulator.simulator import Simulator
 from scm_simulator.world.fault import Fault
@@ -107,7 +107,7 @@ def test_a_revoked_certificate_shows_in_the_report(authority: ScmClient, simulat
     ssl_id = authority.enroll(order())
     simulator.revoke(ssl_id)
 
-    assert [row.status for row in authority.reported(DEPARTMENT)] == ["REVOKED"]
+    assert [row.status for row in authority.reported_certificates(DEPARTMENT)] == ["REVOKED"]
     with pytest.raises(errors.OrderRevoked):
         authority.collect(ssl_id)
 
@@ -120,12 +120,12 @@ def test_what_the_portal_did_to_a_certificate_is_shown_by_the_report(
     simulator.issue(ssl_id)
     before = authority.details(ssl_id).serial
     simulator.replace_in_portal(ssl_id)
-    (row,) = authority.reported(DEPARTMENT)
+    (row,) = authority.reported_certificates(DEPARTMENT)
 
     assert (row.ssl_id, row.replaced is not None, row.serial == before) == (ssl_id, True, False)
     assert row.serial == authority.details(ssl_id).serial
     simulator.delete(ssl_id)
-    assert authority.reported(DEPARTMENT) == ()
+    assert authority.reported_certificates(DEPARTMENT) == ()
 
 
 def test_the_old_certificate_is_marked_as_renewed(authority: ScmClient, simulator: Simulator):
@@ -185,7 +185,7 @@ def test_no_awkwardness_of_scm_changes_the_outcome(
     chain = chain_of(collected(authority, ssl_id), simulator)
     assert set(chain.leaf.names) == set(NAMES)
     assert authority.details(ssl_id).serial == chain.leaf.serial
-    rows = {row.ssl_id: row for row in authority.reported(DEPARTMENT)}
+    rows = {row.ssl_id: row for row in authority.reported_certificates(DEPARTMENT)}
     assert rows.keys() == {*others, ssl_id}
     assert rows[ssl_id].names == NAMES
     assert rows[ssl_id].serial == chain.leaf.serial
@@ -223,7 +223,7 @@ def test_the_details_of_an_order_show_that_it_has_ended(
         with pytest.raises((errors.OrderPending, errors.OrderUnknown)):
             authority.collect(ssl_id)
 
-    assert ended(authority.details(ssl_id).status) is error
+    assert error_of_status(authority.details(ssl_id).status) is error
 
 
 # ---- Lost answers --------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ READERS: dict[str, Callable[[ScmClient], object]] = {
     "department": lambda client: client.department(2001),
     "domains": lambda client: client.domains(2001, ("idp.univ.example",)),
     "validations": lambda client: client.validations(2001),
-    "reported": lambda client: client.reported(2001),
+    "reported": lambda client: client.reported_certificates(2001),
 }
 # fmt: off
 MEMBERS = (

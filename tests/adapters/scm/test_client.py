@@ -214,7 +214,7 @@ def test_the_report_is_asked_for_in_one_request():
     """An empty option set fails for some (SCM reference §10.1), so the status is always sent."""
     wire = Wire(json_answer({"statusCode": 0, "reports": []}))
 
-    assert client(wire).reported(2001) == ()
+    assert client(wire).reported_certificates(2001) == ()
     assert wire.requests[0].url.path == "/api/report/v1/ssl-certificates"
     assert json.loads(wire.requests[0].content) == {"organizationIds": [2001], "certificateStatus": 0}
 
@@ -232,7 +232,9 @@ def test_a_reported_certificate_is_read():
         "expires": "2019-01-02T00:00:00.000+02:00",
     }
 
-    (found,) = scm(json_answer({"statusCode": "0", "reports": [row, {"commonName": "no number"}]})).reported(2001)
+    (found,) = scm(
+        json_answer({"statusCode": "0", "reports": [row, {"commonName": "no number"}]})
+    ).reported_certificates(2001)
 
     assert found.ssl_id == 7
     assert found.common_name == "idp.univ.example"
@@ -256,7 +258,7 @@ def test_names_in_reports_are_read_in_every_spelling(written):
     """The common name is among them in some releases and not in others."""
     report = {"statusCode": 0, "reports": [{"id": 7, "commonName": "univ.example", "subjAltNames": written}]}
 
-    (found,) = scm(json_answer(report)).reported(2001)
+    (found,) = scm(json_answer(report)).reported_certificates(2001)
 
     assert found.names == ("univ.example", "www.univ.example", "api.univ.example")
 
@@ -266,7 +268,9 @@ def test_a_report_of_an_order_that_is_not_issued_has_holes(nothing):
     """No serial, no dates, perhaps no names."""
     row = dict.fromkeys(("commonName", "subjAltNames", "serialNumber", "issued", "expires", "comments"), nothing)
 
-    (found,) = scm(json_answer({"statusCode": 0, "reports": [{"id": 7, "status": "Requested", **row}]})).reported(1)
+    (found,) = scm(
+        json_answer({"statusCode": 0, "reports": [{"id": 7, "status": "Requested", **row}]})
+    ).reported_certificates(1)
 
     assert (found.names, found.serial, found.issued, found.expires) == ((), "", None, None)
 
@@ -277,20 +281,20 @@ def test_a_report_of_an_order_that_is_not_issued_has_holes(nothing):
 def test_a_report_that_failed_within_a_200_is_a_failure(code, error):
     """An empty report would mean that nothing is revoked."""
     with pytest.raises(error, match="no rights"):
-        scm(json_answer({"statusCode": code, "message": "no rights", "reports": []})).reported(2001)
+        scm(json_answer({"statusCode": code, "message": "no rights", "reports": []})).reported_certificates(2001)
 
 
 @pytest.mark.parametrize("body", ["", "<html>", '{"statusCode": 0, "rep', "[]", "{}", '{"statusCode": "x"}'])
 def test_half_a_report_is_a_failure(body):
     """It must not pass for a department without certificates."""
     with pytest.raises(errors.RenewalError):
-        scm(httpx.Response(200, text=body)).reported(2001)
+        scm(httpx.Response(200, text=body)).reported_certificates(2001)
 
 
 @pytest.mark.parametrize("body", [{"statusCode": 0}, {"statusCode": 0, "reports": None}])
 def test_a_report_of_nothing_may_leave_the_rows_out(body):
     """Absent, null and empty are one and the same to SCM."""
-    assert scm(json_answer(body)).reported(2001) == ()
+    assert scm(json_answer(body)).reported_certificates(2001) == ()
 
 
 # ---- Renewed -------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ FAILURES = [
     "ask",
     [
         lambda it: it.enroll(ORDER),
-        lambda it: it.reported(2001),
+        lambda it: it.reported_certificates(2001),
         lambda it: it.password_state(),
         lambda it: it.collect(7),
     ],

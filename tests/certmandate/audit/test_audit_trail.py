@@ -165,7 +165,15 @@ def test_rows_of_an_earlier_version_are_held_by_the_first_with_a_number(change: 
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "[" * 100_000, "{}", '{"schema": 1, "delegation": "univ", "head": {}, "rows": [7], "seals": []}']
+    "text",
+    [
+        "",
+        "[]",
+        "[" * 100_000,
+        "{}",
+        '{"schema": 1, "delegation": "univ", "head": {}, "rows": [7], "seals": []}',
+        TRAIL.text().replace('"serial":', '"serial": "read by another program", "serial":', 1),
+    ],
 )
 def test_another_file_is_not_taken_for_a_trail(text: str) -> None:
     """An empty list of faults about a wrong file would be believed."""

@@ -31,6 +31,7 @@ from tests.certmandate.desk import Desk, seated
 from tests.unit.system import NOW
 
 Item = Mapping[str, Any]
+KEY = ec.generate_private_key(ec.SECP256R1())
 
 
 def stored_rows(desk: Desk) -> list[Item]:
@@ -147,6 +148,7 @@ def found_in(trail: AuditTrail, seals: Iterable[Seal]) -> str:
         ("inserted", "it is not what the seal of row 5 (2026-11-23) has recorded"),
         ("reordered", "the seal of row 2 was removed"),
         ("of another trail", "the seal of row 4 (2026-11-23) was changed"),
+        ("by another key", "the seal of row 6 (2026-11-23) was replaced: it was signed with another key"),
     ],
 )
 def test_a_seal_that_was_tampered_with_is_named(how: str, named: str) -> None:
@@ -159,6 +161,7 @@ def test_a_seal_that_was_tampered_with_is_named(how: str, named: str) -> None:
         "removed": (first, third),
         "inserted": (first, second, signed(forged), third),
         "reordered": (second, first, third),
+        "by another key": (first, second, signed(third.statement, ec.generate_private_key(ec.SECP256R1()))),
         "of another trail": (first, signed(replace(second.statement, delegation="other")), third),
     }
 
@@ -171,9 +174,8 @@ def test_a_row_that_is_missing_is_named_by_its_seal() -> None:
     assert "row 6 was removed: the seal of row 6" in found_in(a_trail(5), the_seals(a_trail()))
 
 
-def signed(statement: SealStatement) -> Seal:
-    """Return a seal by a key of its own."""
-    key = ec.generate_private_key(ec.SECP256R1())
+def signed(statement: SealStatement, key: ec.EllipticCurvePrivateKey = KEY) -> Seal:
+    """Return a seal by *key*."""
     der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     signature = key.sign(statement.signed_bytes(), ec.ECDSA(SHA256()))
     return Seal(statement, b64encode(der).decode(), b64encode(signature).decode())

@@ -33,7 +33,7 @@ def test_a_dry_run_shows_the_plan_and_stores_nothing(desk: Desk) -> None:
     assert "univ/young" not in found["certificates"]
     assert found["limits"]["orders_per_run"] == 500
     assert found["bottleneck"]
-    assert desk.book.replacements() == ()
+    assert desk.book.replacement_rules() == ()
 
 
 def test_the_rule_is_stored_with_who_asked_and_deleted_by_its_reason(desk: Desk) -> None:
@@ -44,7 +44,7 @@ def test_the_rule_is_stored_with_who_asked_and_deleted_by_its_reason(desk: Desk)
     shown = desk.run(*order, *caps, "--yes")
 
     assert "The replacement rule is stored" in shown.stdout
-    (rule,) = desk.book.replacements()
+    (rule,) = desk.book.replacement_rules()
     assert rule.caps is not None
     assert (rule.delegations, rule.caps.orders_per_delegation, rule.reason) == (("univ",), 120, "incident 13")
     assert rule.asked_by.startswith("arn:aws:")
@@ -53,7 +53,7 @@ def test_the_rule_is_stored_with_who_asked_and_deleted_by_its_reason(desk: Desk)
     assert causes["recent"] == ["replacement"]
     deleted = desk.document("replace", "--cancel", "--reason", "incident 13")
     assert [each["reason"] for each in deleted["deleted"]] == ["incident 13"]
-    assert desk.book.replacements() == ()
+    assert desk.book.replacement_rules() == ()
 
 
 def test_serials_of_a_file_are_covered_however_they_are_written(desk: Desk) -> None:
@@ -72,7 +72,7 @@ def test_without_a_confirmation_no_rule_is_stored(desk: Desk) -> None:
     text = desk.refused("replace", "--delegation", "univ", "--reason", "incident 14", stdin="n\n")
 
     assert "Nothing was changed" in text
-    assert desk.book.replacements() == ()
+    assert desk.book.replacement_rules() == ()
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,6 @@ def test_a_rule_without_a_list_is_ended_by_the_operator(desk: Desk) -> None:
     desk.system.end(desk.document("renew", "--all-due", "--no-follow")["arn"])
 
     assert "No run ends a rule without a list: delete it with --cancel" in desk.run("replace", "status").stdout
-    assert desk.book.replacements() == (rule,)
+    assert desk.book.replacement_rules() == (rule,)
     desk.run("replace", "--cancel", "--reason", "incident 17")
-    assert desk.book.replacements() == ()
+    assert desk.book.replacement_rules() == ()

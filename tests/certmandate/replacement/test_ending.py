@@ -21,6 +21,6 @@ def test_a_run_ends_the_rule_and_its_status_stays(desk: Desk) -> None:
     assert (ended["reason"], ended["complete"], ended["began_at"] < ended["ended_at"]) == ("incident 16", True, True)
     page = " ".join(desk.run("replace", "status").stdout.split())
     assert f"{ended['covered']} certificates replaced and served" in page
-    assert desk.book.replacements() == ()
+    assert desk.book.replacement_rules() == ()
     desk.run("replace", "--cancel", "--reason", "incident 16")
     assert "incident 16" not in desk.run("replace", "status").stdout

@@ -41,7 +41,7 @@ class Audit:
         rows = self.stored.setdefault(delegation, [])
         for _ in range(count):
             order = an_order(delegation=delegation, token=f"token-{len(self.made)}-{len(rows)}")
-            row = order.failed("DcvLapsed", "expired", NOW + timedelta(hours=len(rows)))
+            row = order.failed_row("DcvLapsed", "expired", NOW + timedelta(hours=len(rows)))
             rows.append(finished_item(newest(rows).followed_by(row, "collect")))
 
     def delegations(self) -> Iterator[str]:
@@ -73,7 +73,7 @@ class Audit:
         assert len(message) <= 4096
         return b64encode(self._key.sign(message, ec.ECDSA(SHA256()))).decode()
 
-    def sealed(self, seal: Seal) -> None:
+    def announce_seal(self, seal: Seal) -> None:
         self.announced.append(seal)
 
     def seal(self) -> tuple[str, ...]:

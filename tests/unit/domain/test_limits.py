@@ -9,7 +9,7 @@ import pytest
 
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.due import Cause, Decision
-from renewal.domain.limits import DueCertificate, Limits, reached, select, too_many_due
+from renewal.domain.limits import DueCertificate, Limits, limits_reached, select, too_many_due
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import Caps, ReplacementRule
 from tests.unit.orders import an_order
@@ -199,7 +199,7 @@ def test_what_a_rule_covers_names_the_limit_of_the_rule() -> None:
     found = [covered(due(f"c{number}", Cause.REPLACEMENT), caps=Caps(3, 100)) for number in range(5)]
     limits = Limits(orders_per_delegation=2, orders_per_run=10, due_share=0.5)
 
-    assert set(reached(*select(found, limits, "run"), limits).values()) == {"OrdersPerDelegation=3"}
+    assert set(limits_reached(*select(found, limits, "run"), limits).values()) == {"OrdersPerDelegation=3"}
 
 
 def test_what_is_deferred_names_the_limit_that_was_reached() -> None:
@@ -209,7 +209,7 @@ def test_what_is_deferred_names_the_limit_that_was_reached() -> None:
 
     taken, deferred = select(found, limits, "run")
 
-    assert reached(taken, deferred, limits) == {
+    assert limits_reached(taken, deferred, limits) == {
         "univ/c": "OrdersPerDelegation=2",
         "lycee/e": "OrdersPerRun=3",
     }

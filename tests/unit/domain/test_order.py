@@ -14,7 +14,7 @@ from renewal.domain.errors import (
     Retryable,
     every_error,
 )
-from renewal.domain.order import ended, normalised_status
+from renewal.domain.order import error_of_status, normalised_status
 from renewal.domain.setup.finding import Finding, finding_from
 from tests.unit.orders import an_order
 
@@ -59,7 +59,7 @@ def test_an_order_shows_neither_key_nor_request() -> None:
 )
 def test_a_status_ends_an_order_only_when_it_surely_does(status: str, error: type[NeedsAttention] | None) -> None:
     """An unknown status is waited for within the run's time, never given up (SCM reference §5.14)."""
-    assert ended(status) is error
+    assert error_of_status(status) is error
 
 
 def test_two_spellings_of_a_status_are_one() -> None:

@@ -98,16 +98,16 @@ class Reading(FakeOrderBook):
     batches: list[int] = field(default_factory=list)
     counted: int = 0
 
-    def load(self, paths: Any) -> Any:
+    def load_certificates(self, paths: Any) -> Any:
         """Read, and keep the paths."""
         wanted = list(paths)
         self.loaded.extend(wanted)
         self.batches.append(len(wanted))
-        return FakeOrderBook.load(self, wanted)
+        return FakeOrderBook.load_certificates(self, wanted)
 
-    def count(self, most: int) -> int:
+    def count_certificates(self, most: int) -> int:
         """Count, and keep how many certificates were counted."""
-        self.counted = FakeOrderBook.count(self, most)
+        self.counted = FakeOrderBook.count_certificates(self, most)
         return self.counted
 
 
@@ -117,9 +117,9 @@ class Damaged(FakeOrderBook):
 
     unreadable: tuple[RecordUnreadable, ...] = (RecordUnreadable("damaged", delegation="univ", certificate="idp"),)
 
-    def load(self, paths: Any) -> Any:
+    def load_certificates(self, paths: Any) -> Any:
         """Read the others."""
-        found = FakeOrderBook.load(self, paths)
+        found = FakeOrderBook.load_certificates(self, paths)
         found.unreadable = self.unreadable
         return found
 
@@ -160,7 +160,7 @@ def listed(system: System, rule: ReplacementRule) -> ReplacementRule:
     """Store a rule as the operator does, with the list of what it may cover now."""
     system.book.rules.append(rule)
     system.book.lists[rule.reason] = frozenset(
-        each.spec.record_key for each in system.book.load(list(system.book.kept)) if rule.may_cover(each)
+        each.spec.record_key for each in system.book.load_certificates(list(system.book.kept)) if rule.may_cover(each)
     )
     return rule
 
@@ -232,14 +232,14 @@ def test_a_rule_ends_when_everything_is_replaced_and_served(system: System) -> N
     system.book.rules, system.book.lists[rule.reason] = [rule], {path}
 
     system.check_expiry("not-served")
-    assert system.book.replacements() == (rule,)
+    assert system.book.replacement_rules() == (rule,)
 
     system.book.kept[path] = replace(system.book.kept[path], spec=spec("univ/fresh"))
     system.check_expiry("dry", dry_run=True)
-    assert system.book.replacements() == (rule,)
+    assert system.book.replacement_rules() == (rule,)
     system.check_expiry("done")
 
-    assert system.book.replacements() == ()
+    assert system.book.replacement_rules() == ()
     assert [each.ended_at for each in system.archive.read_facts("done").replacements] == [NOW]
     system.check_expiry("after")
     assert system.archive.read_facts("after").replacements == ()
@@ -268,11 +268,11 @@ def test_no_rule_ends_while_a_certificate_cannot_be_read() -> None:
     book.lists[rule.reason] = {CertificatePath("univ", "fresh")}
 
     system.check_expiry()
-    assert book.replacements() == tuple(book.rules)
+    assert book.replacement_rules() == tuple(book.rules)
 
     book.unreadable = ()
     system.check_expiry("repaired")
-    assert book.replacements() == ()
+    assert book.replacement_rules() == ()
 
 
 def test_no_run_ends_a_rule_without_a_list(system: System) -> None:
@@ -284,7 +284,7 @@ def test_no_run_ends_a_rule_without_a_list(system: System) -> None:
 
     (progress,) = system.archive.read_facts("run").replacements
     assert (progress.is_complete, progress.is_listed, progress.ended_at) == (True, False, None)
-    assert system.book.replacements() == tuple(system.book.rules)
+    assert system.book.replacement_rules() == tuple(system.book.rules)
 
 
 def test_a_rule_of_an_earlier_version_makes_the_run_read_everything(system: System) -> None:

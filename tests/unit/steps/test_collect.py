@@ -388,7 +388,7 @@ MOMENTS = [
     ("book", "record_import", 2),
     ("objects", "put", 1),
     ("objects", "erase_replaced_keys", 1),
-    ("announcer", "renewed", 1),
+    ("announcer", "announce_renewal", 1),
     ("book", "finish", 1),
 ]
 
@@ -499,7 +499,7 @@ def damaged(system: System) -> None:
     def unreadable() -> None:
         raise RecordUnreadable("damaged", delegation="univ")
 
-    for method in ("with_delegation", "delegation"):
+    for method in ("delegation_and_certificate", "delegation"):
         system.book = interrupted(system.book, method, before=unreadable)
 
 

@@ -175,11 +175,11 @@ class RulesReadOnce(FakeOrderBook):
 
     is_read: bool = False
 
-    def replacements(self) -> Any:
+    def replacement_rules(self) -> Any:
         """Every rule, once."""
         assert not self.is_read, "the rules are read again"
         self.is_read = True
-        return FakeOrderBook.replacements(self)
+        return FakeOrderBook.replacement_rules(self)
 
 
 def test_an_order_reads_the_replacement_rules_once() -> None:
@@ -200,7 +200,7 @@ def overtaken(system: System, port: str, other: Callable[[], object]) -> dict[st
     ports: dict[str, tuple[object, str]] = {
         "sealer": (system.seal, "seal"),
         "book": (system.book, "open"),
-        "scm": (system.scm, "reported"),
+        "scm": (system.scm, "reported_certificates"),
     }
     real, method = ports[port]
     return {port: interrupted(real, method, before=other)}

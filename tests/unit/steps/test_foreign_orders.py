@@ -72,7 +72,7 @@ def test_an_order_is_open_until_it_is_acknowledged(begun: System) -> None:
     show(begun, STOLEN, replace(STOLEN, ssl_id=9002, serial="WORSE"))
     assert len(inspect(begun, "later")) == 3
 
-    begun.book.acknowledgements += [Acknowledgement("univ", key, "the RAO's", NOW) for key in ("9001", "9002")]
+    begun.book.acknowledged += [Acknowledgement("univ", key, "the RAO's", NOW) for key in ("9001", "9002")]
     assert inspect(begun, "at last") == []
 
 
@@ -104,7 +104,7 @@ def test_an_order_stays_a_finding_while_scm_refuses_the_account(begun: System, s
         return {finding.about for finding in findings if finding.code == "OrderNotOurs" and finding.actor == "rao"}
 
     assert refused("tomorrow") == {"9001", "9002"}
-    begun.book.acknowledgements.append(Acknowledgement("univ", "9001", "the RAO's", NOW))
+    begun.book.acknowledged.append(Acknowledgement("univ", "9001", "the RAO's", NOW))
     assert refused("later") == {"9002"}
 
 
@@ -247,6 +247,15 @@ def test_a_row_is_ours_by_what_the_order_book_has(begun: System, changes: dict[s
     assert (not inspect(begun, "today")) is is_ours
 
 
+def test_a_copy_of_the_comment_of_an_order_without_ssl_id_is_found(begun: System) -> None:
+    """The operator has closed it, and it exists: who has the credential reads its token and its names."""
+    begun.book.rows.append(row(ended_at=NOW - timedelta(days=1), ssl_id=None, serial="", token="closed"))
+    comment = "certmandate order closed for univ/idp"
+    show(begun, *(foreign(number, names=IDP.names, comment=comment) for number in (9002, 9001)))
+
+    assert {finding.about for finding in inspect(begun, "today") if finding.actor == "rao"} == {"9002"}
+
+
 def test_an_order_whose_answer_was_lost_is_not_taken_for_a_foreign_one(begun: System) -> None:
     """The search of the next run decides whether it is ours; with another comment it is not."""
     begun.book.orders[PATH] = replace(an_order(), ssl_id=None, opened_at=NOW, posted_at=NOW, names=IDP.names)
@@ -281,7 +290,7 @@ def test_what_scm_replaces_after_it_was_acknowledged_is_alerted(begun: System) -
     """The SSL ID stays the same; the certificate is another one, and its key is not ours either."""
     show(begun, STOLEN)
     begun.daily_run()
-    begun.book.acknowledgements.append(Acknowledgement("univ", "9001", "the RAO's", NOW))
+    begun.book.acknowledged.append(Acknowledgement("univ", "9001", "the RAO's", NOW))
     show(begun, replace(STOLEN, serial="WORSE", replaced=NOW + timedelta(hours=1)))
     begun.clock.advance(days=1)
     known = len(begun.alerts.sent)

@@ -35,7 +35,7 @@ def copied(book: FakeOrderBook) -> FakeOrderBook:
         kept=dict(book.kept),
         orders=dict(book.orders),
         rows=list(book.rows),
-        adoptions=list(book.adoptions),
+        adopted=list(book.adopted),
         next_actions=dict(book.next_actions),
     )
 
@@ -231,7 +231,7 @@ def test_an_order_that_an_adopted_certificate_has_replaced_is_not_stored_again()
     now = system.clock()
     later = stored_by(IDP, age=-150, ssl_id=9999, serial="B0B", stored_at=now)
     system.book.adopt(PATH, later, now)
-    system.book = replace(earlier, rows=system.book.rows, adoptions=system.book.adoptions)
+    system.book = replace(earlier, rows=system.book.rows, adopted=system.book.adopted)
     system.clock.advance(hours=1)
 
     with pytest.raises(OrderNotRecorded, match="SSL ID 9999"):

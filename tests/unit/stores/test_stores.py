@@ -244,10 +244,10 @@ def test_events_name_the_stores_that_have_it(system: System) -> None:
     class Recorded(FakeAnnouncer):
         """Remembers stores and regions."""
 
-        def renewed(self, order: Any, stored: Any, previous: Any) -> None:
+        def announce_renewal(self, order: Any, stored: Any, previous: Any) -> None:
             """Publish, and keep the serial."""
             published.append((stored.stores, sorted(stored.held_arns)))
-            FakeAnnouncer.renewed(self, order, stored, previous)
+            FakeAnnouncer.announce_renewal(self, order, stored, previous)
 
     progress = again(system)
     acm = failing(system, eu_west_3=AcmQuotaReached("full"))
@@ -283,7 +283,7 @@ def test_s3_keeps_no_region_waiting(system: System) -> None:
     assert system.objects.current[PATH] not in {pair.chain.leaf.serial for pair in system.acm.held.values()}
 
 
-@pytest.mark.parametrize(("port", "method"), [("objects", "erase_replaced_keys"), ("announcer", "renewed")])
+@pytest.mark.parametrize(("port", "method"), [("objects", "erase_replaced_keys"), ("announcer", "announce_renewal")])
 def test_what_follows_the_stores_is_repeated_on_its_own(system: System, port: str, method: str) -> None:
     """The old key is erased and the event is published in any case; neither keeps the certificate from its stores."""
     real: FakeObjects | FakeAnnouncer = system.objects if port == "objects" else system.announcer
@@ -312,7 +312,7 @@ MOMENTS = [
     ("book", "record_import", 1),
     ("book", "record_import", 2),
     ("objects", "put", 1),
-    ("announcer", "renewed", 1),
+    ("announcer", "announce_renewal", 1),
     ("objects", "erase_replaced_keys", 1),
     ("book", "record_stores", 1),
     ("book", "note", 1),

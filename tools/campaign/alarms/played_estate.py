@@ -220,7 +220,7 @@ class PlayedEstate:
             return {"certificate": spec.name, "token": order.token, "ssl_id": order.ssl_id, "status": "pending"}
         stored = self._stored(spec, order.token, self.now)
         self._rows = [row for row in self._rows if row.ended_at == self.now] + [
-            order.stored(stored, certificate.stored, "")
+            order.stored_row(stored, certificate.stored, "")
         ]
         self.kept[path] = ManagedCertificate(spec, stored)
         return {"certificate": spec.name, "token": order.token, "ssl_id": order.ssl_id, "status": "stored"}
@@ -252,7 +252,7 @@ class PlayedEstate:
         """What the index has as waiting."""
         return (each.spec.record_key for each in self.kept.values() if next_action(each, self.now) <= until)
 
-    def load(self, paths: Iterable[CertificatePath]) -> Listing[ManagedCertificate]:
+    def load_certificates(self, paths: Iterable[CertificatePath]) -> Listing[ManagedCertificate]:
         """The named certificates."""
         return Listing(self.kept[str(path)] for path in dict.fromkeys(paths))
 
@@ -272,7 +272,7 @@ class PlayedEstate:
         """All certificates of a delegation."""
         return Listing(each for each in self.kept.values() if each.spec.delegation == delegation)
 
-    def replacements(self) -> Listing[ReplacementRule]:
+    def replacement_rules(self) -> Listing[ReplacementRule]:
         """No replacement rule."""
         return Listing(())
 

@@ -93,7 +93,7 @@ _READERS: tuple[Callable[[ScmClient], object], ...] = (
     lambda client: client.department(DEPARTMENT),
     lambda client: client.domains(DEPARTMENT, NAMES),
     lambda client: client.validations(1001),
-    lambda client: client.reported(DEPARTMENT),
+    lambda client: client.reported_certificates(DEPARTMENT),
 )
 
 

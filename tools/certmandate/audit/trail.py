@@ -76,7 +76,7 @@ class AuditTrail:
     def read(cls, text: str) -> Self:
         """Read an export. Raises NotAnExport."""
         try:
-            stored = json.loads(text)
+            stored = json.loads(text, object_pairs_hook=_each_once)
             head = stored["head"] and ChainHead(int(stored["head"]["sequence"]), str(stored["head"]["hash"]))
             rows = tuple(stored["rows"])
             seals = tuple(SealedRows(records.read(Seal, seal)) for seal in stored["seals"])
@@ -102,6 +102,14 @@ def _line(document: Row) -> str:
     return json.dumps(document, ensure_ascii=False, sort_keys=True, default=json_default)
 
 
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON. Raises ValueError when it has a member twice: other programs may read the other one."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError
+    return members
+
+
 def _is_row(row: Any) -> bool:
     return isinstance(row, Mapping) and isinstance(row["item"], str)
 
@@ -110,7 +118,7 @@ def faults(trail: AuditTrail, known: ChainHead | None = None, key: str = "") -> 
     """Return what is wrong with *trail*, each with the row's name; empty when its rows are as they were added.
 
     *known*: a head that was kept elsewhere, for example in an earlier report to the RAO. *key*: fingerprint of the key
-    that signs seals, as `Seal.fingerprint`; empty = any key.
+    that signs seals, as `Seal.fingerprint`; empty = that of the first genuine seal.
     """
     found = (*_of_members(trail), *_of_rows(trail), *_of_links(trail), *_of_seals(trail, key), *_of_ends(trail, known))
     return tuple(dict.fromkeys(found))
@@ -161,12 +169,13 @@ def _of_links(trail: AuditTrail) -> Iterator[str]:
 def _of_seals(trail: AuditTrail, key: str) -> Iterator[str]:
     """Seals that were changed or removed, and rows that are not as they were sealed."""
     earlier = 0
+    key = key or next((sealed.seal.fingerprint for sealed in trail.seals if is_genuine(sealed.seal)), "")
     for sealed in trail.seals:
         seal, statement = sealed.seal, sealed.seal.statement
         if not is_genuine(seal) or statement.delegation != trail.delegation:
             yield f"{sealed.name} was changed: it is not what was signed for {trail.delegation}"
             continue
-        if key and seal.fingerprint != key:
+        if seal.fingerprint != key:
             yield f"{sealed.name} was replaced: it was signed with another key, {seal.fingerprint}"
             continue
         if statement.previous.sequence > earlier:

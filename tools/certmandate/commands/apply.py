@@ -140,5 +140,5 @@ def _after(
             if spec.path not in stored.damaged:
                 before = stored.certificates.get(spec.path)
                 certificates.append(replace(before, spec=spec) if before else ManagedCertificate(spec))
-    rules = deployment.book.replacements()
+    rules = deployment.book.replacement_rules()
     return judged_with_runs(deployment, records, certificates, now, replacements=rules).certificates

@@ -51,7 +51,7 @@ def export_command(
 
 
 def _openmetrics(deployment: Deployment, now: datetime) -> Iterator[str]:
-    stored, replacements = with_lost(deployment, read_stored(deployment)), deployment.book.replacements()
+    stored, replacements = with_lost(deployment, read_stored(deployment)), deployment.book.replacement_rules()
     unreadable = (*stored.unreadable, *replacements.unreadable)
     judged = judged_order_book(deployment, stored, replacements, now)
     print_left_out(unreadable)

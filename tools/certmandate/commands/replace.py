@@ -138,7 +138,7 @@ def _print_status(deployment: Deployment, *, as_json: bool) -> bool:
     book, stored, now = deployment.book, read_stored(deployment), datetime.now(UTC)
     rules = book.all_replacements()
     printing.print_left_out((*rules.unreadable, *stored.unreadable))
-    found = [progress_of(rule, stored.certificates.values(), now, listed=book.listed(rule)) for rule in rules]
+    found = [progress_of(rule, stored.certificates.values(), now, listed=book.listed_for(rule)) for rule in rules]
     if as_json:
         printing.print_json({"at": now, "replacements": [progress_view.document(each) for each in found]})
     elif found:

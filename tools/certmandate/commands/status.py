@@ -183,7 +183,7 @@ def read_estate(deployment: Deployment, now: datetime, names: Collection[str] = 
     from certmandate.views.status import EstateStatus
 
     book = deployment.book
-    stored, replacements, retired = _selected(deployment, names), book.replacements(), book.retired()
+    stored, replacements, retired = _selected(deployment, names), book.replacement_rules(), book.retired()
     judged = judged_order_book(deployment, stored, replacements, now)
     runs = deployment.client("stepfunctions").list_executions(
         stateMachineArn=deployment.fact("StateMachineArn"), maxResults=_LAST_RUNS
@@ -205,4 +205,4 @@ def _progress(
     deployment: Deployment, stored: Stored, rules: Iterable[ReplacementRule], now: datetime
 ) -> Iterator[tuple[ReplacementRule, ReplacementProgress]]:
     for rule in rules:
-        yield rule, progress_of(rule, stored.certificates.values(), now, listed=deployment.book.listed(rule))
+        yield rule, progress_of(rule, stored.certificates.values(), now, listed=deployment.book.listed_for(rule))

@@ -104,7 +104,7 @@ class SpecWriter:
         return [row for row in self._trails.rows(delegation) if row.get("action") in _LIFE]
 
     def _require_idle(self, removed: Iterable[CertificatePath]) -> None:
-        stored = self._reader.load(removed).complete()
+        stored = self._reader.load_certificates(removed).complete()
         busy = [certificate.spec.path for certificate in stored if certificate.order is not None]
         if busy:
             msg = (
@@ -184,7 +184,9 @@ class SpecWriter:
         return {name: list(requests.values()) for name, requests in kept.items()}
 
     def _stored(self, paths: Iterable[CertificatePath]) -> dict[CertificatePath, ManagedCertificate]:
-        return {certificate.spec.record_key: certificate for certificate in self._reader.load(paths).complete()}
+        return {
+            certificate.spec.record_key: certificate for certificate in self._reader.load_certificates(paths).complete()
+        }
 
     def _transact(self, batches: Sequence[Sequence[Request]], now: datetime) -> None:
         begun = {"now": timestamp(now)}

@@ -37,14 +37,14 @@ class DynamoDbOrderReader:
     def every_certificate(self) -> Iterator[CertificatePath]:
         return map(schema.path_of, self._table.index(schema.CERTIFICATE))
 
-    def count(self, most: int) -> int:
+    def count_certificates(self, most: int) -> int:
         return self._table.count(schema.CERTIFICATE, most)
 
-    def replacements(self) -> Listing[ReplacementRule]:
+    def replacement_rules(self) -> Listing[ReplacementRule]:
         items = self._table.query(schema.ESTATE, schema.REPLACEMENT_PREFIX)
         return Listing.of(filterfalse(schema.has_ended, items), schema.replacement)
 
-    def listed(self, rule: ReplacementRule) -> Collection[CertificatePath] | None:
+    def listed_for(self, rule: ReplacementRule) -> Collection[CertificatePath] | None:
         keys = schema.list_keys(rule)
         found = self._table.read(keys)
         if not keys or len(found) < len(keys):
@@ -73,19 +73,19 @@ class DynamoDbOrderReader:
         items = self._table.query(delegation, schema.CERTIFICATE_PREFIX)
         return _certificates(items, orders)
 
-    def load(self, paths: Iterable[CertificatePath]) -> Listing[ManagedCertificate]:
+    def load_certificates(self, paths: Iterable[CertificatePath]) -> Listing[ManagedCertificate]:
         wanted = list(dict.fromkeys(paths))
         found = self._table.read(key(path) for path in wanted for key in (schema.certificate_key, schema.order_key))
         items = (found[key] for path in wanted if (key := schema.certificate_key(path)) in found)
         return _certificates(items, {path: found.get(schema.order_key(path)) for path in wanted})
 
     def certificate(self, delegation: str, name: str) -> ManagedCertificate:
-        found = self.load([CertificatePath(delegation, name)]).complete()
+        found = self.load_certificates([CertificatePath(delegation, name)]).complete()
         if not found:
             raise unknown(delegation, name)
         return found[0]
 
-    def with_delegation(self, delegation: str, name: str) -> tuple[DelegationRecord, ManagedCertificate]:
+    def delegation_and_certificate(self, delegation: str, name: str) -> tuple[DelegationRecord, ManagedCertificate]:
         path = CertificatePath(delegation, name)
         key, kept, order = schema.delegation_key(delegation), schema.certificate_key(path), schema.order_key(path)
         found = self._table.read([key, kept, order])
@@ -94,7 +94,7 @@ class DynamoDbOrderReader:
                 raise unknown(*names)
         return schema.delegation_record(found[key]), schema.managed_certificate(found[kept], found.get(order))
 
-    def begun(self, delegation: str, run_id: str) -> list[BegunOrder]:
+    def orders_begun(self, delegation: str, run_id: str) -> list[BegunOrder]:
         items = self._table.query(delegation, schema.ORDER_PREFIX, schema.OF_BEGUN_ORDERS)
         found = chain.from_iterable(Listing.of(items, schema.begun_orders))
         return [order for order in found if order.run_id == run_id]
@@ -102,14 +102,14 @@ class DynamoDbOrderReader:
     def history(self, delegation: str, certificate: str) -> Listing[FinishedOrder]:
         return finished_orders(self._audit.query(delegation, schema.finished_prefix(certificate)))
 
-    def adopted(self, delegation: str, certificate: str) -> Listing[Adoption]:
+    def adoptions(self, delegation: str, certificate: str) -> Listing[Adoption]:
         items = self._audit.query(delegation, schema.ACTION_PREFIX)
         return Listing.of(
             (item for item in items if schema.is_adoption(item, certificate)),
             lambda item: schema.read(Adoption, item, item),
         )
 
-    def acknowledged(self, delegation: str) -> Listing[Acknowledgement]:
+    def acknowledgements(self, delegation: str) -> Listing[Acknowledgement]:
         items = filter(number_of, self._audit.query(delegation, schema.ACKNOWLEDGED_PREFIX))
         return Listing.of(items, schema.acknowledgement)
 

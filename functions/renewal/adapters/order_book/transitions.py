@@ -195,7 +195,7 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
     ) -> None:
         self._end(
             replace(order, status=OrderStatus.ISSUED),
-            order.stored(stored, previous, text),
+            order.stored_row(stored, previous, text),
             lambda certificate: with_stored(certificate, order, stored),
             read,
         )
@@ -212,7 +212,7 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
     ) -> None:
         self._end(
             order,
-            order.failed(error, text, now),
+            order.failed_row(error, text, now),
             lambda certificate: replace(
                 certificate,
                 order=None,

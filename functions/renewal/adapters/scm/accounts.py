@@ -71,7 +71,7 @@ class ScmAccounts(Accounts):
         """Raises CredentialMissing."""
         return self._source.current(delegation).version
 
-    def refuse(self, delegation: str, version: str) -> None:
+    def exclude_version(self, delegation: str, version: str) -> None:
         self._refused[delegation].setdefault(version, "SCM refused the credential before")
 
     def refused_versions(self, delegation: str) -> Collection[str]:

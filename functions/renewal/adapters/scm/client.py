@@ -177,7 +177,7 @@ class ScmClient(CertificateAuthority, SetupReader):
                     return responses.validations_from(rows)
         return ()
 
-    def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
+    def reported_certificates(self, department_id: int) -> tuple[ReportedCertificate, ...]:
         """Read the department's SSL report (§10.1)."""
         request = report_of(department_id)
         return responses.reported_from(request, self._session.send(request), self._session.login.secrets())

@@ -64,7 +64,7 @@ def error_for(request: Request, answer: ErrorResponse, *, was_answered: bool = F
     """
     meaning = known(answer.number, request.operation)
     error = _error(request, answer.status, meaning)
-    if error is AddressRefused and answer.page and (was_answered or request.orders):
+    if error is AddressRefused and answer.page and (was_answered or request.is_order):
         error = ScmUnavailable  # an order is sent only after an inspection has logged in from the same address
     if error is OrderUnknown and answer.page:
         error = ScmUnavailable  # of a proxy that does not know the path; the operator would close an order that exists
@@ -80,7 +80,7 @@ def error_within(request: Request, answer: ErrorResponse) -> RenewalError:
 
 def unusable(request: Request, missing: str) -> RenewalError:
     """Return the error for a 2xx response without what it must hold: an empty body, HTML, half a body."""
-    error = AnswerLost if request.orders else ScmUnavailable
+    error = AnswerLost if request.is_order else ScmUnavailable
     return error(f"SCM's answer to '{request.operation}' holds no {missing}; the request is repeated later")
 
 
@@ -89,7 +89,7 @@ def no_answer(request: Request, failure: httpx.RequestError) -> RenewalError:
     # Only a failure to connect is quoted: it names the host, whereas the others may quote what was sent.
     name = type(failure).__name__
     cause = f"{name} ({redacted(str(failure))})" if isinstance(failure, httpx.ConnectError) else name
-    if request.orders and not isinstance(failure, _NOTHING_WAS_SENT):
+    if request.is_order and not isinstance(failure, _NOTHING_WAS_SENT):
         return AnswerLost(f"SCM's answer to '{request.operation}' was lost: {cause}; the order may exist")
     error = ScmUnavailable(f"SCM did not answer '{request.operation}': {cause}; the request is repeated later")
     error.is_too_large = isinstance(failure, AnswerTooLarge)
@@ -122,7 +122,7 @@ def _applicable(request: Request, error: type[RenewalError]) -> type[RenewalErro
         return error if request.operation is Operation.COLLECT else ScmRefused
     if error is OrderUnknown:
         return error if request.operation in ABOUT_ONE_ORDER else ScmRefused
-    return ScmRefused if error.ends_order and not request.orders else error
+    return ScmRefused if error.ends_order and not request.is_order else error
 
 
 def _lost_unless_refused(request: Request, answer: ErrorResponse, error: type[RenewalError]) -> type[RenewalError]:
@@ -134,7 +134,7 @@ def _lost_unless_refused(request: Request, answer: ErrorResponse, error: type[Re
     certificate.
     """
     is_refused = answer.is_scms and httpx.codes.is_client_error(answer.status)
-    if request.orders and (issubclass(error, Retryable) or not is_refused):
+    if request.is_order and (issubclass(error, Retryable) or not is_refused):
         return AnswerLost
     return error
 

@@ -64,14 +64,14 @@ class Request:
     """The secret in the body, which no error text may quote; empty when there is none."""
 
     @property
-    def orders(self) -> bool:
+    def is_order(self) -> bool:
         """Whether it orders a certificate, which must not happen twice (SCM reference §3.7)."""
         return self.operation is Operation.ENROLL
 
     @property
     def seconds(self) -> float:
         """How long it may take, from the connection to the last byte of the response."""
-        return ORDER_SECONDS if self.orders else CALL_SECONDS
+        return ORDER_SECONDS if self.is_order else CALL_SECONDS
 
     @property
     def most_bytes(self) -> int:

@@ -70,7 +70,7 @@ class NotifiedProblems:
         known = {key for key, entry in self.problems.items() if began <= entry.last <= ended}
         return tuple(problem for problem in problems if problem.key in known and not self._is_news(problem))
 
-    def cover(self, report: RunReport) -> bool:
+    def covers(self, report: RunReport) -> bool:
         """Return whether other runs have failed within the last day for all that needs attention in *report*.
 
         The hourly runs would otherwise fail, and raise the alarm, for one open order up to 24 times a day.

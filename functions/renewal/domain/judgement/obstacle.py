@@ -9,7 +9,7 @@ from renewal.domain.errors import NEEDS_ATTENTION, DcvLapsed, NeedsAttention
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import require_orderable
 from renewal.domain.setup.check_result import STEP_PREFIX
-from renewal.domain.setup.domain_checks import DOMAIN_CODES, is_cut, is_usable, lists
+from renewal.domain.setup.domain_checks import DOMAIN_CODES, is_cut, is_listed, is_usable
 from renewal.domain.setup.finding import SECURITY, Finding, finding_from
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.other_findings import ADDRESS_CHANGED
@@ -76,6 +76,6 @@ def _require_accepted(
 def _names(finding: Finding, certificate: ManagedCertificate, inspection: Inspection, now: datetime) -> bool:
     """Whether a finding about domains is about a name of the certificate; its text lists only the first eight."""
     names = certificate.spec.names
-    if lists(finding.text, names):
+    if is_listed(finding.text, names):
         return True
     return is_cut(finding.text) and any(not is_usable(entry_for(inspection.delegated, name), now) for name in names)

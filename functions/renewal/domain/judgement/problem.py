@@ -14,7 +14,7 @@ from renewal.domain.judgement.command import command_for, reason_without
 from renewal.domain.judgement.consequence import CONSEQUENCES, OF_NAMES, Consequence
 from renewal.domain.names import permits
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.setup.domain_checks import DOMAIN_CODES, is_cut, lists
+from renewal.domain.setup.domain_checks import DOMAIN_CODES, is_cut, is_listed
 from renewal.domain.setup.finding import RANKS, Finding, Severity
 from renewal.domain.setup.foreign_orders import is_issued
 
@@ -143,7 +143,7 @@ def problem_of(
 def _affects(finding: Finding | Problem, spec: CertificateSpec) -> bool:
     if finding.certificate:
         return finding.certificate == spec.name
-    if finding.code not in DOMAIN_CODES or lists(finding.text, spec.names):
+    if finding.code not in DOMAIN_CODES or is_listed(finding.text, spec.names):
         return True
     return is_cut(finding.text) and (not finding.about or any(permits(finding.about, name) for name in spec.names))
 

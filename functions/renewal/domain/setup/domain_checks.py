@@ -73,7 +73,7 @@ def some(names: Iterable[str]) -> str:
     return ", ".join(listed[:MOST_NAMES]) + more
 
 
-def lists(text: str, names: Iterable[str]) -> bool:
+def is_listed(text: str, names: Iterable[str]) -> bool:
     """Return whether the *text* of a finding with one of DOMAIN_CODES lists one of *names*."""
     return not set(text.replace(",", " ").replace(":", " ").split()).isdisjoint(names)
 

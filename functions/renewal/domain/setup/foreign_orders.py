@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from renewal.domain.audit.chained_row import ChainedRow
 from renewal.domain.errors import Actor, shortened
 from renewal.domain.names import without_added
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, ended
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, error_of_status
 from renewal.domain.order_search import SearchedOrder, known_ids
 from renewal.domain.setup.finding import ORDER_NOT_OURS, Finding, finding_in_scm
 from renewal.domain.setup.snapshot import ReportedCertificate
@@ -111,9 +111,11 @@ def foreign_orders(
     """Return the unexpired orders that the order book does not have, and the number of those before.
 
     A row is ours by its serial, by its SSL ID unless SCM has replaced its certificate, or, where the SSL ID of an order
-    is not known, by names and token: who has the credential can read our comments, and order with a copy of one.
+    is not known, by names and token, the first of several: who has the credential can read our comments, and order with
+    a copy of one.
     """
-    book, valid = _Book(certificates, history), [row for row in reported if row.expires is None or row.expires > now]
+    rows = tuple(reported)
+    book, valid = _Book(certificates, history, rows), [row for row in rows if row.expires is None or row.expires > now]
     foreign = [row for row in valid if not book.has(row)]
     later = [row for row in foreign if (at := _requested(row)) is None or at.date() >= since.date()]
     names = {frozenset(managed.spec.names): managed.spec.name for managed in certificates}
@@ -132,8 +134,9 @@ def ended_orders(
     history: Collection[FinishedOrder],
 ) -> tuple[str, ...]:
     """Return the `row_id` of each row that is ours by *history* alone, as a certificate is after its renewal."""
-    current, book = _Book(certificates, ()), _Book(certificates, history)
-    return tuple(row_id(row) for row in reported if book.has(row) and not current.has(row))[:MOST_ENDED]
+    rows = tuple(reported)
+    current, book = _Book(certificates, (), rows), _Book(certificates, history, rows)
+    return tuple(row_id(row) for row in rows if book.has(row) and not current.has(row))[:MOST_ENDED]
 
 
 def compared(
@@ -236,13 +239,18 @@ def _requested(row: ReportedCertificate) -> datetime | None:
 class _Book:
     """By what the order book recognises a row."""
 
-    def __init__(self, certificates: Collection[ManagedCertificate], history: Collection[FinishedOrder]) -> None:
+    def __init__(
+        self,
+        certificates: Collection[ManagedCertificate],
+        history: Collection[FinishedOrder],
+        reported: Collection[ReportedCertificate],
+    ) -> None:
         stored = [managed.stored for managed in certificates if managed.stored]
         orders = [managed.order for managed in certificates if managed.order]
         records: list[Order | FinishedOrder] = [*orders, *history]
         self._serials = {record.serial for found in (stored, history) for record in found} - {""}
-        # Of each order whose SSL ID is not known, by its token.
-        self._names = {record.token: record.names for record in records if record.ssl_id is None}
+        unknown = {record.token: record.names for record in records if record.ssl_id is None}
+        self._by_token = _first_with_token(unknown, reported)
         # What is stored is compared by `renewal.domain.setup.withdrawal`; what is open has no serial yet.
         self._current = known_ids(certificates, ())
         self._ended = known_ids((), history)
@@ -253,13 +261,22 @@ class _Book:
             return True
         if row.ssl_id in self._ended and not row.replaced:
             return True
-        named = self._names.keys() & set(re.findall(r"[0-9a-z]+", row.comment.lower()))
-        if any(set(without_added(row.names, self._names[token])) <= set(self._names[token]) for token in named):
-            return True
-        return any(_may_be(order, row) for order in self._unanswered)
+        return row.ssl_id in self._by_token or any(_may_be(order, row) for order in self._unanswered)
+
+
+def _first_with_token(
+    unknown: Mapping[str, Collection[str]], reported: Iterable[ReportedCertificate]
+) -> Collection[int]:
+    """Return the first SSL ID with each token and its names. *unknown*: names by token."""
+    first: dict[str, int] = {}
+    for row in sorted(reported, key=lambda row: row.ssl_id):
+        for token in unknown.keys() & set(re.findall(r"[0-9a-z]+", row.comment.lower())):
+            if set(without_added(row.names, unknown[token])) <= set(unknown[token]):
+                first.setdefault(token, row.ssl_id)
+    return set(first.values())
 
 
 def _may_be(order: Order, row: ReportedCertificate) -> bool:
     """Whether the row may be an order whose answer was lost: the search of the next run decides it."""
-    has_names = set(row.names) == set(order.names) and not ended(row.status)
+    has_names = set(row.names) == set(order.names) and not error_of_status(row.status)
     return has_names and SearchedOrder.of(order).may_be(row.comment, row.requested)

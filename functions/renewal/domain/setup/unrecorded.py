@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from renewal.domain.errors import OrderNotRecorded
-from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate, OrderStatus, ended
+from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate, OrderStatus, error_of_status
 from renewal.domain.order_search import DATE_MARGIN, known_ids
 from renewal.domain.setup.snapshot import ReportedCertificate
 
@@ -127,7 +127,7 @@ def _is_lost(row: FinishedOrder, certificate: ManagedCertificate | None) -> bool
 
 
 def _is_alive(row: ReportedCertificate, now: datetime) -> bool:
-    return ended(row.status) is None and (row.expires is None or row.expires > now)
+    return error_of_status(row.status) is None and (row.expires is None or row.expires > now)
 
 
 def _of(

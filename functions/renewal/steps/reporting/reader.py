@@ -95,7 +95,9 @@ class ReportReader:
         self, names: Iterable[str], quiet: Mapping[str, DelegationSummary], paths: _Paths
     ) -> Iterator[DelegationRead]:
         records = self._records([name for name in names if name not in quiet or name in paths])
-        worked_on = _by_delegation(self.book.load(path for name in quiet for path in sorted(paths.get(name, ()))))
+        worked_on = _by_delegation(
+            self.book.load_certificates(path for name in quiet for path in sorted(paths.get(name, ())))
+        )
         for name in names:
             if name in quiet:
                 read = worked_on.get(name, Listing())

@@ -54,7 +54,7 @@ class ScmLogin:
         last = record.refusal
         if last is not None and (last.run_id == run_id or (unless_refused and _was_refused_last(record))):
             for version in filter(None, (last.version, last.pending)):
-                self.accounts.refuse(name, version)
+                self.accounts.exclude_version(name, version)
         known = self.accounts.refused_versions(name)
         try:
             yield

@@ -57,7 +57,7 @@ class SnapshotReader:
     def read_report(self) -> bool:
         """Request the SSL report; return whether SCM has shown it and the state of the password."""
         with self._optional(Section.REPORT):
-            self._take(Section.REPORT, self.scm.reported(self.department_id))
+            self._take(Section.REPORT, self.scm.reported_certificates(self.department_id))
         return not self.snapshot.unavailable & DAILY_SECTIONS
 
     def read(self) -> None:
@@ -83,7 +83,7 @@ class SnapshotReader:
         yield Section.ACCOUNT, self.scm.account
         yield Section.DEPARTMENT, partial(self.scm.department, self.department_id)
         yield Section.CUSTOM_FIELDS, self.scm.custom_fields
-        yield Section.REPORT, partial(self.scm.reported, self.department_id)
+        yield Section.REPORT, partial(self.scm.reported_certificates, self.department_id)
         yield Section.VALIDATIONS, partial(self.scm.validations, *self._organisations())
         yield Section.DOMAINS, partial(self.scm.domains, self.department_id, self.names)
 

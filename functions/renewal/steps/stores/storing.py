@@ -54,7 +54,7 @@ class Stores:
         stored, previous = stored_certificate(order, certificate, held, self.clock()), certificate.stored
         if set(held) - set(order.stores):
             with _failure_noted(failures, "event"):
-                self.announcer.renewed(order, stored, previous)
+                self.announcer.announce_renewal(order, stored, previous)
         if S3 in held:
             with _failure_noted(failures, "replaced keys in s3"):
                 self.objects.erase_replaced_keys(order.delegation, order.certificate, stored.serial, pointer)

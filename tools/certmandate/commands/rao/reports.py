@@ -72,7 +72,7 @@ def report_command(
     with deployed(context) as deployment:
         book = deployment.book
         certificates, history = book.certificates(name), book.history(name, "")
-        acknowledged, record = book.acknowledged(name), book.delegation(name)
+        acknowledged, record = book.acknowledgements(name), book.delegation(name)
         proof = Proof(deployment.audit_trails.head(name), deployment.seals.newest(name))
         found = rao_report(record, certificates, history, chosen, now, acknowledged=acknowledged, proof=proof)
         found = replace(found, asks=without_repetitions(_asks(deployment, record, certificates, history)))

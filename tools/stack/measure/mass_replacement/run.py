@@ -83,7 +83,7 @@ class Player:
         return self.done[-1]
 
     def _is_asked(self, due: DueCertificate) -> bool:
-        return due.resumes or due.has_deadline or not self.is_hourly
+        return due.has_open_order or due.has_deadline or not self.is_hourly
 
     def _ordering(self, certificate: VirtualCertificate) -> Work:
         def work(now: float) -> float:
