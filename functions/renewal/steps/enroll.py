@@ -58,7 +58,6 @@ _DECIDE = (
     "--reason …`"
 )
 Rules = tuple[ReplacementRule, ...]
-LONGEST_ANSWER = 200  # characters of what came in place of SCM's answer
 LEAST_ORDER_SECONDS = 35.0
 """Before an intent is written: 24 s that writing it may take, and twice the 3 to 6 s in which SCM answers an order."""
 
@@ -270,10 +269,8 @@ class Enroll:
         quiet = self.quiet if is_permitted else proof.quiet_period(self.quiet) * order.posts
         if order.may_be_posted_again(now, quiet):
             return ""
-        return (
-            "SCM does not list it. SCM is searched again, and the order is posted again only after a quiet period of "
-            f"{quiet.total_seconds():.0f} s"
-        )
+        again = f"the order is posted again only after a quiet period of {quiet.total_seconds():.0f} s"
+        return f"SCM does not list it. SCM is searched again, and {again}"
 
     def _unexplained(self, order: Order, proof: SearchProof, found: SearchResult) -> str:
         """Return why the operator must decide whether the order exists; empty when the search has decided it."""
@@ -302,7 +299,7 @@ class Enroll:
             ssl_id = authority.enroll(request)
         except AnswerLost as lost:
             with suppress(RenewalError):  # the order is searched for in any case
-                self.transitions.note_unconfirmed(order, lost_answer=shortened(str(lost), LONGEST_ANSWER))
+                self.transitions.note_unconfirmed(order, lost_answer=shortened(str(lost)))
             msg = f"SCM may have accepted order {order.token}, its answer was lost: {lost}"
             raise OrderUnconfirmed(msg) from lost
         except NeedsAttention as refusal:
