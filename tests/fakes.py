@@ -222,7 +222,7 @@ class FakeOrderBook:
 
     def ask(self, path: Path, reason: str, now: datetime) -> None:
         """An operator requests its replacement by the next run."""
-        self._keep(path, replace(self.kept[path], asked=reason), now)
+        self._keep(path, replace(self.kept[path], asked_reason=reason), now)
         self.next_actions[path] = now
 
     def permit_order_again(self, path: Path, reason: str, now: datetime) -> None:
@@ -363,14 +363,14 @@ class FakeOrderBook:
 
     def claim_import(self, order: Order, region: str, now: datetime) -> Order:
         there = self._open(order)
-        claimed = there.importing.get(region, RELEASED)
+        claimed = there.import_claims.get(region, RELEASED)
         if there.status is not OrderStatus.ISSUED or region in there.arns or claimed >= now - IMPORT_LEASE:
             raise OrderConflict(f"order {order.token} of {order.path} is being imported into {region}")
-        return self._write(replace(there, importing={**there.importing, region: now}))
+        return self._write(replace(there, import_claims={**there.import_claims, region: now}))
 
     def release_import(self, order: Order, region: str) -> None:
         there = self._open(order)
-        self._write(replace(there, importing={**there.importing, region: RELEASED}))
+        self._write(replace(there, import_claims={**there.import_claims, region: RELEASED}))
 
     def record_import(self, order: Order, region: str, arn: str) -> Order:
         there = self._open(order)
@@ -409,9 +409,9 @@ class FakeOrderBook:
         previous: StoredCertificate | None,
         text: str = "",
         *,
-        read: ManagedCertificate | None = None,
+        last_read: ManagedCertificate | None = None,
     ) -> None:
-        del read  # nothing is read here
+        del last_read  # nothing is read here
         row = order.stored_row(stored, previous, text)
         self._end(replace(order, status=OrderStatus.ISSUED), row, lambda before: with_stored(before, order, stored))
 
@@ -423,15 +423,15 @@ class FakeOrderBook:
         now: datetime,
         hold_until: datetime | None,
         *,
-        read: ManagedCertificate | None = None,
+        last_read: ManagedCertificate | None = None,
     ) -> None:
-        del read  # nothing is read here
+        del last_read  # nothing is read here
         self._end(
             order,
             order.failed_row(error, text, now),
             lambda before: replace(
                 before,
-                asked="" if hold_until else before.asked,
+                asked_reason="" if hold_until else before.asked_reason,
                 hold_until=hold_until,
                 failures=before.failures + 1,
                 last_error=error,
@@ -478,9 +478,14 @@ class FakeOrderBook:
         )
 
     def record_search(
-        self, delegation: str, control: SearchControl, result: SearchResult, *, read: DelegationRecord | None = None
+        self,
+        delegation: str,
+        control: SearchControl,
+        result: SearchResult,
+        *,
+        last_read: DelegationRecord | None = None,
     ) -> None:
-        del read  # nothing is read here
+        del last_read  # nothing is read here
         before = self.delegation(delegation)
         proof = before.search_proof or SearchProof()
         self.records[delegation] = replace(before, search_proof=proof.after(control, result))

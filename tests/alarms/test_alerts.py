@@ -247,7 +247,7 @@ def test_the_second_order_of_a_thief_is_notified_like_the_first() -> None:
 def test_what_an_alert_has_no_room_for_is_in_the_next_one_and_security_is_in_the_first() -> None:
     """A hundred accounts were refused at once, on the day on which a credential was stolen."""
     refused = [a_problem("CredentialRefused", delegation=f"d{number:03}") for number in range(MOST_LISTED + 40)]
-    stolen = a_problem("OrderNotOurs", delegation="z", security=True)
+    stolen = a_problem("OrderNotOurs", delegation="z", is_security=True)
     report = a_report(*refused, stolen)
     problems = notifiable(report, LIMITS)
     news = NotifiedProblems().news(problems)

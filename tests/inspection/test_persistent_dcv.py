@@ -235,7 +235,7 @@ def test_a_name_that_hangs_keeps_no_other_from_its_query() -> None:
     answered: set[str] = set()
     names = [f"host-{index}.univ.example" for index in range(5)]
     entries = tuple(
-        DelegatedName(name, active=True, certificate_types=frozenset(), dcv_expires=NOW.date() + timedelta(days=5))
+        DelegatedName(name, is_active=True, certificate_types=frozenset(), dcv_expires=NOW.date() + timedelta(days=5))
         for name in names
     )
 

@@ -63,7 +63,7 @@ TO_REVOKE = RevocationRequest("AB", 1, IDP.names, "keyCompromise", NOW - DAY)
 CERTIFICATES: Mapping[str, Change] = {
     **{f"age {age}": aged(age) for age in (30, 145, 150, 182, 198, 203)},
     "new": lambda each: replace(each, stored=None),
-    "asked": lambda each: replace(each, asked="stolen"),
+    "asked": lambda each: replace(each, asked_reason="stolen"),
     "pending": with_order(scm_status="APPLIED"),
     "not approved for long": with_order(scm_status="REQUESTED", opened_at=NOW - 30 * DAY),
     "not stored": with_order(storing_error="CertificateMismatch"),
@@ -155,7 +155,7 @@ def worked(system: System, chance: random.Random, delegation: str, name: str) ->
     if kind == "stored":
         stored = stored_by(certificate.spec, serial=f"NEW{name.upper()}", token=token)
         system.book.rows.append(system.book.orders.pop(path).stored_row(stored, certificate.stored, ""))
-        system.book.kept[path] = replace(system.book.kept[path], stored=stored, asked="", failures=0)
+        system.book.kept[path] = replace(system.book.kept[path], stored=stored, asked_reason="", failures=0)
     return {**row, "status": kind}
 
 

@@ -62,7 +62,7 @@ class OrderBookEditor:
         An open order stays: it was placed for the request, and is collected.
         """
         spec = certificate.spec
-        after = replace(certificate, asked="", asked_by="", order_again=None)
+        after = replace(certificate, asked_reason="", asked_by="", order_again=None)
 
         def withdraw() -> Request:
             self._require_unchanged(certificate, "withdrawn")

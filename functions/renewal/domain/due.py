@@ -110,7 +110,7 @@ def decide(
     renew_at = due_by_age_at(certificate.spec, stored) if stored else None
     if certificate.order is not None:
         return Decision((Cause.ORDER_OPEN,), renew_at)
-    causes = [Cause.ASKED] if certificate.asked else []
+    causes = [Cause.ASKED] if certificate.asked_reason else []
     causes += [Cause.NEW] if stored is None else _by_age(stored, renew_at, now)
     causes += [Cause.DCV_LAPSING] if not causes and brought_forward_to(certificate, dcv_expires, now) == now else []
     in_force = [rule for rule in replacements if rule.issued_before <= now]
@@ -125,8 +125,8 @@ def with_stored(certificate: ManagedCertificate, order: Order, stored: StoredCer
 
     A request of the operator that came after the order was opened stays: the order's key was made before it.
     """
-    asked = "" if Cause.ASKED in order.causes else certificate.asked
-    return ManagedCertificate(certificate.spec, stored, asked=asked, revocations=certificate.revocations)
+    asked_reason = "" if Cause.ASKED in order.causes else certificate.asked_reason
+    return ManagedCertificate(certificate.spec, stored, asked_reason=asked_reason, revocations=certificate.revocations)
 
 
 def _by_age(stored: StoredCertificate, renew_at: datetime | None, now: datetime) -> list[Cause]:

@@ -101,7 +101,9 @@ class Order:
     """The stores that have the new certificate, as was announced; the others still have the previous one."""
     custom_fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     external_requester: str = ""
-    importing: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}), metadata=REQUIRED)
+    import_claims: Mapping[str, datetime] = field(
+        default_factory=lambda: MappingProxyType({}), metadata={**REQUIRED, "stored": "importing"}
+    )
     """Region to the time of the latest claim of a first import, or RELEASED. A second import would make a second ARN,
     so no other run claims it before `IMPORT_LEASE` is over."""
 
@@ -205,7 +207,7 @@ class ManagedCertificate:
     """What all its stores have, or, while an order is stored in some of them, what the others have."""
     order: Order | None = None
     """The open order, if there is one."""
-    asked: str = ""
+    asked_reason: str = field(default="", metadata={"stored": "asked"})
     """An operator's reason to replace it now; cleared when the new certificate is stored."""
     asked_by: str = field(default="", compare=False)
     """ARN of the operator who last asked; no function writes it. Empty in records of earlier versions."""

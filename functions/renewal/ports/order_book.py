@@ -174,11 +174,11 @@ class OrderTransitions(Protocol):
         previous: StoredCertificate | None,
         text: str = "",
         *,
-        read: ManagedCertificate | None = None,
+        last_read: ManagedCertificate | None = None,
     ) -> None:
         """`issued → stored`: write the audit row with *text* and the status, remove the open order, all or nothing.
 
-        *read*: the certificate's record, where this invocation has it; it is read again when it has changed.
+        *last_read*: the certificate's record, where this invocation has it; it is read again when it has changed.
         """
 
     def fail(
@@ -189,11 +189,13 @@ class OrderTransitions(Protocol):
         now: datetime,
         hold_until: datetime | None,
         *,
-        read: ManagedCertificate | None = None,
+        last_read: ManagedCertificate | None = None,
     ) -> None:
         """`→ failed`: write the audit row and the status, remove the open order with its key, all or nothing.
 
-        Only from the state that *order* has: an order that has received an SSL ID since stays open. *read*: see finish.
+        Only from the state that *order* has: an order that has received an SSL ID since stays open.
+
+        *last_read*: see finish.
         """
 
 
@@ -210,11 +212,16 @@ class DelegationTransitions(Protocol):
         """
 
     def record_search(
-        self, delegation: str, control: SearchControl, result: SearchResult, *, read: DelegationRecord | None = None
+        self,
+        delegation: str,
+        control: SearchControl,
+        result: SearchResult,
+        *,
+        last_read: DelegationRecord | None = None,
     ) -> None:
         """Record whether a search has found an order that exists. Raises UnknownDelegation and OrderConflict.
 
-        *read*: the delegation's record, where this invocation has it; it is read again when it has changed.
+        *last_read*: the delegation's record, where this invocation has it; it is read again when it has changed.
         """
 
 

@@ -174,7 +174,7 @@ class Collect:
         control = SearchControl.of(order, ssl_id, now)
         with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id, unless_refused=True) as scm:
             result = scm.find(control.searched(record.search_proof))
-        self.transitions.record_search(order.delegation, control, result, read=record)
+        self.transitions.record_search(order.delegation, control, result, last_read=record)
         return {"found_at" if result.ssl_id == ssl_id else "missed_at": now}
 
     def _chain(
@@ -232,7 +232,7 @@ class Collect:
             return
         now = self.clock()
         hold = now + timedelta(days=min(2**certificate.failures, LONGEST_HOLD_DAYS))
-        self.transitions.fail(order, type(error).__name__, str(error), now, hold_until=hold, read=certificate)
+        self.transitions.fail(order, type(error).__name__, str(error), now, hold_until=hold, last_read=certificate)
 
     def _mark_renewed(
         self,

@@ -321,12 +321,12 @@ def _causes(task: Task, certificate: ManagedCertificate, rules: Iterable[Replace
     A rule is a cause if the order book has one: such orders do not count for the ordinary limit.
     """
     planned = (cause for cause in task.causes if cause != Cause.REPLACEMENT or rules)
-    return tuple(dict.fromkeys((*planned, *([Cause.ASKED.value] if certificate.asked else []))))
+    return tuple(dict.fromkeys((*planned, *([Cause.ASKED.value] if certificate.asked_reason else []))))
 
 
 def _reason(task: Task, certificate: ManagedCertificate, rules: Iterable[ReplacementRule]) -> str:
     """The reasons of the run, of the request on record and of the replacement rules; each once."""
-    reasons = [task.reason, certificate.asked, *(rule.reason for rule in rules)]
+    reasons = [task.reason, certificate.asked_reason, *(rule.reason for rule in rules)]
     return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
 
 

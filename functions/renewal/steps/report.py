@@ -66,7 +66,7 @@ class Report:
     archive: RunArchive
     clock: Clock
     times: ActingTimes
-    read: ReportReader
+    reader: ReportReader
     send_alert: AlertSender
 
     def __call__(self, run_id: str, verification: Mapping[str, Any] = _VERIFIED) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class Report:
     ) -> RunReport:
         rules = self.book.replacement_rules()
         run = _Run(run_id, facts, read_map_results(*self.archive.read_results(run_id)), self.clock(), self.times, rules)
-        parts = [self._part(read, run) for read in self.read(facts, run.results, run.now, before)]
+        parts = [self._part(read, run) for read in self.reader(facts, run.results, run.now, before)]
         problems = [*chain.from_iterable(part.problems for part in parts), *rule_problems(rules.unreadable)]
         members = _members(parts)
         rows: tuple[DelegationRow, ...] = members["delegations"]
@@ -150,7 +150,7 @@ class Report:
         )
         wrong = {problem.certificate for problem in problems}
         rows = (*(row for row, _ in judged if run.is_reported(row, wrong)), *map(_unreadable_row, damaged))
-        is_near = self.read.is_near(about.password_expires, run.now.date())
+        is_near = self.reader.is_near(about.password_expires, run.now.date())
         is_quiet = not (rows or about.has_content or is_near or run.facts.is_narrowed)
         first_expiry = _first([read.summary.first_expiry, *(row.not_after for row, _ in judged)])
         expires = about.password_expires

@@ -102,7 +102,7 @@ def test_a_request_makes_a_renewed_certificate_due(book: Book, editor: OrderBook
     editor.ask(*PATH, "the key was published")
 
     assert list(book.waiting(LATER)) == [PATH]
-    assert book.certificate(*PATH).asked == "the key was published"
+    assert book.certificate(*PATH).asked_reason == "the key was published"
 
 
 def test_a_request_for_an_unknown_certificate_creates_nothing(book: Book, editor: OrderBookEditor):
@@ -123,7 +123,7 @@ def test_a_withdrawn_request_makes_nothing_due(book: Book, editor: OrderBookEdit
     editor.withdraw_request(book.certificate(*PATH), "by mistake")
 
     after = book.certificate(*PATH)
-    assert (after.asked, after.asked_by, after.order_again) == ("", "", None)
+    assert (after.asked_reason, after.asked_by, after.order_again) == ("", "", None)
     assert after == before
     assert list(book.waiting(LATER)) == []
 
@@ -153,7 +153,7 @@ def test_a_request_that_a_run_takes_meanwhile_is_not_withdrawn(book: Book, edito
     ):
         editor.withdraw_request(before, "by mistake")
 
-    assert book.certificate(*PATH).asked == "the wrong certificate"
+    assert book.certificate(*PATH).asked_reason == "the wrong certificate"
     assert [row["action"] for row in rows(dynamodb)] == ["applied", "adopted", "renewal-requested"]
 
 

@@ -159,7 +159,7 @@ def test_a_stored_certificate_leaves_no_open_order(book: Book, editor: OrderBook
     book.finish(order, a_stored(), previous=a_stored(serial="99"))
 
     certificate = book.certificate(*PATH)
-    assert (certificate.order, certificate.stored, certificate.asked) == (None, a_stored(), "")
+    assert (certificate.order, certificate.stored, certificate.asked_reason) == (None, a_stored(), "")
     (row,) = book.history(*PATH)
     assert (row.status, row.token, row.serial, row.previous_serial, row.ssl_id) == (
         "stored",
@@ -269,7 +269,7 @@ def test_a_failed_order_leaves_its_audit_row_and_no_key(book: Book, editor: Orde
 
     certificate = book.certificate(*PATH)
     assert (certificate.order, certificate.failures, certificate.last_error) == (None, 1, "OrderDeclined")
-    assert (certificate.hold_until, certificate.asked) == (hold, ""), "the request is answered"
+    assert (certificate.hold_until, certificate.asked_reason) == (hold, ""), "the request is answered"
     (row,) = book.history("univ", "")
     assert (row.status, row.error, row.text, row.ended_at) == ("failed", "OrderDeclined", "declined by the RAO", LATER)
     assert order.sealed_key not in str(dynamodb.scan(TableName=TABLE)["Items"]).encode()
@@ -292,10 +292,10 @@ def test_an_order_ends_by_the_record_that_was_read_or_by_a_newer_one(book: Book,
     read = book.certificate(*PATH)
     editor.ask(*PATH, "laptop stolen")
 
-    book.fail(an_order(), "DcvLapsed", "expired", LATER, None, read=read)
+    book.fail(an_order(), "DcvLapsed", "expired", LATER, None, last_read=read)
 
     after = book.certificate(*PATH)
-    assert (after.order, after.failures, after.asked) == (None, 1, "laptop stolen")
+    assert (after.order, after.failures, after.asked_reason) == (None, 1, "laptop stolen")
 
 
 def test_a_proof_that_has_changed_since_it_was_read_is_not_overwritten(book: Book):
@@ -305,7 +305,7 @@ def test_a_proof_that_has_changed_since_it_was_read_is_not_overwritten(book: Boo
     second = SearchControl.of(an_order(token="token-2"), 78, LATER), SearchResult(None, "")
     book.record_search("univ", *first)
 
-    book.record_search("univ", *second, read=read)
+    book.record_search("univ", *second, last_read=read)
 
     assert book.delegation("univ").search_proof == SearchProof().after(*first).after(*second)
 

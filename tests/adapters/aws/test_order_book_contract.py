@@ -223,4 +223,4 @@ def test_a_claim_of_an_import_ends_with_its_lease(dynamodb: Any) -> None:
     pair.step("claim_import", later=IMPORT_LEASE + timedelta(seconds=1))
     order = pair.real.certificate(*PATH).order
     assert order is not None
-    assert order.importing["eu-west-3"] == pair.now
+    assert order.import_claims["eu-west-3"] == pair.now

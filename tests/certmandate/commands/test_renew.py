@@ -59,7 +59,7 @@ def test_a_forced_renewal_is_withdrawn_before_a_run_has_taken_it(desk: Desk):
 
     result = desk.run(*withdraw, "--yes")
 
-    assert (result.exit_code, desk.certificate("recent").asked) == (0, "")
+    assert (result.exit_code, desk.certificate("recent").asked_reason) == (0, "")
     posted = desk.system.orders_posted()
     desk.run("renew", "univ/recent")
     assert desk.system.orders_posted() == posted

@@ -139,12 +139,12 @@ OLD_STANDING_ORDER = ReplacementRule(NOW - 5 * DAY, "SECTIGO public", "key cerem
         (["stores-changed"], managed(age=1, spec=replace(IDP, stores=("s3", "acm:eu-west-3"))), {}),
         (["revoked"], managed(age=1), {"withdrawn": {"ABC": Cause.REVOKED}}),
         ([], managed(age=1), {"withdrawn": {"DEF": Cause.REVOKED}}),
-        (["asked"], managed(age=1, asked="moved to another rack"), {}),
+        (["asked"], managed(age=1, asked_reason="moved to another rack"), {}),
         (["replacement"], managed(age=10), {"replacements": [OLD_STANDING_ORDER]}),
         (["order-open"], managed(order=an_order()), {}),
-        (["order-open"], managed(age=180, asked="again", order=an_order()), {}),
+        (["order-open"], managed(age=180, asked_reason="again", order=an_order()), {}),
         (["replaced-in-scm"], managed(age=1), {"withdrawn": {"ABC": Cause.REPLACED_IN_SCM}}),
-        (["asked", "age", "revoked"], managed(age=150, asked="why not"), {"withdrawn": {"ABC": Cause.REVOKED}}),
+        (["asked", "age", "revoked"], managed(age=150, asked_reason="why not"), {"withdrawn": {"ABC": Cause.REVOKED}}),
     ],
 )
 def test_every_cause_has_its_name(causes: list[str], certificate: Any, more: dict[str, Any]) -> None:
@@ -243,7 +243,7 @@ LATER = NOW + 3 * DAY
         (False, managed(age=150, hold_until=NOW)),
         (False, managed(age=180, hold_until=LATER)),
         (False, managed(age=300, hold_until=LATER)),
-        (False, managed(age=150, hold_until=LATER, asked="the RAO agreed")),
+        (False, managed(age=150, hold_until=LATER, asked_reason="the RAO agreed")),
         (False, managed(age=150, hold_until=LATER, order=an_order())),
     ],
     ids=["new", "by age", "over", "last tenth", "expired", "asked", "open order"],
@@ -265,7 +265,7 @@ def test_a_hold_keeps_back_what_can_wait(is_held: bool, certificate: Any) -> Non
     [
         managed(),
         managed(age=150),
-        managed(age=1, asked="please"),
+        managed(age=1, asked_reason="please"),
         managed(age=1, spec=replace(IDP, served_at=(Endpoint("idp.univ.example"),))),
     ],
 )
@@ -293,7 +293,7 @@ def test_no_hold_sleeps_through_the_last_tenth() -> None:
 @given(st.floats(0, 400), st.floats(6, 398), st.booleans(), st.floats(-5, 20))
 def test_the_index_never_lies(age: float, days: float, is_asked: bool, hold: float) -> None:
     """At the next action something is to be done, and a millisecond earlier nothing."""
-    certificate = managed(age=age, days=days, asked="x" if is_asked else "", hold_until=NOW + hold * DAY)
+    certificate = managed(age=age, days=days, asked_reason="x" if is_asked else "", hold_until=NOW + hold * DAY)
 
     at = next_action(certificate, NOW)
 

@@ -82,7 +82,7 @@ def a_certificate(chance: random.Random, name: str, delegation: str) -> ManagedC
     until = NOW + timedelta(days=2) if kind == "held" else None
     error = "OrderDeclined" if kind in {"held", "failed"} else ""
     asked = "stolen" if kind == "asked" else ""
-    return replace(certificate, failures=int(bool(error)), last_error=error, hold_until=until, asked=asked)
+    return replace(certificate, failures=int(bool(error)), last_error=error, hold_until=until, asked_reason=asked)
 
 
 def play(chance: random.Random) -> System:

@@ -222,8 +222,8 @@ def test_what_waiting_does_not_end_needs_attention_at_once(error: str) -> None:
     "waiting",
     [
         managed(),
-        managed(age=20, asked="the key leaked"),
-        managed(age=150, asked="the key leaked", order=an_order(causes=(Cause.AGE,))),
+        managed(age=20, asked_reason="the key leaked"),
+        managed(age=150, asked_reason="the key leaked", order=an_order(causes=(Cause.AGE,))),
         managed(age=20, order=an_order(causes=(Cause.REVOKED,))),
         replace(managed(age=20), spec=replace(managed().spec, names=("new.univ.example",))),
     ],

@@ -86,7 +86,7 @@ def test_everything_is_read_from_three_days_before_a_renewal(days: float, is_exp
     [
         managed(),
         managed(age=20, order=an_order()),
-        managed(age=20, asked="stolen"),
+        managed(age=20, asked_reason="stolen"),
         replace(days_before_renewal(-1), hold_until=NOW + timedelta(days=2), failures=1),
     ],
     ids=["new", "open order", "asked", "held"],

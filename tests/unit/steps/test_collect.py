@@ -124,7 +124,7 @@ def test_a_renewal_goes_into_the_same_arns_and_erases_the_old_key(system: System
     assert f"univ/idp/{before.serial}/fullchain.pem" in system.objects.files
     assert system.scm.marked == {5001: 5002}
     assert system.book.history("univ", "idp")[-1].previous_serial == before.serial
-    assert system.book.certificate(*PATH).asked == ""
+    assert system.book.certificate(*PATH).asked_reason == ""
 
 
 def test_a_store_that_was_added_gets_an_arn_of_its_own(system: System) -> None:
@@ -232,10 +232,10 @@ def test_a_request_while_an_order_is_open_stays(system: System) -> None:
     progress = system.enroll()
     system.book.ask(PATH, "key stolen", system.clock())
     system.collect(progress)
-    assert system.book.certificate(*PATH).asked == "key stolen"
+    assert system.book.certificate(*PATH).asked_reason == "key stolen"
 
     system.collect(system.enroll(system.task(run_id="next", causes=("asked",))))
-    assert system.book.certificate(*PATH).asked == ""
+    assert system.book.certificate(*PATH).asked_reason == ""
 
 
 def test_a_request_between_plan_and_order_is_met_by_the_order(system: System) -> None:
@@ -245,7 +245,7 @@ def test_a_request_between_plan_and_order_is_met_by_the_order(system: System) ->
 
     system.collect(system.enroll(task))
 
-    assert system.book.certificate(*PATH).asked == ""
+    assert system.book.certificate(*PATH).asked_reason == ""
     assert system.book.history(*PATH)[-1].causes == ("new", "asked")
 
 

@@ -191,7 +191,7 @@ def _require_only(request: Mapping[str, Any], *, others: bool) -> None:
 def _withdraw(deployment: Deployment, request: Mapping[str, Any], *, yes: bool, as_json: bool) -> None:
     """Withdraw the requests of the named certificates. Raises Refused, before any is, when one has none."""
     named = [deployment.book.certificate(*split(path)) for path in request["certificates"]]
-    if without := [each.spec.path for each in named if not (each.asked or each.order_again)]:
+    if without := [each.spec.path for each in named if not (each.asked_reason or each.order_again)]:
         msg = f"{', '.join(without)}: no request is stored; `certmandate show` prints it under *requested*"
         raise Refused(msg)
     paths = [each.spec.path for each in named]

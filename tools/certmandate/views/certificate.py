@@ -56,7 +56,11 @@ def page(record: DelegationRecord, state: Judgement, judged: JudgedEstate, histo
         ("external requester", spec.external_requester),
         ("applied by", certificate.applied_by),
         ("next", next_step(state)),
-        ("requested", certificate.asked and f"{certificate.asked} ({certificate.asked_by or 'operator not recorded'})"),
+        (
+            "requested",
+            certificate.asked_reason
+            and f"{certificate.asked_reason} ({certificate.asked_by or 'operator not recorded'})",
+        ),
         ("last error", "" if certificate.last_error in listed else _last_error(certificate)),
         ("inspected", _inspected(record)),
     ]

@@ -56,7 +56,7 @@ class Coverage:
         """Return the name as a row of a table."""
         if self.entry is None:
             return self.name, "NOT DELEGATED", "", ""
-        state = "" if self.entry.active else " (not active)"
+        state = "" if self.entry.is_active else " (not active)"
         dcv = _DCV.get(self.entry.dcv_status, self.entry.dcv_status.lower())
         if self.entry.persistent and not self.entry.persistent.fault:
             dcv += ", persistent record"
@@ -68,7 +68,7 @@ class Coverage:
         return {
             "name": self.name,
             "entry": entry.entry if entry else None,
-            "active": entry.active if entry else None,
+            "active": entry.is_active if entry else None,
             "dcv_status": entry.dcv_status or None if entry else None,
             "dcv_expires": entry.dcv_expires if entry else None,
             "dcv_method": entry.dcv_method or None if entry else None,
@@ -188,8 +188,8 @@ def _summary(checked: Checked) -> Text:
         if errors and all(problem.code == ORDER_NOT_OURS for problem in checked.errors):
             return Text("Renewals work, but SCM has orders that are not ours: act now.", style="bold magenta")
         return Text(f"{printing.counted(len(errors), 'error needs', 'errors need')} attention now.", style="bold red")
-    security = sum(problem.security for problem in problems)
-    warnings = sum(problem.severity == "warning" for problem in problems if not problem.security)
+    security = sum(problem.is_security for problem in problems)
+    warnings = sum(problem.severity == "warning" for problem in problems if not problem.is_security)
     rest = f", {printing.counted(warnings, 'warning')}" if warnings else ""
     if security:
         text = f"Renewals work; {printing.counted(security, 'security finding')}{rest}."

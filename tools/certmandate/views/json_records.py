@@ -40,7 +40,7 @@ def certificate_document(state: Judgement) -> Document:
         "last_error": certificate.last_error,
         "last_error_text": certificate.last_error_text,
         "failed_at": certificate.failed_at,
-        "asked": certificate.asked,
+        "asked": certificate.asked_reason,
         "service": service_document(state),
         "next": next_step(state),
         "order": order_document(certificate.order) if certificate.order else None,

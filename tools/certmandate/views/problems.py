@@ -45,7 +45,7 @@ def _line(group: Sequence[Problem], today: date) -> str:
     due = min(problem.due or today for problem in group)
     until = f" by {due}" if due > today else ""
     until = " now" if first.needs_attention else until
-    kind = f"security, {first.code}" if first.security else first.code
+    kind = f"security, {first.code}" if first.is_security else first.code
     parts = [kind, f"for {who}{until}", typed(first), _otherwise(group, first, today)]
     return f"{first.severity}: {_subject(group)}{first.text} ({'; '.join(part for part in parts if part)})"
 
@@ -87,7 +87,7 @@ def next_step(judgement: Judgement) -> str:
     if decision.causes and obstacle:
         return f"the next daily run tries; SCM is expected to refuse the order: {obstacle.code}"
     if decision.causes:
-        what = "tries again" if judgement.failed else f"{verb} it"
+        what = "tries again" if judgement.last_failure else f"{verb} it"
         return f"the next daily run {what} ({', '.join(decision.causes)}){_after_failure(judgement)}"
     if judgement.renew_at is None:
         return ""
@@ -101,7 +101,7 @@ def _stopped_by(judgement: Judgement) -> str:
     """The code because of which no run orders what is due."""
     if judgement.obstacle and is_refused_by_runs(judgement.obstacle):
         return judgement.obstacle.code
-    failed = judgement.failed.code if judgement.failed else ""
+    failed = judgement.last_failure.code if judgement.last_failure else ""
     return failed if failed == TooManyDue.__name__ else ""
 
 
@@ -118,4 +118,4 @@ def _order_step(judgement: Judgement, order: Order) -> str:
 
 
 def _after_failure(judgement: Judgement) -> str:
-    return f"; the last attempt failed: {judgement.failed.code}" if judgement.failed else ""
+    return f"; the last attempt failed: {judgement.last_failure.code}" if judgement.last_failure else ""

@@ -40,11 +40,16 @@ class DynamoDbDelegationTransitions:
         self._record(delegation, "refusal", CredentialRefusal(version, run_id, pending))
 
     def record_search(
-        self, delegation: str, control: SearchControl, result: SearchResult, *, read: DelegationRecord | None = None
+        self,
+        delegation: str,
+        control: SearchControl,
+        result: SearchResult,
+        *,
+        last_read: DelegationRecord | None = None,
     ) -> None:
-        if read:
-            before = records.to_item(read.search_proof) if read.search_proof else None
-            after = (read.search_proof or SearchProof()).after(control, result)
+        if last_read:
+            before = records.to_item(last_read.search_proof) if last_read.search_proof else None
+            after = (last_read.search_proof or SearchProof()).after(control, result)
             with suppress(ConditionFailed):
                 self._table.update(_replaced(delegation_key(delegation), "search_proof", before, after))
                 return

@@ -191,13 +191,13 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
         previous: StoredCertificate | None,
         text: str = "",
         *,
-        read: ManagedCertificate | None = None,
+        last_read: ManagedCertificate | None = None,
     ) -> None:
         self._end(
             replace(order, status=OrderStatus.ISSUED),
             order.stored_row(stored, previous, text),
             lambda certificate: with_stored(certificate, order, stored),
-            read,
+            last_read,
         )
 
     def fail(
@@ -208,7 +208,7 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
         now: datetime,
         hold_until: datetime | None,
         *,
-        read: ManagedCertificate | None = None,
+        last_read: ManagedCertificate | None = None,
     ) -> None:
         self._end(
             order,
@@ -216,14 +216,16 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
             lambda certificate: replace(
                 certificate,
                 order=None,
-                asked="" if hold_until else certificate.asked,  # a declined order answers the operator's request
+                asked_reason=""
+                if hold_until
+                else certificate.asked_reason,  # a declined order answers the operator's request
                 hold_until=hold_until,
                 failures=certificate.failures + 1,
                 last_error=error,
                 last_error_text=shortened(text),
                 failed_at=now,
             ),
-            read,
+            last_read,
         )
 
     def _end(
@@ -231,7 +233,7 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
         order: Order,
         row: FinishedOrder,
         becomes: Callable[[ManagedCertificate], ManagedCertificate],
-        read: ManagedCertificate | None,
+        last_read: ManagedCertificate | None,
     ) -> None:
         """End *order* as *row*; repeat it when the spec, on which the next action depends, changes meanwhile.
 
@@ -245,7 +247,7 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
             values={"token": order.token, "status": order.status.value, "posts": order.posts},
         )
         has_ended = order.may_be_restored(row.ended_at) and self._has_ended(order, {row.status, OrderStatus.STORED})
-        known = replace(read, order=order) if read else None
+        known = replace(last_read, order=order) if last_read else None
         for _ in range(_TRIES):
             certificate = known or self._reader.certificate(*order.record_key)
             if certificate.order is None or _state(certificate.order) != _state(order):

@@ -247,7 +247,7 @@ def account_from(row: Row) -> Account:
     return Account(
         login=text(row.get("login")),
         kind=text(row.get("type")).upper(),
-        active=normalised_status(state) == "ACTIVE",
+        is_active=normalised_status(state) == "ACTIVE",
         roles=tuple((text(role.get("role")), whole(role.get("orgId"))) for role in _objects(row.get("credentials"))),
         privileges=frozenset(_texts(row.get("privileges"))),
     )
@@ -278,7 +278,7 @@ def _delegated(row: Row, delegation: Row) -> DelegatedName:
     state = text(row.get("state"))
     return DelegatedName(
         entry=entry_of(row),
-        active=normalised_status(status) == "ACTIVE" and normalised_status(state) in {"", "ACTIVE"},
+        is_active=normalised_status(status) == "ACTIVE" and normalised_status(state) in {"", "ACTIVE"},
         certificate_types=_types(delegation.get("certTypes")) or frozenset({"SSL"}),
         dcv_status=normalised_status(text(row.get("validationStatus"))),
         dcv_expires=date_from(row.get("dcvExpiration")),

@@ -51,7 +51,7 @@ def notifiable(report: RunReport, thresholds: Thresholds) -> tuple[Problem, ...]
 
 
 def _first_named(problem: Problem) -> tuple[Any, ...]:
-    return RANKS[problem.severity], not problem.security, problem.urgency
+    return RANKS[problem.severity], not problem.is_security, problem.urgency
 
 
 def _is_notified(problem: Problem) -> bool:

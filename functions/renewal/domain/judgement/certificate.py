@@ -76,7 +76,7 @@ class Judgement:
         return next(iter(self.problems), None)
 
     @property
-    def failed(self) -> Problem | None:
+    def last_failure(self) -> Problem | None:
         """Why the last attempt failed, where the order book or the last run has it; None: it is not known to have."""
         is_other = self.problem is None or self.problem.code in {OVERDUE, OrderPending.__name__, *WITHDRAWN.values()}
         return None if is_other else self.problem

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -51,7 +51,7 @@ class Problem:
     """What the operator runs; empty when the RAO acts, and when no command helps."""
     screen: str = ""
     """Where in SCM, as SCM's menu has it."""
-    security: bool = False
+    is_security: bool = field(default=False, metadata={"stored": "security"})
 
     @property
     def path(self) -> str:
@@ -136,7 +136,7 @@ def problem_of(
         consequence_on=on,
         command=command_for(finding.code, finding.actor, delegation, finding.certificate),
         screen=finding.screen,
-        security=finding.is_security,
+        is_security=finding.is_security,
     )
 
 

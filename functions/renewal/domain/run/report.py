@@ -68,7 +68,7 @@ class FindingRow:
     text: str = ""
     due: date | None = None
     screen: str = ""
-    security: bool = False
+    is_security: bool = field(default=False, metadata={"stored": "security"})
 
     @classmethod
     def of(cls, finding: Finding, severity: Severity) -> Self:
@@ -81,7 +81,7 @@ class FindingRow:
             text=finding.text,
             due=finding.due,
             screen=finding.screen,
-            security=finding.is_security,
+            is_security=finding.is_security,
         )
 
 

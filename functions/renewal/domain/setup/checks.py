@@ -223,7 +223,7 @@ def _account(delegation: Delegation, snapshot: Snapshot) -> list[CheckResult]:
             manual(SetupStep.API_ONLY, f"{check} 'Web API use only' is ticked"),
         ]
     results = _roles(delegation, account)
-    if not account.active:
+    if not account.is_active:
         results.append(failed(SetupStep.ADMIN, "AccountSuspended", f"account {account.login} is suspended"))
     if account.kind != "API":
         text = f"the account is of type {account.kind} and can use the portal: tick 'Web API use only'"

@@ -89,7 +89,7 @@ def _fault_of(name: str, domains: Domains, listed: set[str], now: datetime) -> _
         return None
     if entry is None:
         return _Fault(CheckStatus.FAILED, *_not_delegated(name, listed))
-    if not entry.active:
+    if not entry.is_active:
         sentence = f"the delegation of {entry.entry} waits for approval, or the domain is suspended"
         return _Fault(CheckStatus.FAILED, "DelegationNotActive", sentence, entry=entry.entry)
     if "SSL" not in entry.certificate_types:
@@ -101,7 +101,7 @@ def _fault_of(name: str, domains: Domains, listed: set[str], now: datetime) -> _
 
 def is_usable(entry: DelegatedName | None, now: datetime) -> bool:
     """Return whether an order for a name that *entry* permits can be issued now."""
-    if entry is None or not entry.active or "SSL" not in entry.certificate_types:
+    if entry is None or not entry.is_active or "SSL" not in entry.certificate_types:
         return False
     fault = _validation(entry, now)
     return fault is None or fault.status is not CheckStatus.FAILED

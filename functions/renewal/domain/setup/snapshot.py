@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -30,7 +30,7 @@ class Account:
     login: str
     kind: str
     """`API`, `STANDARD`, `IDP` or `SAS`."""
-    active: bool
+    is_active: bool
     roles: tuple[tuple[str, int | None], ...]
     """(role, department or organisation id), e.g. `("DRAO_SSL", 1698)`; None for roles over everything."""
     privileges: frozenset[str]
@@ -56,7 +56,7 @@ class DelegatedName:
 
     entry: str
     """Normalised; exact or with a star."""
-    active: bool
+    is_active: bool = field(metadata={"stored": "active"})
     """Whether the delegation is approved and the domain not suspended."""
     certificate_types: frozenset[str]
     dcv_status: str = ""
@@ -212,7 +212,7 @@ def entry_for(delegated: Iterable[DelegatedName], name: str) -> DelegatedName | 
 
 
 def _unfitness(entry: DelegatedName) -> tuple[bool, bool, bool]:
-    return not entry.active, "SSL" not in entry.certificate_types, is_wildcard(entry.entry)
+    return not entry.is_active, "SSL" not in entry.certificate_types, is_wildcard(entry.entry)
 
 
 def dcv_of(delegated: Iterable[DelegatedName], names: Iterable[str], now: datetime) -> date | None:

@@ -60,7 +60,7 @@ class Stores:
                 self.objects.erase_replaced_keys(order.delegation, order.certificate, stored.serial, pointer)
         if failures:
             self._keep_open(order, stored, certificate, failures)
-        self.transitions.finish(order, stored, previous, notes, read=certificate)
+        self.transitions.finish(order, stored, previous, notes, last_read=certificate)
         return stored
 
     def _put_missing(
@@ -103,7 +103,7 @@ class Stores:
             return self.transitions.record_import(order, region, self.acm.put(pair, region, arn))
         # An earlier attempt may have imported without recording the ARN. ACM may list it late: the claim of that
         # attempt excludes another import for `IMPORT_LEASE`, while each attempt searches again.
-        if region in order.importing and (found := self.acm.find(pair, region)):
+        if region in order.import_claims and (found := self.acm.find(pair, region)):
             return self.transitions.record_import(order, region, found)
         order = self.transitions.claim_import(order, region, self.clock())
         try:
@@ -125,7 +125,7 @@ class Stores:
         """
         error = error_of(failures, stored.stores)
         if stored.stores and stored.stored_at >= due_by_age_at(certificate.spec, stored):
-            self.transitions.finish(order, stored, certificate.stored, str(error), read=certificate)
+            self.transitions.finish(order, stored, certificate.stored, str(error), last_read=certificate)
             raise error
         if "event" not in failures and set(stored.stores) != set(order.stores):
             order = self.transitions.record_stores(order, stored.stores)
