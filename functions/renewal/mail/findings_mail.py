@@ -68,11 +68,11 @@ class Otherwise:
         return language.text(f"consequences.{key or self.consequence}", day=language.day(self.on) if self.on else "")
 
 
-def without_repetitions(found: Mapping[Finding, Otherwise]) -> Mapping[Finding, Otherwise]:
-    """Return *found* without those of a certificate that one of its delegation covers, which gets the nearest date."""
+def without_repetitions(findings: Mapping[Finding, Otherwise]) -> Mapping[Finding, Otherwise]:
+    """Return *findings* without those of a certificate that one of its delegation covers, which gets the nearest date."""
     kept: dict[Finding, Otherwise] = {}
-    for finding, otherwise in found.items():
-        covering = (each for each in found if finding.certificate and _covers(each, finding))
+    for finding, otherwise in findings.items():
+        covering = (each for each in findings if finding.certificate and _covers(each, finding))
         target = next(covering, finding)
         kept[target] = min(kept.get(target, otherwise), otherwise, key=lambda what: what.on or date.max)
     return kept
@@ -171,9 +171,9 @@ def _lines(
 
 def _names(finding: Finding, language: Language) -> str:
     """Return the first names, and how many the finding has besides, listed in its text or not."""
-    found = names_in(finding)
-    left = len(found[MOST_NAMES:]) + sum(int(number) for number in _MORE.findall(finding.text))
-    return ", ".join(found[:MOST_NAMES]) + (language.text("mail.more", number=left) if left else "")
+    names = names_in(finding)
+    left = len(names[MOST_NAMES:]) + sum(int(number) for number in _MORE.findall(finding.text))
+    return ", ".join(names[:MOST_NAMES]) + (language.text("mail.more", number=left) if left else "")
 
 
 def detail_in(language: Language, finding: Finding) -> str:
