@@ -176,7 +176,7 @@ class CheckExpiry:
             yield self.book.load_certificates(batch)
 
     def _named(self, request: RunRequest) -> Listing[ManagedCertificate]:
-        whole = [listing for name in request.delegations for listing in self.book.certificates(name)]
+        whole = [managed for name in request.delegations for managed in self.book.certificates(name)]
         single = [path for path in _paths(request) if path.delegation not in request.delegations]
         listing = self.book.load_certificates(single)
         unreadable = {CertificatePath(error.delegation, error.certificate) for error in listing.unreadable}
