@@ -223,7 +223,10 @@ def warnings(loaded: Loaded, stored: Stored, today: date) -> Iterator[str]:
             yield f"{delegation.name}: the mandate ended on {delegation.mandate_ends}; nothing is ordered for it"
         first = departments.setdefault(delegation.department_id, delegation.name)
         if first != delegation.name:
-            yield f"{delegation.name} and {first} have the same department_id {delegation.department_id}"
+            yield (
+                f"{delegation.name} and {first} have the same department_id {delegation.department_id}: each will "
+                "report the orders of the other as OrderNotOurs"
+            )
         record = stored.delegations.get(delegation.name)
         if record and record.inspection:
             yield from _field_warnings(specification, record.inspection)

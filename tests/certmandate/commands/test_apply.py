@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,17 @@ def test_a_plan_shows_what_stays_when_a_certificate_is_renamed(desk: Desk):
     assert "univ/login has the names of univ/idp, which stays in the order book: both would be ordered" in words
     assert "univ/idp (in no file)" in words
     assert ("both would be ordered" in pruned.stdout, "(in no file)" in pruned.stdout) == (False, False)
+
+
+def test_a_plan_warns_of_two_delegations_in_one_department(desk: Desk, tmp_path: Path):
+    """The SSL report is that of the department: each delegation would report every renewal of the other."""
+    text = desk.file.read_text(encoding="utf-8")
+    (tmp_path / "univ.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "other.yaml").write_text(text.replace("delegation: univ", "delegation: other"), encoding="utf-8")
+
+    (warning,) = desk.document("plan", tmp_path)["warnings"]
+
+    assert "same department_id 7: each will report the orders of the other as OrderNotOurs" in warning
 
 
 NO_ARN = "arn:aws:acm:eu-west-3:123456789012:certificate/00000000-0000-0000-0000-000000000000"

@@ -158,6 +158,8 @@ REQUESTER = "must be an e-mail address, or several with commas between them, of 
         ("department_id", 0, WHOLE),
         ("department_id", None, "is missing"),
         ("rao_email", "rao", "must be an e-mail address"),
+        ("rao_email", "rao,helpdesk@univ.example", "must be an e-mail address"),
+        ("rao_email", "RAO <rao@univ.example>", "must be an e-mail address"),
         ("mandate_ends", "31.12.2028", "must be a day, as in 2028-12-31"),
         ("mandate_ends", datetime(2028, 12, 31, tzinfo=UTC), "must be a day, as in 2028-12-31"),
         ("mandate_ends", 20281231, "must be a day, as in 2028-12-31"),

@@ -26,7 +26,7 @@ _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _FOR_DOCUMENTATION = tuple(map(ipaddress.IPv4Network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")))
 MOST_ENTRIES = 2_000
 """Of a list, before it is read: certificates have a thousand names at most."""
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\"]+")
 
 
 @dataclass(frozen=True, slots=True)
