@@ -69,7 +69,7 @@ class Otherwise:
 
 
 def without_repetitions(findings: Mapping[Finding, Otherwise]) -> Mapping[Finding, Otherwise]:
-    """Return *findings* without those of a certificate that one of its delegation covers: that gets the nearest date."""
+    """Return *findings* without those that one of the whole delegation covers, which then gets the nearest date."""
     kept: dict[Finding, Otherwise] = {}
     for finding, otherwise in findings.items():
         covering = (each for each in findings if finding.certificate and _covers(each, finding))
