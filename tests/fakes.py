@@ -327,22 +327,25 @@ class FakeOrderBook:
         why = reason or there.reason
         return self._write(replace(there, posts=order.posts + 1, posted_at=now, posted_by=run_id, reason=why))
 
+    def note_unconfirmed(self, order: Order, *, searched_at: datetime | None = None, lost_answer: str = "") -> None:
+        self._note(self._unanswered(order), {"searched_at": searched_at, "lost_answer": lost_answer})
+
     def note(
         self,
         order: Order,
         *,
-        searched_at: datetime | None = None,
         confirmed_at: datetime | None = None,
         found_at: datetime | None = None,
         missed_at: datetime | None = None,
         scm_status: str | None = None,
         storing_error: str | None = None,
     ) -> None:
-        there = self._unanswered(order) if searched_at else self._open(order)
-        noted = {"searched_at": searched_at, "confirmed_at": confirmed_at, "storing_error": storing_error}
-        noted |= {"found_at": found_at, "missed_at": missed_at, "scm_status": scm_status}
+        noted: dict[str, object] = {"confirmed_at": confirmed_at, "found_at": found_at, "missed_at": missed_at}
+        self._note(self._open(order), noted | {"scm_status": scm_status, "storing_error": storing_error})
+
+    def _note(self, order: Order, noted: Mapping[str, object]) -> None:
         changes: Any = {name: value for name, value in noted.items() if value}
-        self._write(replace(there, **changes))
+        self._write(replace(order, **changes))
 
     def record_ordered(self, order: Order, ssl_id: int) -> Order:
         there = self._open(order)

@@ -81,6 +81,8 @@ class Order:
     """When a search last did not find the order although its SSL ID is known."""
     posted_by: str = ""
     """The run that claimed the latest POST; empty for the first, which `run_id` made."""
+    lost_answer: str = ""
+    """What came in place of SCM's answer to a POST, the last that is known; it may quote SCM."""
     confirmed_at: datetime | None = None
     """When SCM's details last showed that the order is still pending."""
     scm_status: str = ""

@@ -134,18 +134,20 @@ class OrderTransitions(Protocol):
     def claim_post(self, order: Order, now: datetime, run_id: str, reason: str = "") -> Order:
         """Claim one more POST, with the operator's reason if any. Raises OrderConflict when another run claimed it."""
 
+    def note_unconfirmed(self, order: Order, *, searched_at: datetime | None = None, lost_answer: str = "") -> None:
+        """Note what is known of the latest POST, only while the order has no SSL ID."""
+
     def note(
         self,
         order: Order,
         *,
-        searched_at: datetime | None = None,
         confirmed_at: datetime | None = None,
         found_at: datetime | None = None,
         missed_at: datetime | None = None,
         scm_status: str | None = None,
         storing_error: str | None = None,
     ) -> None:
-        """Note what was observed; *searched_at*: of the latest POST only, and only while the order has no SSL ID."""
+        """Note what was observed of an order that SCM has."""
 
     def record_ordered(self, order: Order, ssl_id: int) -> Order:
         """`intent → ordered`. Raises OrderConflict when another SSL ID is recorded."""

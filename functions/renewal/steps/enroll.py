@@ -24,6 +24,7 @@ from renewal.domain.errors import (
     OrderUnconfirmed,
     RenewalError,
     ScmUnavailable,
+    shortened,
 )
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import (
@@ -244,8 +245,9 @@ class Enroll:
         if doubt := self._doubt(
             order, record.search_proof or SearchProof(), found, now, is_permitted=permission is not None
         ):
-            self.transitions.note(order, searched_at=now)
-            msg = f"the answer to order {order.token} was lost at {order.posted_at:%Y-%m-%d %H:%M:%S}Z; {doubt}"
+            self.transitions.note_unconfirmed(order, searched_at=now)
+            why = f" ({order.lost_answer})" if order.lost_answer else ""
+            msg = f"the answer to order {order.token} was lost at {order.posted_at:%Y-%m-%d %H:%M:%S}Z{why}; {doubt}"
             raise OrderUnconfirmed(msg)
         try:
             record.delegation.require_mandate(now)
@@ -267,10 +269,8 @@ class Enroll:
         quiet = self.quiet if is_permitted else proof.quiet_period(self.quiet) * order.posts
         if order.may_be_posted_again(now, quiet):
             return ""
-        return (
-            "SCM does not list it. SCM is searched again, and the order is posted again only after a quiet period of "
-            f"{quiet.total_seconds():.0f} s"
-        )
+        again = f"the order is posted again only after a quiet period of {quiet.total_seconds():.0f} s"
+        return f"SCM does not list it. SCM is searched again, and {again}"
 
     def _unexplained(self, order: Order, proof: SearchProof, found: SearchResult) -> str:
         """Return why the operator must decide whether the order exists; empty when the search has decided it."""
@@ -298,6 +298,8 @@ class Enroll:
         try:
             ssl_id = authority.enroll(request)
         except AnswerLost as lost:
+            with suppress(RenewalError):  # the order is searched for in any case
+                self.transitions.note_unconfirmed(order, lost_answer=shortened(str(lost)))
             msg = f"SCM may have accepted order {order.token}, its answer was lost: {lost}"
             raise OrderUnconfirmed(msg) from lost
         except NeedsAttention as refusal:

@@ -68,7 +68,7 @@ def test_an_ssl_id_whose_answer_was_lost_is_recorded(book: Book, dynamodb: Any):
 @pytest.mark.parametrize(
     "repeat",
     [
-        lambda book: book.note(an_order(), searched_at=LATER),
+        lambda book: book.note_unconfirmed(an_order(), searched_at=LATER),
         lambda book: book.note(an_order(), confirmed_at=LATER),
         lambda book: book.record_issued(book.record_ordered(an_order(), 77), a_pair().chain, NOW),
         lambda book: book.record_inspection("univ", Inspection("run-1", NOW)),

@@ -16,6 +16,7 @@ from renewal.domain.due import Cause
 from renewal.domain.errors import (
     AcmCertificateMissing,
     AddressRefused,
+    AnswerLost,
     CredentialRefused,
     DcvLapsed,
     KeyRefused,
@@ -405,6 +406,31 @@ def test_an_order_that_scm_never_answers_is_not_posted_for_ever(system: System) 
     system.clock.advance(seconds=1)
     system.book.permit_order_again(PATH, "SCM works again", system.clock())
     assert system.enroll(system.task(run_id="by hand")).ssl_id == 5001
+
+
+def test_what_came_in_place_of_an_answer_is_kept_with_the_order(system: System) -> None:
+    """SCM answers `internal error` to each order of a department; a later search shows only that there is none."""
+    system.prove_search()
+    system.scm.answers["enroll"] = AnswerLost("SCM refused to enroll: code -2, 'Internal error' (HTTP 400)")
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()
+
+    with pytest.raises(OrderUnconfirmed, match=r"was lost at .*code -2, 'Internal error' \(HTTP 400\).*; SCM does not"):
+        system.enroll()
+    assert "code -2" in system.book.orders[PATH].lost_answer
+
+
+def test_an_answer_that_cannot_be_recorded_is_still_lost(system: System) -> None:
+    """The order is searched for, whatever the order book has of the answer."""
+    system.scm.lost_after = 1
+
+    def busy() -> None:
+        raise StoreUnavailable("busy")
+
+    book = interrupted(system.book, "note_unconfirmed", before=busy)
+    with pytest.raises(OrderUnconfirmed, match="SCM may have accepted order token1"):
+        system.enroll(transitions=book)
+    assert system.enroll().ssl_id == 5001
 
 
 def test_each_lost_answer_makes_the_next_post_wait_longer(system: System) -> None:

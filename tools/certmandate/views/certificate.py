@@ -144,6 +144,7 @@ def _order_part(state: Judgement) -> list[RenderableType]:
         ("token", f"{order.token} (in the order's comments in SCM)"),
         ("cause", printing.cause(order.causes, order.reason)),
         ("opened", f"{printing.minute(order.opened_at)} by run {order.run_id}"),
+        ("lost answer", order.lost_answer),
         ("sent", f"{printing.counted(order.posts, 'time')}, last {printing.minute(order.posted_at)}"),
     ]
     return [printing.heading("Open order"), printing.facts(pairs)]

@@ -92,20 +92,21 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
             is_done=lambda found: found.get("claim") == claim,
         )
 
+    def note_unconfirmed(self, order: Order, *, searched_at: datetime | None = None, lost_answer: str = "") -> None:
+        noted = {"looked_at": searched_at and timestamp(searched_at), "lost_answer": lost_answer}
+        noted = {name: value for name, value in noted.items() if value}
+        self._change(order, noted, condition=_UNCONFIRMED, values={"post": order.posts})
+
     def note(
         self,
         order: Order,
         *,
-        searched_at: datetime | None = None,
         confirmed_at: datetime | None = None,
         found_at: datetime | None = None,
         missed_at: datetime | None = None,
         scm_status: str | None = None,
         storing_error: str | None = None,
     ) -> None:
-        if searched_at:
-            searched = {"looked_at": timestamp(searched_at)}
-            self._change(order, searched, condition=_UNCONFIRMED, values={"post": order.posts})
         times = {"confirmed_at": confirmed_at, "found_at": found_at, "missed_at": missed_at}
         texts = {"scm_status": scm_status, "trouble": storing_error}
         noted = {name: timestamp(time) for name, time in times.items() if time}
