@@ -25,7 +25,7 @@ _DETAILS = {
     NOT_REVOKED: re.compile(r"certificate \((.+?)\)(?:.*: (\w+)$)?"),
     ORDER_NOT_OURS: re.compile(
         r"order (SSL ID \d+)(?:, (\d{4}-\d\d-\d\d))?(?:, ([^:]+))?, ([^:,]+): "
-        r"|more orders: (SSL ID [\d, ]*\d)(?: and (\d+) more)?"
+        r"|more orders that are not ours \(\d+\): (SSL ID [\d, ]*\d)(?: and (\d+) more)?"
     ),
     "DepartmentNotFound": re.compile(r"no department (\d+)"),
     MandateEnded.__name__: re.compile(r"(?:ended on|last day,) (\d{4}-\d\d-\d\d)"),
@@ -47,7 +47,7 @@ _PAST = MappingProxyType(
         Consequence.ORDERS_STOP: "orders-stopped",
     }
 )
-_MORE = re.compile(r" and (\d+) more: ")
+_MORE = re.compile(r" and (\d+) more(?:: | names)")
 MOST_NAMES = 10  # of a finding
 _QUOTED = frozenset({"RequestRefused", "ScmRefused"})
 """Codes whose text is SCM's answer, which states what to do."""
