@@ -122,21 +122,21 @@ def limits_reached(
 ) -> dict[str, str]:
     """Return which limit defers each of *deferred*, by its path, because of *taken*."""
     counts = Counter(candidate.delegation for candidate in taken)
-    found = {}
+    limit_of = {}
     for each in deferred:
         caps = _raised(limits, each.caps) if each.caps else limits
         is_own = counts[each.delegation] >= caps.orders_per_delegation
         own, whole = f"OrdersPerDelegation={caps.orders_per_delegation}", f"OrdersPerRun={caps.orders_per_run}"
-        found[each.path] = own if is_own else whole
-    return found
+        limit_of[each.path] = own if is_own else whole
+    return limit_of
 
 
 def by_delegation(candidates: Iterable[DueCertificate]) -> dict[str, list[DueCertificate]]:
     """Return *candidates* by their delegation, in their order."""
-    found: dict[str, list[DueCertificate]] = {}
+    grouped: dict[str, list[DueCertificate]] = {}
     for candidate in candidates:
-        found.setdefault(candidate.delegation, []).append(candidate)
-    return found
+        grouped.setdefault(candidate.delegation, []).append(candidate)
+    return grouped
 
 
 def _chosen(urgent: Sequence[DueCertificate], limits: Limits) -> list[DueCertificate]:

@@ -25,7 +25,7 @@ _DETAILS = {
     NOT_REVOKED: re.compile(r"certificate \((.+?)\)(?:.*: (\w+)$)?"),
     ORDER_NOT_OURS: re.compile(
         r"order (SSL ID \d+)(?:, (\d{4}-\d\d-\d\d))?(?:, ([^:]+))?, ([^:,]+): "
-        r"|more orders: (SSL ID [\d, ]*\d)(?: and (\d+) more)?"
+        r"|more orders that are not ours \(\d+\): (SSL ID [\d, ]*\d)(?: and (\d+) more)?"
     ),
     "DepartmentNotFound": re.compile(r"no department (\d+)"),
     MandateEnded.__name__: re.compile(r"(?:ended on|last day,) (\d{4}-\d\d-\d\d)"),
@@ -48,7 +48,7 @@ _PAST = MappingProxyType(
     }
 )
 _RENEWALS = re.compile(r"the next renewals of (.+?)(?: and (\d+) more)?, the first on ")
-_MORE = re.compile(r" and (\d+) more: ")
+_MORE = re.compile(r" and (\d+) more(?:: | names)")
 MOST_NAMES = 10  # of a finding
 _QUOTED = frozenset({"RequestRefused", "ScmRefused"})
 """Codes whose text is SCM's answer, which states what to do."""
@@ -69,11 +69,11 @@ class Otherwise:
         return language.text(f"consequences.{key or self.consequence}", day=language.day(self.on) if self.on else "")
 
 
-def without_repetitions(found: Mapping[Finding, Otherwise]) -> Mapping[Finding, Otherwise]:
-    """Return *found* without those of a certificate that one of its delegation covers, which gets the nearest date."""
+def without_repetitions(findings: Mapping[Finding, Otherwise]) -> Mapping[Finding, Otherwise]:
+    """Return *findings* without those that one of the whole delegation covers, which then gets the nearest date."""
     kept: dict[Finding, Otherwise] = {}
-    for finding, otherwise in found.items():
-        covering = (each for each in found if finding.certificate and _covers(each, finding))
+    for finding, otherwise in findings.items():
+        covering = (each for each in findings if finding.certificate and _covers(each, finding))
         target = next(covering, finding)
         kept[target] = min(kept.get(target, otherwise), otherwise, key=lambda what: what.on or date.max)
     return kept
@@ -179,9 +179,9 @@ def _certificates(finding: Finding, language: Language) -> str:
 
 def _names(finding: Finding, language: Language) -> str:
     """Return the first names, and how many the finding has besides, listed in its text or not."""
-    found = names_in(finding)
-    left = len(found[MOST_NAMES:]) + sum(int(number) for number in _MORE.findall(finding.text))
-    return ", ".join(found[:MOST_NAMES]) + (language.text("mail.more", number=left) if left else "")
+    names = names_in(finding)
+    left = len(names[MOST_NAMES:]) + sum(int(number) for number in _MORE.findall(finding.text))
+    return ", ".join(names[:MOST_NAMES]) + (language.text("mail.more", number=left) if left else "")
 
 
 def detail_in(language: Language, finding: Finding) -> str:

@@ -237,9 +237,9 @@ class _Run:
 
     def covered(self, read: DelegationRead) -> tuple[list[ManagedCertificate], list[RecordUnreadable]]:
         """The certificates that the run was asked for, and those of them that cannot be read."""
-        covers, found = self.facts.covers, read.certificates
-        damaged = [each for each in found.unreadable if covers(CertificatePath(read.delegation, each.certificate))]
-        return [each for each in found if covers(each.spec.record_key)], damaged
+        covers, listing = self.facts.covers, read.certificates
+        damaged = [each for each in listing.unreadable if covers(CertificatePath(read.delegation, each.certificate))]
+        return [each for each in listing if covers(each.spec.record_key)], damaged
 
     def is_reported(self, row: CertificateRow, wrong: Collection[str]) -> bool:
         """Whether *row* is reported: it was due, worked on, verified or asked for, or is wrong (names in *wrong*)."""

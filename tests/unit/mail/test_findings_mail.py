@@ -92,10 +92,14 @@ def test_a_requested_revocation_has_its_reason(code: str, detail: str) -> None:
 )
 def test_an_order_that_is_not_ours_is_described_in_words(code: str, detail: str) -> None:
     """The French mail had a bare date and an English status."""
-    order = ForeignOrder("9", 9, ("a.example",), "ISSUED", "Ann Other", datetime(2026, 11, 28, tzinfo=UTC))
+    order = ForeignOrder(
+        "9", 9, ("a.example",), "ISSUED", "Ann Other", datetime(2026, 11, 28, tzinfo=UTC), more_names=7
+    )
     finding = next(foreign_findings(ForeignOrders(NOW, (order,), 1), None))
 
-    assert f": {detail}\n" in mail(code, finding)[1]
+    _, body = mail(code, finding)
+    assert f": {detail}\n" in body
+    assert f": a.example{language(code).text('mail.more', number=7)}\n" in body
 
 
 @pytest.mark.parametrize(("code", "more"), [("en", " and 5 more"), ("fr", " et 5 de plus")])

@@ -138,10 +138,11 @@ def test_a_thousand_foreign_orders_fit_the_item(begun: System) -> None:
 
     found = inspect(begun, "today")
 
-    of_all, *_, others = sorted(found, key=lambda finding: (finding.actor, finding.text.startswith("980 more orders")))
+    assert ".univ.example and 95 more names" in found[2].text
+    of_all, *_, others = sorted(found, key=lambda finding: (finding.actor, finding.text.startswith("more orders")))
     assert len(found) == MOST_NAMED + 2
     assert " and 980 more. " in of_all.text
-    assert others.text.startswith("980 more orders: SSL ID 980, 979, ")
+    assert others.text.startswith("more orders that are not ours (980): SSL ID 980, 979, ")
     assert " 931 and 930 more; `certmandate findings DELEGATION --json` has " in others.text
     assert max(len(finding.text) for finding in found) <= LONGEST
     assert len(str(to_json(begun.inspection()))) < 90_000
@@ -185,7 +186,7 @@ def test_orders_without_a_finding_of_their_own_are_alerted_by_number_each_time(b
         show(begun, *shown)
         assert reported(begun, f"day {day}")["NewOrdersNotOurs"] == MOST_NAMED + 1
         begun.clock.advance(days=1)
-        assert f"{left} more orders: SSL ID {day * 100 + 29}, " in begun.alerts.sent[-1].text
+        assert f"more orders that are not ours ({left}): SSL ID {day * 100 + 29}, " in begun.alerts.sent[-1].text
 
 
 def test_a_check_between_two_runs_hides_no_order_from_the_alert(begun: System) -> None:
@@ -203,7 +204,7 @@ def test_a_check_between_two_runs_hides_no_order_from_the_alert(begun: System) -
 
     reported(begun, "later")
 
-    assert "31 more orders: SSL ID 50, " in begun.alerts.sent[before].text
+    assert "more orders that are not ours (31): SSL ID 50, " in begun.alerts.sent[before].text
 
 
 def reported(system: System, run_id: str) -> dict[str, float]:

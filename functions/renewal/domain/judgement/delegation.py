@@ -39,13 +39,13 @@ def problems_of(
     findings += service_findings(certificates, now)
     findings += open_revocations(record, certificates, now) if record else ()
     issued = _issued(record)
-    found, inspected = (
+    own_problems, inspected = (
         [problem_of(finding, delegation, certificates, today, times, issued) for finding in part]
         for part in (findings, _open(record, judged, now))
     )
-    covered = own.keys() | {problem.key for problem in found}
+    covered = own.keys() | {problem.key for problem in own_problems}
     others = (problem for problem in inspected if problem.key not in covered)
-    return tuple(sorted((*own.values(), *found, *others), key=lambda problem: problem.urgency))
+    return tuple(sorted((*own.values(), *own_problems, *others), key=lambda problem: problem.urgency))
 
 
 def rule_problems(unreadable: Iterable[RecordUnreadable]) -> Iterator[Problem]:
@@ -66,12 +66,12 @@ def _failed(failure: Failure | None, judgements: Collection[Judgement]) -> Itera
     if failure is None:
         return
     error = error_named(failure.error)
-    found = finding_in_scm(failure.error, "error", error.actor, failure.text)
+    finding = finding_in_scm(failure.error, "error", error.actor, failure.text)
     if failure.error in OUTAGES and all(judgement.can_wait for judgement in judgements):
         expiries = [judgement.certificate.stored.not_after for judgement in judgements if judgement.certificate.stored]
         first = min(expiries, default=None)
-        found = replace(found, severity="warning", due=first.date() if first else None)
-    yield found
+        finding = replace(finding, severity="warning", due=first.date() if first else None)
+    yield finding
 
 
 def _open(record: DelegationRecord | None, judgements: Iterable[Judgement], now: datetime) -> Iterator[Finding]:

@@ -60,6 +60,8 @@ class ForeignOrder:
     """When it was requested, or replaced; None when SCM does not show it."""
     certificate: str = ""
     """The managed certificate with the same names; empty when there is none."""
+    more_names: int = 0
+    """How many it has besides `names`."""
 
     @classmethod
     def of(cls, row: ReportedCertificate, certificate: str) -> ForeignOrder:
@@ -67,7 +69,8 @@ class ForeignOrder:
         key = f"{row.ssl_id}@{row.replaced:%Y-%m-%d}" if row.replaced else str(row.ssl_id)
         requester = shortened(row.requester, _LONGEST_REQUESTER)
         names = row.names[:MOST_NAMES]
-        return cls(key, row.ssl_id, names, row.status, requester, _requested(row), certificate)
+        more = len(row.names) - len(names)
+        return cls(key, row.ssl_id, names, row.status, requester, _requested(row), certificate, more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +218,8 @@ def _described(order: ForeignOrder) -> str:
     requester = f", {order.requester}" if order.requester else ""
     renewal = "; it has the names of one of our certificates, so it may be a renewal by another program"
     details = f"SSL ID {order.ssl_id}{day}{requester}, {order.status.lower() or STATUS_UNKNOWN}"
-    return f"order {details}: {', '.join(order.names)}{renewal if order.certificate else ''}"
+    more = f" and {order.more_names} more names" if order.more_names else ""
+    return f"order {details}: {', '.join(order.names)}{more}{renewal if order.certificate else ''}"
 
 
 def _described_together(found: ForeignOrders, left: int) -> str:
@@ -223,7 +227,7 @@ def _described_together(found: ForeignOrders, left: int) -> str:
     own = {order.key for order in found.orders}
     others = [str(ssl_id_of(key)) for key in found.noticed if key not in own][:MOST_LISTED]
     more = f" and {left - len(others)} more" if left > len(others) else ""
-    listed = f"{left} more orders: SSL ID {', '.join(others)}{more}"
+    listed = f"more orders that are not ours ({left}): SSL ID {', '.join(others)}{more}"
     return f"{listed}; `certmandate findings DELEGATION --json` has the SSL IDs of all (`orders_not_ours`)"
 
 
