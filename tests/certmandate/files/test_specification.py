@@ -158,7 +158,7 @@ REQUESTER = "must be an e-mail address, or several with commas between them, of 
         ("department_id", 0, WHOLE),
         ("department_id", None, "is missing"),
         ("rao_email", "rao", "must be an e-mail address"),
-        ("rao_email", "raé@univ.example", "Amazon SES does not send to 'raé@'"),
+        ("rao_email", "raé@univ.example", "must have ASCII before the @: Amazon SES sends to no other address"),
         ("rao_email", "rao@un iversité.example", "must be an e-mail address"),
         ("rao_email", "rao,helpdesk@univ.example", "must be an e-mail address"),
         ("rao_email", "RAO <rao@univ.example>", "must be an e-mail address"),

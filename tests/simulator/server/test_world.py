@@ -53,7 +53,7 @@ def path(tmp_path: Path) -> Path:
 
 def load(path: Path, text: str = GOOD) -> World:
     """Write the text to the file, and read the file."""
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return read_world(path)
 
 
@@ -164,9 +164,8 @@ def test_a_reference_to_an_unreadable_entry_is_not_an_error(path: Path):
 def test_a_file_may_have_names_as_their_owners_write_them(path: Path):
     """A delegation file may, and SCM's state was refused as `not a domain name`; SCM itself has A-labels."""
     text = GOOD.replace("- service.example.edu\n", "- '*.université.example'\n", 1)
-    path.write_text(text, encoding="utf-8")
 
-    names = [domain.name for domain in load(path).organisations[0].departments[0].domains]
+    names = [domain.name for domain in load(path, text).organisations[0].departments[0].domains]
 
     assert "*.xn--universit-j4a.example" in names
     assert a_labels("straße.example") == "straße.example"  # IDNA 2003 would make it another name

@@ -192,7 +192,7 @@ def email(value: Any) -> str:
         raise ValueError(msg)
     local, _, domain = value.rpartition("@")
     if not local.isascii():
-        msg = f"must be an e-mail address without accents before the @: Amazon SES does not send to '{local}@'"
+        msg = "must have ASCII before the @: Amazon SES sends to no other address"
         raise ValueError(msg)
     return value if domain.isascii() else f"{local}@{normalised(domain)}"
 
