@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from renewal.domain.certificate.chain import TrustedRoots
     from renewal.domain.judgement.acting_times import ActingTimes
     from renewal.ports.environment import EgressAddress, TxtRecords
+    from renewal.ports.runs import RunsInProgress
     from renewal.steps.check_expiry import CheckExpiry
     from renewal.steps.collect import Collect
     from renewal.steps.enroll import Enroll
@@ -166,6 +167,12 @@ def _dns() -> TxtRecords:
     return DnsTxtRecords()
 
 
+def _runs_in_progress() -> RunsInProgress:
+    from renewal.adapters.runs import RunningExecutions
+
+    return RunningExecutions(aws.client("stepfunctions"))
+
+
 def _acm() -> Acm:
     from renewal.adapters.acm import Acm
 
@@ -176,13 +183,12 @@ def _acm() -> Acm:
 def check_expiry() -> CheckExpiry:
     """The step of `check_expiry.py`."""
     from renewal.adapters.order_book.rule_ends import DynamoDbRuleEnds
-    from renewal.adapters.runs import RunningExecutions
     from renewal.domain.limits import Limits
     from renewal.steps.check_expiry import CheckExpiry
 
     limits = Limits(settings().orders_per_delegation, settings().orders_per_run, settings().due_share_percent / 100)
-    rule_ends, executions = DynamoDbRuleEnds(_tables()), RunningExecutions(aws.client("stepfunctions"))
-    return CheckExpiry(_book(), rule_ends, _archive(), executions, limits, utc_now)
+    rule_ends = DynamoDbRuleEnds(_tables())
+    return CheckExpiry(_book(), rule_ends, _archive(), _runs_in_progress(), limits, utc_now)
 
 
 def inspect_delegation(context: LambdaContext) -> InspectDelegation:
@@ -304,8 +310,7 @@ def notify(context: LambdaContext) -> Notify:
 
 
 def _mailer() -> SesMailer | None:
-    own = settings()
-    if own.mail_sender == OFF:
+    if (own := settings()).mail_sender == OFF:
         return None
     from renewal.adapters.mail import SesMailer
 
