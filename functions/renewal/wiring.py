@@ -310,11 +310,11 @@ def notify(context: LambdaContext) -> Notify:
 
 
 def _mailer() -> SesMailer | None:
-    if (found := settings()).mail_sender == OFF:
+    if (own := settings()).mail_sender == OFF:
         return None
     from renewal.adapters.mail import SesMailer
 
-    return SesMailer(aws.client("sesv2"), found.mail_sender, found.signature, found.mail_configuration_set)
+    return SesMailer(aws.client("sesv2"), own.mail_sender, own.signature, own.mail_configuration_set)
 
 
 def seal_audit(context: LambdaContext) -> SealAudit:

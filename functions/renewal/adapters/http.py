@@ -160,11 +160,11 @@ class _TimedBackend(httpcore.SyncBackend):
 
 def _addresses(host: str, port: int) -> list[str]:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         msg = f"{host} cannot be resolved: {error}"
         raise httpcore.ConnectError(msg) from error
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    return list(dict.fromkeys(str(address[0]) for *_, address in resolved))
 
 
 def _left(opened: float, timeout: float | None, error: type[Exception]) -> float | None:

@@ -109,10 +109,10 @@ class S3Certificates:
 
     def stored_serial(self, delegation: str, certificate: str) -> str:
         folder = _folder(delegation, certificate)
-        found = self._bucket.read(f"{folder}/current.json", MOST_BYTES)
-        if found is None:
+        content = self._bucket.read(f"{folder}/current.json", MOST_BYTES)
+        if content is None:
             return ""
-        pointer = _pointer_from(*found)
+        pointer = _pointer_from(*content)
         if pointer is None:
             return "a malformed current.json"
         leads_to_own = pointer.path == f"{folder}/{pointer.serial}/"
@@ -121,10 +121,10 @@ class S3Certificates:
         return serial if serial == pointer.serial else f"a current.json that leads to {serial or 'no certificate'}"
 
     def _current(self, folder: str) -> _Pointer | None:
-        found = self._bucket.read(f"{folder}/current.json", MOST_BYTES)
-        if found is None:
+        content = self._bucket.read(f"{folder}/current.json", MOST_BYTES)
+        if content is None:
             return None
-        pointer = _pointer_from(*found)
+        pointer = _pointer_from(*content)
         if pointer is None:
             where = f"{folder}/current.json in {self._bucket.name}"
             msg = f"{where} is not what certmandate writes; restore its previous version"
@@ -139,7 +139,7 @@ class S3Certificates:
         pages: Any = self._client.get_paginator("list_object_versions").paginate(
             Bucket=self._bucket.name, Prefix=prefix
         )
-        found = (version for page in pages for kind in _VERSIONS for version in page.get(kind, []))
+        versions = (version for page in pages for kind in _VERSIONS for version in page.get(kind, []))
         return [
             _Version(
                 str(each["Key"]),
@@ -148,7 +148,7 @@ class S3Certificates:
                 bool(each["IsLatest"]),
                 each["LastModified"].astimezone(UTC),
             )
-            for each in found
+            for each in versions
         ]
 
     @translated("s3:DeleteObjectVersion")

@@ -56,8 +56,8 @@ class S3RunArchive:
         self._write(_key(run_id, "facts"), records.to_json(facts))
 
     def read_notified(self) -> object:
-        found = self._bucket.read(NOTIFIED, MOST_BYTES)
-        return records.parsed(found.body) if found else None
+        content = self._bucket.read(NOTIFIED, MOST_BYTES)
+        return records.parsed(content.body) if content else None
 
     def write_notified(self, notified: NotifiedProblems) -> None:
         self._write(NOTIFIED, records.to_json(notified))
@@ -87,21 +87,21 @@ class S3RunArchive:
         self, keys: Iterable[str], content: Callable[[str, Any], list[T]], faults: list[PlanUnreadable]
     ) -> list[T]:
         """Return the contents of the objects *keys*; why some cannot be read is added to *faults*."""
-        found: list[T] = []
+        contents: list[T] = []
         for key in keys:
             try:
-                found += content(key, self._document(key))
+                contents += content(key, self._document(key))
             except PlanUnreadable as error:
                 faults.append(error)
-        return found
+        return contents
 
     def _document(self, key: str) -> Any:
-        found = self._bucket.read(key, MOST_BYTES)
-        if found is None:
+        stored = self._bucket.read(key, MOST_BYTES)
+        if stored is None:
             msg = f"{key} is not in {self._bucket.name}"
             raise PlanUnreadable(msg)
-        text = _text(found.body)
-        del found  # results of thousands of delegations are in the memory once, not twice, while they are parsed
+        text = _text(stored.body)
+        del stored  # results of thousands of delegations are in the memory once, not twice, while they are parsed
         document = records.parsed(text)
         if document is None:
             msg = f"{key} in {self._bucket.name} is not JSON"

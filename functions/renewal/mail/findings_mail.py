@@ -47,6 +47,7 @@ _PAST = MappingProxyType(
         Consequence.ORDERS_STOP: "orders-stopped",
     }
 )
+_RENEWALS = re.compile(r"the next renewals of (.+?)(?: and (\d+) more)?, the first on ")
 _MORE = re.compile(r" and (\d+) more(?:: | names)")
 MOST_NAMES = 10  # of a finding
 _QUOTED = frozenset({"RequestRefused", "ScmRefused"})
@@ -68,11 +69,11 @@ class Otherwise:
         return language.text(f"consequences.{key or self.consequence}", day=language.day(self.on) if self.on else "")
 
 
-def without_repetitions(found: Mapping[Finding, Otherwise]) -> Mapping[Finding, Otherwise]:
-    """Return *found* without those of a certificate that one of its delegation covers, which gets the nearest date."""
+def without_repetitions(findings: Mapping[Finding, Otherwise]) -> Mapping[Finding, Otherwise]:
+    """Return *findings* without those that one of the whole delegation covers, which then gets the nearest date."""
     kept: dict[Finding, Otherwise] = {}
-    for finding, otherwise in found.items():
-        covering = (each for each in found if finding.certificate and _covers(each, finding))
+    for finding, otherwise in findings.items():
+        covering = (each for each in findings if finding.certificate and _covers(each, finding))
         target = next(covering, finding)
         kept[target] = min(kept.get(target, otherwise), otherwise, key=lambda what: what.on or date.max)
     return kept
@@ -158,6 +159,7 @@ def _lines(
     yield f"{number}. {texts['what']}{security}"
     for key, value in (
         ("certificate", finding.certificate),
+        ("certificates", _certificates(finding, language)),
         ("names", _names(finding, language)),
         ("detail", detail_in(language, finding) or _quoted(finding, known, language)),
         ("do", plain(texts["do"], finding_values(record, language) | {"domain": finding.about})),
@@ -169,11 +171,17 @@ def _lines(
             yield f"   {language.text(f'mail.{key}')}{language.texts['colon']}{value}"
 
 
+def _certificates(finding: Finding, language: Language) -> str:
+    """Return the certificates whose next renewals the finding's text names, if they are several."""
+    found = _RENEWALS.search(finding.text)
+    return (found[1] + (language.text("mail.more", number=found[2]) if found[2] else "")) if found else ""
+
+
 def _names(finding: Finding, language: Language) -> str:
     """Return the first names, and how many the finding has besides, listed in its text or not."""
-    found = names_in(finding)
-    left = len(found[MOST_NAMES:]) + sum(int(number) for number in _MORE.findall(finding.text))
-    return ", ".join(found[:MOST_NAMES]) + (language.text("mail.more", number=left) if left else "")
+    names = names_in(finding)
+    left = len(names[MOST_NAMES:]) + sum(int(number) for number in _MORE.findall(finding.text))
+    return ", ".join(names[:MOST_NAMES]) + (language.text("mail.more", number=left) if left else "")
 
 
 def detail_in(language: Language, finding: Finding) -> str:

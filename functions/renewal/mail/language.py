@@ -54,10 +54,10 @@ class Language:
 
     def at(self, key: str) -> Any:
         """Return the text, list or mapping at *key*. Raises KeyError."""
-        found: Any = self.texts
+        part_of_texts: Any = self.texts
         for part in key.split("."):
-            found = found[part]
-        return found
+            part_of_texts = part_of_texts[part]
+        return part_of_texts
 
     def day(self, day: date) -> str:
         """Return *day* in words, as in `23 November 2026` (in French the first is `1er`)."""

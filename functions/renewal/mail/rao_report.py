@@ -91,10 +91,10 @@ def rao_report(
 
 def _nexts(record: DelegationRecord, managed: Iterable[ManagedCertificate], now: datetime) -> tuple[NextOrder, ...]:
     ends = record.delegation.mandate_ends
-    found = []
+    orders = []
     for certificate in managed:
         following = NextRenewal.of(certificate, record, now)
         day = max(following.at or now, now).date()
         is_late = following.is_after_the_mandate or (ends and ends < day)
-        found.append(NextOrder(certificate, None if is_late else day))
-    return tuple(sorted(found, key=lambda order: (order.renewal or date.max, order.certificate.spec.name)))
+        orders.append(NextOrder(certificate, None if is_late else day))
+    return tuple(sorted(orders, key=lambda order: (order.renewal or date.max, order.certificate.spec.name)))

@@ -62,9 +62,9 @@ def _asks(report: RaoReport, language: Language) -> Iterator[str]:
 
 
 def _list(language: Language, name: str, lines: Iterable[str]) -> str:
-    found = list(lines)
-    left = [language.text("report_mail.more", number=len(found) - MOST_LINES)] if len(found) > MOST_LINES else []
-    shown = [f"- {line}" for line in [*found[:MOST_LINES], *left]] or [language.text("report_mail.none")]
+    every = list(lines)
+    left = [language.text("report_mail.more", number=len(every) - MOST_LINES)] if len(every) > MOST_LINES else []
+    shown = [f"- {line}" for line in [*every[:MOST_LINES], *left]] or [language.text("report_mail.none")]
     return "\n".join([language.text(f"report_mail.{name}"), *shown])
 
 

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Any
 
 from renewal.domain.delegation import CertificatePath
-from renewal.domain.due import EVERY_RUN, decide
+from renewal.domain.due import EVERY_RUN
 from renewal.domain.errors import RecordUnreadable, RunInProgress, TooManyDue, UnknownDelegation
 from renewal.domain.judgement.replacement_progress import ReplacementProgress, ReplacementTally
 from renewal.domain.limits import (
@@ -83,8 +83,8 @@ class CheckExpiry:
         planned = _planned(due, limits_reached(taken, deferred, self.limits), doubt)
         facts = _facts(request, now, delegations, planned, doubt, progress)
         self.archive.write_facts(run_id, facts)
-        for rule, found in progress.items():  # last, because after it no other run shows their progress
-            if found.ended_at:
+        for rule, rule_progress in progress.items():  # last, because after it no other run shows their progress
+            if rule_progress.ended_at:
                 self.rule_ends.end_replacement(rule, now)
         return {
             "run_id": run_id,
@@ -119,9 +119,9 @@ class CheckExpiry:
         """What is due, and whether everything could be read. Every certificate is counted in *tallies*."""
         due: list[DueCertificate] = []
         is_whole = True
-        for found in self._candidates(request, now, [tally.listed for tally in tallies]):
-            is_whole = is_whole and not found.unreadable
-            for certificate in found:
+        for batch in self._candidates(request, now, [tally.listed for tally in tallies]):
+            is_whole = is_whole and not batch.unreadable
+            for certificate in batch:
                 try:
                     candidate = _candidate(certificate, tallies, now)
                 except Exception:  # noqa: BLE001 - a bug costs the certificate: the report, which decides again, names it
@@ -176,15 +176,15 @@ class CheckExpiry:
             yield self.book.load_certificates(batch)
 
     def _named(self, request: RunRequest) -> Listing[ManagedCertificate]:
-        whole = [found for name in request.delegations for found in self.book.certificates(name)]
+        whole = [managed for name in request.delegations for managed in self.book.certificates(name)]
         single = [path for path in _paths(request) if path.delegation not in request.delegations]
-        found = self.book.load_certificates(single)
-        unreadable = {CertificatePath(error.delegation, error.certificate) for error in found.unreadable}
-        if missing := sorted(set(single) - {certificate.spec.record_key for certificate in found} - unreadable):
+        listing = self.book.load_certificates(single)
+        unreadable = {CertificatePath(error.delegation, error.certificate) for error in listing.unreadable}
+        if missing := sorted(set(single) - {certificate.spec.record_key for certificate in listing} - unreadable):
             names = ", ".join(map(str, missing))
             msg = f"the order book has no certificate {names}; `certmandate status` lists those that it has"
             raise UnknownDelegation(msg)
-        return Listing([*whole, *found])
+        return Listing([*whole, *listing])
 
 
 def _progress(
@@ -194,9 +194,9 @@ def _progress(
 
     Empty in a narrowed run, which reads a part of what they cover.
     """
-    found = {} if request.is_narrowed else {tally.rule: tally.progress() for tally in tallies}
-    ends = {rule for rule, each in found.items() if each.is_complete and each.is_listed}
-    return {rule: replace(each, ended_at=ends_at) if rule in ends else each for rule, each in found.items()}
+    progress = {} if request.is_narrowed else {tally.rule: tally.progress() for tally in tallies}
+    ends = {rule for rule, each in progress.items() if each.is_complete and each.is_listed}
+    return {rule: replace(each, ended_at=ends_at) if rule in ends else each for rule, each in progress.items()}
 
 
 def _works_on(request: RunRequest, rule: ReplacementRule) -> bool:
@@ -205,8 +205,7 @@ def _works_on(request: RunRequest, rule: ReplacementRule) -> bool:
 
 def _candidate(certificate: ManagedCertificate, tallies: Iterable[ReplacementTally], now: datetime) -> DueCertificate:
     """Decide about the certificate, and count it in *tallies*."""
-    covering = tuple(tally.rule for tally in tallies if tally.rule.covers(certificate))
-    candidate = DueCertificate.of(certificate, decide(certificate, now, replacements=covering), covering)
+    candidate = DueCertificate.at(certificate, (tally.rule for tally in tallies), now)
     for tally in tallies:
         tally.add(certificate)
     return candidate

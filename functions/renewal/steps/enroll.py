@@ -234,16 +234,16 @@ class Enroll:
         permission: OrderAgain | None,
     ) -> Order:
         """Return the order with its SSL ID, or without one when it may be posted again."""
-        found = authority.find(SearchedOrder.of(order, self.book.history(order.delegation, "")))
+        result = authority.find(SearchedOrder.of(order, self.book.history(order.delegation, "")))
         now = self.clock()
-        if found.ssl_id is not None:
-            ordered = self.transitions.record_ordered(order, found.ssl_id)
+        if result.ssl_id is not None:
+            ordered = self.transitions.record_ordered(order, result.ssl_id)
             with suppress(RenewalError):  # it only proves that searches find orders
-                self.transitions.record_search(order.delegation, SearchControl.of(order, found.ssl_id, now), found)
+                self.transitions.record_search(order.delegation, SearchControl.of(order, result.ssl_id, now), result)
                 self.transitions.note(ordered, found_at=now)
             return ordered
         if doubt := self._doubt(
-            order, record.search_proof or SearchProof(), found, now, is_permitted=permission is not None
+            order, record.search_proof or SearchProof(), result, now, is_permitted=permission is not None
         ):
             self.transitions.note_unconfirmed(order, searched_at=now)
             why = f" ({order.lost_answer})" if order.lost_answer else ""
@@ -258,13 +258,13 @@ class Enroll:
         return self.transitions.claim_post(order, now, task.run_id, permission.reason if permission else "")
 
     def _doubt(
-        self, order: Order, proof: SearchProof, found: SearchResult, now: datetime, *, is_permitted: bool
+        self, order: Order, proof: SearchProof, result: SearchResult, now: datetime, *, is_permitted: bool
     ) -> str:
         """Return why the order may not be posted again after a search that has not found it; empty when it may be.
 
         *is_permitted*: the operator has searched SCM and permits it.
         """
-        if not is_permitted and (unexplained := self._unexplained(order, proof, found)):
+        if not is_permitted and (unexplained := self._unexplained(order, proof, result)):
             return unexplained
         quiet = self.quiet if is_permitted else proof.quiet_period(self.quiet) * order.posts
         if order.may_be_posted_again(now, quiet):
@@ -272,10 +272,10 @@ class Enroll:
         again = f"the order is posted again only after a quiet period of {quiet.total_seconds():.0f} s"
         return f"SCM does not list it. SCM is searched again, and {again}"
 
-    def _unexplained(self, order: Order, proof: SearchProof, found: SearchResult) -> str:
+    def _unexplained(self, order: Order, proof: SearchProof, result: SearchResult) -> str:
         """Return why the operator must decide whether the order exists; empty when the search has decided it."""
         decide = _DECIDE.format(name=order.names[0], path=order.path)
-        if candidates := self._unknown(found.candidates, order):
+        if candidates := self._unknown(result.candidates, order):
             listed = ", ".join(map(str, candidates))
             return f"SCM has {listed} for its names, which the order book does not have, and which may be it. {decide}"
         if unproven := proof.unproven(order.department_id, order.names):

@@ -171,8 +171,8 @@ class InspectDelegation:
         checks = review_again(kept.check_results, *judged) if kept else review(*judged)
         is_incomplete = bool(snapshot.unanswered) or is_hidden_since(known.last, snapshot.unavailable)
         full_at = kept.full_at if kept else None if is_incomplete else known.now
-        found = Inspection.of(task.run_id, known.now, snapshot, checks)
-        return replace(found, full_at=full_at, read_for=self._reading_key(known))
+        inspection = Inspection.of(task.run_id, known.now, snapshot, checks)
+        return replace(inspection, full_at=full_at, read_for=self._reading_key(known))
 
     def _with_records(self, snapshot: Snapshot, known: _Known) -> Snapshot:
         before = known.last.delegated if known.last else ()
@@ -258,18 +258,18 @@ class InspectDelegation:
 
 
 def _complete(
-    found: Inspection, known: _Known, snapshot: Snapshot, orders: _Orders, rotation: date | None
+    inspection: Inspection, known: _Known, snapshot: Snapshot, orders: _Orders, rotation: date | None
 ) -> Inspection:
-    """Add to *found*, which has the checks, what the certificates and the orders show, and all findings."""
+    """Add to *inspection*, which has the checks, what the certificates and the orders show, and all findings."""
     record, certificates, now, (unrecorded, foreign) = known.record, known.certificates, known.now, orders
     withdrawn = withdrawn_in(certificates, snapshot, known.last.withdrawn if known.last else {})
     adoptable = adoptable_certificates(certificates, snapshot.reported, now)
-    found = replace(found, withdrawn=withdrawn, revoked=revoked_in(record, certificates, snapshot))
-    found = replace(found, unrecorded=unrecorded, adoptable=adoptable, foreign=foreign)
+    inspection = replace(inspection, withdrawn=withdrawn, revoked=revoked_in(record, certificates, snapshot))
+    inspection = replace(inspection, unrecorded=unrecorded, adoptable=adoptable, foreign=foreign)
     findings = [
-        *(finding for check in found.check_results for finding in check.findings()),
+        *(finding for check in inspection.check_results for finding in check.findings()),
         *_mandate_findings(known),
-        *foreseen_refusals(certificates, record, found),
+        *foreseen_refusals(certificates, record, inspection),
         *(finding_from(error, error.certificate) for error in certificates.unreadable),
         *withdrawal_findings(certificates, snapshot, withdrawn, now),
         *foreign_findings(foreign, known.foreign),
@@ -278,7 +278,7 @@ def _complete(
         *undelivered_mail(record),
         *forecast(record.delegation, certificates, snapshot, now, rotation),
     ]
-    return bounded(replace(found, findings=sorted_and_capped(findings)), known.profile_ids)
+    return bounded(replace(inspection, findings=sorted_and_capped(findings)), known.profile_ids)
 
 
 def _require_mandate(known: _Known, task: DelegationTask) -> None:
@@ -303,16 +303,16 @@ def _interrupted(
     checks = unreachable(error) if is_empty else review(record.delegation, known.specs, snapshot, now)
     others = (finding for check in checks for finding in check.findings() if finding.code != type(error).__name__)
     theirs = foreign_findings(foreign, known.foreign)
-    found = Inspection.of(run_id, now, snapshot, checks)
-    found = replace(
-        found,
+    inspection = Inspection.of(run_id, now, snapshot, checks)
+    inspection = replace(
+        inspection,
         findings=sorted_and_capped((finding_from(error), *refused_login(error), *others, *theirs)),
         foreign=foreign,
         revoked=revoked_in(record, certificates, snapshot),
         withdrawn=withdrawn_in(certificates, snapshot, before.withdrawn),
-        password_expires=found.password_expires if is_current else before.password_expires,
+        password_expires=inspection.password_expires if is_current else before.password_expires,
     )
-    return bounded(found, known.profile_ids)
+    return bounded(inspection, known.profile_ids)
 
 
 def _added(task: DelegationTask, certificates: Iterable[ManagedCertificate], inspection: Inspection) -> Iterable[Task]:

@@ -35,7 +35,7 @@ class PlanCollection:
         for progress in self._polled(run_id, facts):
             orders[progress.delegation].append(progress.payload())
         items: list[Mapping[str, Any]] = [
-            {"run_id": run_id, "delegation": name, "orders": found} for name, found in sorted(orders.items())
+            {"run_id": run_id, "delegation": name, "orders": polled} for name, polled in sorted(orders.items())
         ]
         bucket, key = self.archive.write_collection(run_id, items)
         return {

@@ -118,11 +118,11 @@ class VerifyServed:
         expected = Expected.of(certificate, lambda: self._former_serials(certificate))
         for endpoint in certificate.spec.served_at:
             if endpoint.reported_by:
-                found = self._reported(certificate, endpoint.reported_by, expected, now)
-                yield Observation(str(endpoint), found.state, now, text=found.text, serial=found.serial)
+                compared = self._reported(certificate, endpoint.reported_by, expected, now)
+                yield Observation(str(endpoint), compared.state, now, text=compared.text, serial=compared.serial)
             for contact in contacts.get(endpoint, ()):
-                found = compare(contact, endpoint.host, expected, self.roots, now)
-                yield Observation(str(endpoint), found.state, now, contact.address, found.text, found.serial)
+                compared = compare(contact, endpoint.host, expected, self.roots, now)
+                yield Observation(str(endpoint), compared.state, now, contact.address, compared.text, compared.serial)
 
     def _reported(self, certificate: ManagedCertificate, host: str, expected: Expected, now: datetime) -> Compared:
         """What one host has written must not hinder others: a report that cannot be read is observed as such."""

@@ -57,9 +57,9 @@ class Connection:
         read = self.receive()
         while end not in read:
             read += self.receive()
-        read, found, self._read = read.partition(end)
+        read, matched, self._read = read.partition(end)
         self._left += len(self._read)
-        return read + found
+        return read + matched
 
     def forget(self) -> None:
         """Drop what has arrived: before TLS begins, a server that waits for it has sent nothing more."""

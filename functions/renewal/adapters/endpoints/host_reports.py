@@ -22,13 +22,13 @@ class S3HostReports:
         self._bucket = Bucket(client, bucket)
 
     def report(self, delegation: str, host: str) -> HostReport | None:
-        found = self._bucket.read(f"served/{delegation}/{host}.json", MOST_BYTES + 1)
-        if found is None or not found.body:
+        content = self._bucket.read(f"served/{delegation}/{host}.json", MOST_BYTES + 1)
+        if content is None or not content.body:
             return None
-        if len(found.body) > MOST_BYTES:
+        if len(content.body) > MOST_BYTES:
             msg = f"it has more than {MOST_BYTES} bytes"
             raise records.Unreadable(msg)
-        document = records.parsed(found.body)
+        document = records.parsed(content.body)
         if document is None:
             msg = "it is not JSON"
             raise records.Unreadable(msg)

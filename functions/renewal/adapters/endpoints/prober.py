@@ -36,10 +36,10 @@ Address = tuple[str, int]
 def system_addresses(host: str, port: int) -> tuple[Address, ...]:
     """Return every IPv4 and IPv6 address of *host*, which may be an address itself; none when it has none."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, ValueError):  # ValueError: no text that can be asked for, for example over 63 letters in a label
         return ()
-    return tuple(dict.fromkeys((str(address[0]), int(address[1])) for *_, address in found))
+    return tuple(dict.fromkeys((str(address[0]), int(address[1])) for *_, address in resolved))
 
 
 @dataclass(frozen=True, slots=True)

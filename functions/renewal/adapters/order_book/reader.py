@@ -46,11 +46,11 @@ class DynamoDbOrderReader:
 
     def listed_for(self, rule: ReplacementRule) -> Collection[CertificatePath] | None:
         keys = schema.list_keys(rule)
-        found = self._table.read(keys)
-        if not keys or len(found) < len(keys):
+        items = self._table.read(keys)
+        if not keys or len(items) < len(keys):
             return None
         try:
-            return frozenset(chain.from_iterable(schema.listed_in(found[key]) for key in keys))
+            return frozenset(chain.from_iterable(schema.listed_in(items[key]) for key in keys))
         except RecordUnreadable:
             return None
 
@@ -65,8 +65,8 @@ class DynamoDbOrderReader:
         return Listing.of(self._table.read(map(schema.delegation_key, names)).values(), schema.delegation_record)
 
     def removed_among(self, delegations: Collection[str]) -> Collection[str]:
-        found = self._table.read(map(schema.removed_key, delegations))
-        return {name for name in delegations if schema.removed_key(name) in found}
+        items = self._table.read(map(schema.removed_key, delegations))
+        return {name for name in delegations if schema.removed_key(name) in items}
 
     def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
         orders = {schema.path_in(item): item for item in self._table.query(delegation, schema.ORDER_PREFIX)}
@@ -75,29 +75,29 @@ class DynamoDbOrderReader:
 
     def load_certificates(self, paths: Iterable[CertificatePath]) -> Listing[ManagedCertificate]:
         wanted = list(dict.fromkeys(paths))
-        found = self._table.read(key(path) for path in wanted for key in (schema.certificate_key, schema.order_key))
-        items = (found[key] for path in wanted if (key := schema.certificate_key(path)) in found)
-        return _certificates(items, {path: found.get(schema.order_key(path)) for path in wanted})
+        by_key = self._table.read(key(path) for path in wanted for key in (schema.certificate_key, schema.order_key))
+        items = (by_key[key] for path in wanted if (key := schema.certificate_key(path)) in by_key)
+        return _certificates(items, {path: by_key.get(schema.order_key(path)) for path in wanted})
 
     def certificate(self, delegation: str, name: str) -> ManagedCertificate:
-        found = self.load_certificates([CertificatePath(delegation, name)]).complete()
-        if not found:
+        listing = self.load_certificates([CertificatePath(delegation, name)]).complete()
+        if not listing:
             raise unknown(delegation, name)
-        return found[0]
+        return listing[0]
 
     def delegation_and_certificate(self, delegation: str, name: str) -> tuple[DelegationRecord, ManagedCertificate]:
         path = CertificatePath(delegation, name)
         key, kept, order = schema.delegation_key(delegation), schema.certificate_key(path), schema.order_key(path)
-        found = self._table.read([key, kept, order])
+        items = self._table.read([key, kept, order])
         for wanted, names in ((key, [delegation]), (kept, [delegation, name])):
-            if wanted not in found:
+            if wanted not in items:
                 raise unknown(*names)
-        return schema.delegation_record(found[key]), schema.managed_certificate(found[kept], found.get(order))
+        return schema.delegation_record(items[key]), schema.managed_certificate(items[kept], items.get(order))
 
     def orders_begun(self, delegation: str, run_id: str) -> list[BegunOrder]:
         items = self._table.query(delegation, schema.ORDER_PREFIX, schema.OF_BEGUN_ORDERS)
-        found = chain.from_iterable(Listing.of(items, schema.begun_orders))
-        return [order for order in found if order.run_id == run_id]
+        orders = chain.from_iterable(Listing.of(items, schema.begun_orders))
+        return [order for order in orders if order.run_id == run_id]
 
     def history(self, delegation: str, certificate: str) -> Listing[FinishedOrder]:
         return finished_orders(self._audit.query(delegation, schema.finished_prefix(certificate)))

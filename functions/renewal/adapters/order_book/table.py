@@ -62,11 +62,11 @@ class Table:
     def read(self, keys: Iterable[Key]) -> dict[Key, Item]:
         """Return the items that exist, by key, read consistently."""
         wanted = list(dict.fromkeys(keys))
-        found: dict[Key, Item] = {}
+        items: dict[Key, Item] = {}
         for start in range(0, len(wanted), _BATCH):
             for item in self._batch(wanted[start : start + _BATCH]):
-                found[item["delegation"], item["item"]] = item
-        return found
+                items[item["delegation"], item["item"]] = item
+        return items
 
     def _batch(self, keys: list[Key]) -> Iterator[Item]:
         """Yield the items of one batch; DynamoDB may return a part of them, and the keys of the rest."""
@@ -107,11 +107,11 @@ class Table:
     def count(self, action: str, most: int) -> int:
         """Return how many entries the index has under *action*, counted up to *most*."""
         start: Request | None = {}
-        found = 0
-        while start is not None and found < most:
-            counted, start = self._counted(_of_index(action) | {"Select": "COUNT", "Limit": most - found} | start)
-            found += counted
-        return found
+        total = 0
+        while start is not None and total < most:
+            counted, start = self._counted(_of_index(action) | {"Select": "COUNT", "Limit": most - total} | start)
+            total += counted
+        return total
 
     @translated("dynamodb:Query")
     def _counted(self, request: Request) -> tuple[int, Request | None]:
@@ -140,9 +140,9 @@ class Table:
 
     def update(self, write: Request) -> Item:
         """Make one `updated(...)`; return the new item. Raises ConditionFailed, with the item as it is."""
-        written, found = self._update(write["Update"])
+        written, current = self._update(write["Update"])
         if written is None:
-            raise ConditionFailed(found)
+            raise ConditionFailed(current)
         return written
 
     @translated("dynamodb:UpdateItem")
@@ -155,8 +155,8 @@ class Table:
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
-            found: Any = error.response.get("Item")
-            return None, _plain(found) if found else None
+            current: Any = error.response.get("Item")
+            return None, _plain(current) if current else None
         return _plain(answer["Attributes"]), None
 
     def addressed(self, write: Request) -> Request:

@@ -76,8 +76,8 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
         try:
             return self._table.transact(opened, changed)
         except ConditionFailed:
-            found = self._reader.certificate(*order.record_key).order
-        if found is None or found.token != order.token:
+            current = self._reader.certificate(*order.record_key).order
+        if current is None or current.token != order.token:
             raise _conflict(order, "another order is open, or the certificate's record has changed")
         return None
 
@@ -89,7 +89,7 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
             {**post, "reason": reason} if reason else post,
             condition=_UNCONFIRMED,
             values={"post": order.posts},
-            is_done=lambda found: found.get("claim") == claim,
+            is_done=lambda item: item.get("claim") == claim,
         )
 
     def note_unconfirmed(self, order: Order, *, searched_at: datetime | None = None, lost_answer: str = "") -> None:
@@ -118,7 +118,7 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
             order,
             {"status": OrderStatus.ORDERED.value, "ssl_id": ssl_id},
             condition="attribute_not_exists(#ssl_id)",
-            is_done=lambda found: found.get("ssl_id") == ssl_id,
+            is_done=lambda item: item.get("ssl_id") == ssl_id,
         )
 
     def record_issued(self, order: Order, chain: Chain, now: datetime) -> Order:
@@ -137,7 +137,7 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
             region=region,
             condition=f"#status = :issued AND attribute_not_exists(#arns.#region) AND {free}",
             values={"over": timestamp(now - IMPORT_LEASE), **_ISSUED},
-            is_done=lambda found: region not in found["arns"] and found["importing"].get(region) == timestamp(now),
+            is_done=lambda item: region not in item["arns"] and item["importing"].get(region) == timestamp(now),
         )
 
     def release_import(self, order: Order, region: str) -> None:
@@ -157,7 +157,7 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
         region: str = "",
         condition: str = "attribute_exists(#item)",
         values: Mapping[str, Any] = MappingProxyType({}),
-        is_done: Callable[[Item], bool] = lambda _found: False,
+        is_done: Callable[[Item], bool] = lambda _item: False,
     ) -> Order:
         """Set *attributes*, or their entry for *region*, if the open order is still *order*; return it as it is now.
 

@@ -145,8 +145,8 @@ class PinnedScmAccounts(PinnedAccounts):
         exchange(self._http, self._login(credential), request, self._deadline)
 
     def _login(self, credential: Credential) -> Login:
-        found = credential_from(credential.members)
-        if not isinstance(found, PasswordCredential):
+        parsed = credential_from(credential.members)
+        if not isinstance(parsed, PasswordCredential):
             msg = "an OAuth2 client has no password to log in with; store a login with `certmandate credential`"
             raise CredentialMissing(msg)
-        return HeaderLogin(found, base_url=self._base_url)
+        return HeaderLogin(parsed, base_url=self._base_url)

@@ -113,7 +113,11 @@ class ScmClient(CertificateAuthority, SetupReader):
         accounts = Pages(Request(Operation.ACCOUNT, "GET", "/admin/v1", {"login": login}), number)
         for page in accounts:
             accounts.add(self._session.send(page))
-        same = (found for found, row in accounts.rows.items() if text(row.get("login")).casefold() == login.casefold())
+        same = (
+            account_number
+            for account_number, row in accounts.rows.items()
+            if text(row.get("login")).casefold() == login.casefold()
+        )
         account_id = next(same, None)
         if account_id is None:
             return None
@@ -137,19 +141,19 @@ class ScmClient(CertificateAuthority, SetupReader):
         listed = {domain_id: responses.entry_of(row) for domain_id, row in pages.rows.items()}
         others = tuple(entry for entry in listed.values() if not concerns(entry, names))
         waiting = {domain_id: entry for domain_id, entry in listed.items() if concerns(entry, names)}
-        found: list[DelegatedName] = []
+        delegated: list[DelegatedName] = []
         for domain_id in tuple(waiting):
             request = Request(Operation.DOMAINS, "GET", f"/domain/v1/{domain_id}")
             with suppress(ScmUnavailable):
                 try:
                     row = responses.object_from(request, self._session.send(request), "name")
-                    found += responses.delegated_names_from(row, department_id)
+                    delegated += responses.delegated_names_from(row, department_id)
                 except PermissionMissing:  # withdrawn since it was listed
                     pass
                 del waiting[domain_id]
-        lacks_some = any(entry.lacks_validation for entry in found)
+        lacks_some = any(entry.lacks_validation for entry in delegated)
         validations = self._domain_validations(department_id) if lacks_some else ()
-        return Domains(responses.completed(found, validations), others, tuple(waiting.values()))
+        return Domains(responses.completed(delegated, validations), others, tuple(waiting.values()))
 
     def _domain_validations(self, department_id: int) -> Collection[Row]:
         """List the validations (§8.1), or what SCM shows of them: a delegation does not need the privilege for it.

@@ -154,11 +154,11 @@ class AnswerRedaction:
 
     def comment(self, value: object) -> str | None:
         """Replace token and names of an order of ours; the comment of another order is not kept."""
-        found = _COMMENT.fullmatch(value) if isinstance(value, str) else None
-        if found is None:
+        match = _COMMENT.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
             return None
         token, delegation, certificate = (
-            self._example(f"{kind}s", original) for kind, original in found.groupdict().items()
+            self._example(f"{kind}s", original) for kind, original in match.groupdict().items()
         )
         return f"{COMMENT_PREFIX}{token:032} for delegation-{delegation}/certificate-{certificate}"
 

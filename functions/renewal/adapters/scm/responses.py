@@ -69,8 +69,8 @@ def whole(value: object) -> int | None:
 
 def number(row: Row) -> int | None:
     """Return the number of an order, account or domain: `sslId`, or `id` where there is no `sslId`."""
-    found = whole(row.get("sslId"))
-    return whole(row.get("id")) if found is None else found
+    ssl_id = whole(row.get("sslId"))
+    return whole(row.get("id")) if ssl_id is None else ssl_id
 
 
 def _items(value: object) -> list[Any]:
@@ -90,10 +90,10 @@ def _texts(value: object) -> list[str]:
 
 def object_from(request: Request, response: httpx.Response, needed: str) -> Row:
     """Return the JSON object with a member *needed*. Raises ScmUnavailable when there is none."""
-    found = members(response)
-    if not text(found.get(needed)):
+    row = members(response)
+    if not text(row.get(needed)):
         raise unusable(request, needed)
-    return found
+    return row
 
 
 def rows_from(request: Request, response: httpx.Response) -> list[Row]:
@@ -241,8 +241,13 @@ def password_state_from(request: Request, response: httpx.Response) -> PasswordS
     return PasswordState(state, None if state == "NEVEREXPIRE" else date_from(row.get("expirationDate")))
 
 
-def account_from(row: Row) -> Account:
-    """Read an administrator's details (§9): `activeState` and `activeStatus` are each deprecated in some release."""
+def account_from(row: Row) -> Account | None:
+    """Read an administrator's details (§9); None without the roles or the privileges.
+
+    `activeState` and `activeStatus` are each deprecated in some release.
+    """
+    if not all(isinstance(row.get(name), list) for name in ("credentials", "privileges")):
+        return None
     state = text(row.get("activeStatus")) or text(row.get("activeState")) or "ACTIVE"
     return Account(
         login=text(row.get("login")),

@@ -81,8 +81,8 @@ class Search:
             if self._response is not None:
                 pages.add(self._response)
         rows = {ssl_id: responses.text(row.get("commonName")) for ssl_id, row in pages.rows.items()}
-        found = {ssl_id: f"{name}={value}" for ssl_id in rows if self._may_be_for(rows[ssl_id])}
-        self._listed = found | self._listed
+        listed = {ssl_id: f"{name}={value}" for ssl_id in rows if self._may_be_for(rows[ssl_id])}
+        self._listed = listed | self._listed
 
     def _read_details(self, request: Request, ssl_id: int) -> None:
         if self._response is None:
@@ -105,9 +105,9 @@ class Search:
         except NeedsAttention:
             return
         rows = [row for row in report if self._may_be_for(row.common_name)]
-        found = next((row.ssl_id for row in rows if self._order.is_in(row.comment)), None)
-        if found is not None:
-            self.result = SearchResult(found, REPORT)
+        ssl_id = next((row.ssl_id for row in rows if self._order.is_in(row.comment)), None)
+        if ssl_id is not None:
+            self.result = SearchResult(ssl_id, REPORT)
             return
         may_be = {row.ssl_id for row in rows if self._order.may_be(row.comment, row.requested)} - self._excluded
         self.result = SearchResult(candidates=tuple(sorted({*self.result.candidates, *may_be})))

@@ -44,10 +44,10 @@ class _Caused(Problem):
 
 def notifiable(report: RunReport, thresholds: Thresholds) -> tuple[Problem, ...]:
     """Return what the operator is notified of, security first of what is equally severe."""
-    found = {problem.key: problem for problem in report.problems if _is_notified(problem)}
+    by_key = {problem.key: problem for problem in report.problems if _is_notified(problem)}
     for problem in _crossed(report, thresholds):
-        found.setdefault(problem.key, problem)
-    return tuple(sorted(found.values(), key=_first_named))
+        by_key.setdefault(problem.key, problem)
+    return tuple(sorted(by_key.values(), key=_first_named))
 
 
 def _first_named(problem: Problem) -> tuple[Any, ...]:

@@ -80,10 +80,10 @@ class NotifiedProblems:
 
     def after(self, report: RunReport, problems: Iterable[Problem], named: Iterable[Problem]) -> NotifiedProblems:
         """Return what is remembered after *report* with *problems*, when an alert has *named* some of them."""
-        now, found = report.finished_at, {problem.key: problem for problem in problems}
-        kept = {key: entry for key, entry in self.problems.items() if key in found or _may_last(key, report)}
+        now, by_key = report.finished_at, {problem.key: problem for problem in problems}
+        kept = {key: entry for key, entry in self.problems.items() if key in by_key or _may_last(key, report)}
         names = {problem.key for problem in named}
-        for key, problem in found.items():
+        for key, problem in by_key.items():
             if key in names:
                 entry = kept.get(key) or Notified(problem.severity, now, now)
                 kept[key] = replace(entry, severity=problem.severity, last=now)

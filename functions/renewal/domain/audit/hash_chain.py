@@ -72,12 +72,12 @@ class ChainHead:
 
     def followers(self, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Return the stored *rows* with which the chain goes on, in order; it ends where a hash does not match."""
-        head, found = self, []
+        head, followers = self, []
         for row in sorted(rows, key=number_of):
             if (number_of(row), row.get("previous_hash")) == (head.sequence + 1, head.hash):
                 head = ChainHead.at(row)
-                found.append(row)
-        return found
+                followers.append(row)
+        return followers
 
     def __str__(self) -> str:
         """`<number>:<hash>`."""

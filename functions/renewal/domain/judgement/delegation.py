@@ -38,13 +38,14 @@ def problems_of(
     findings = [*(finding_from(error, error.certificate) for error in unreadable), *_failed(failure, judged)]
     findings += service_findings(certificates, now)
     findings += open_revocations(record, certificates, now) if record else ()
-    found, inspected = (
-        [problem_of(finding, delegation, certificates, today, times) for finding in part]
+    issued = _issued(record)
+    own_problems, inspected = (
+        [problem_of(finding, delegation, certificates, today, times, issued) for finding in part]
         for part in (findings, _open(record, judged, now))
     )
-    covered = own.keys() | {problem.key for problem in found}
+    covered = own.keys() | {problem.key for problem in own_problems}
     others = (problem for problem in inspected if problem.key not in covered)
-    return tuple(sorted((*own.values(), *found, *others), key=lambda problem: problem.urgency))
+    return tuple(sorted((*own.values(), *own_problems, *others), key=lambda problem: problem.urgency))
 
 
 def rule_problems(unreadable: Iterable[RecordUnreadable]) -> Iterator[Problem]:
@@ -54,17 +55,23 @@ def rule_problems(unreadable: Iterable[RecordUnreadable]) -> Iterator[Problem]:
         yield Problem(code=type(error).__name__, about=text, severity="error", actor=error.actor, text=text)
 
 
+def _issued(record: DelegationRecord | None) -> Collection[str]:
+    """The keys of the foreign orders whose certificates are valid."""
+    foreign = record.inspection.foreign if record and record.inspection else None
+    return foreign.issued if foreign else ()
+
+
 def _failed(failure: Failure | None, judgements: Collection[Judgement]) -> Iterator[Finding]:
     """What stopped the last run for all of it; an outage is a warning while each certificate can wait."""
     if failure is None:
         return
     error = error_named(failure.error)
-    found = finding_in_scm(failure.error, "error", error.actor, failure.text)
+    finding = finding_in_scm(failure.error, "error", error.actor, failure.text)
     if failure.error in OUTAGES and all(judgement.can_wait for judgement in judgements):
         expiries = [judgement.certificate.stored.not_after for judgement in judgements if judgement.certificate.stored]
         first = min(expiries, default=None)
-        found = replace(found, severity="warning", due=first.date() if first else None)
-    yield found
+        finding = replace(finding, severity="warning", due=first.date() if first else None)
+    yield finding
 
 
 def _open(record: DelegationRecord | None, judgements: Iterable[Judgement], now: datetime) -> Iterator[Finding]:

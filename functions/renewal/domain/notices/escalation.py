@@ -58,11 +58,11 @@ def _day(act_by: date | None) -> date:
 
 def claimed(notices: Notices, topics: Iterable[Topic], claim: Notice) -> Notices:
     """Return the record with *claim*, if a notice is due at its time; the topics that it names have its id."""
-    found, today = tuple({topic.key: topic for topic in topics}.values()), claim.at.date()
-    due = notices_due(found, notices, claim.to, today)
+    current, today = tuple({topic.key: topic for topic in topics}.values()), claim.at.date()
+    due = notices_due(current, notices, claim.to, today)
     before = _by_key(notices)
-    kept = [_named(topic, claim) if topic in due else _still_open(topic, before[topic.key]) for topic in found]
-    keys = {topic.key for topic in found}
+    kept = [_named(topic, claim) if topic in due else _still_open(topic, before[topic.key]) for topic in current]
+    keys = {topic.key for topic in current}
     absent = (_absent(topic, today) for topic in notices.topics if topic.key not in keys)
     after = replace(notices, topics=(*kept, *(topic for topic in absent if topic)))
     return after.with_notice(replace(claim, codes=tuple(topic.code for topic in due))) if due else after

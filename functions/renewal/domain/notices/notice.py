@@ -111,10 +111,10 @@ class Notices:
     def bounced(self, notice_id: str, message_id: str, text: str) -> Notices:
         """Return the record with the bounce of a notice's mail; *notice_id*: empty if an earlier version sent it."""
         sent_as = (notice for notice in self.sent if message_id and notice.message_id == message_id)
-        found = self.notice(notice_id) or next(sent_as, None)
-        if found is None:
+        bounced_notice = self.notice(notice_id) or next(sent_as, None)
+        if bounced_notice is None:
             return self
-        return self._replaced(replace(found, outcome=MailOutcome.BOUNCED, text=shortened(text)))
+        return self._replaced(replace(bounced_notice, outcome=MailOutcome.BOUNCED, text=shortened(text)))
 
     def has_report(self, month: str) -> bool:
         """Return whether a notice with the report of *month* was claimed, and SES has not refused it."""

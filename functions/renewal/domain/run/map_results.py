@@ -95,11 +95,11 @@ def _read_child(
 
 def _certificate(path: str, document: Mapping[str, Any]) -> CertificateResult:
     try:
-        found = read_part(_Certificate, document, f"the result of {path}")
+        part = read_part(_Certificate, document, f"the result of {path}")
     except PlanUnreadable as error:
         return CertificateResult(ResultStatus.FAILED, failure=_unreadable(error))
-    failed = found.error.failure() if found.error else None
-    return CertificateResult(found.status, found.ssl_id or None, found.token, failed)
+    failed = part.error.failure() if part.error else None
+    return CertificateResult(part.status, part.ssl_id or None, part.token, failed)
 
 
 def failure(error: Mapping[str, Any]) -> Failure:

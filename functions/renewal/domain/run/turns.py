@@ -16,9 +16,9 @@ def in_turn(names: Iterable[str], turn: int) -> tuple[str, ...]:
     *turn*: the number of the day, for example. Each is the first once in as many turns as there are names. The
     beginnings of a few turns are spread over all of them: where a turn suffices for half, four suffice for all.
     """
-    found = sorted(names)
-    if not found:
+    ordered = sorted(names)
+    if not ordered:
         return ()
-    step = next(step for step in count(round(_GOLDEN_SECTION * len(found))) if gcd(step, len(found)) == 1)
-    first = turn * step % len(found)
-    return (*found[first:], *found[:first])
+    step = next(step for step in count(round(_GOLDEN_SECTION * len(ordered))) if gcd(step, len(ordered)) == 1)
+    first = turn * step % len(ordered)
+    return (*ordered[first:], *ordered[:first])

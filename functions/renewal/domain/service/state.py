@@ -114,9 +114,9 @@ def to_announce(certificate: ManagedCertificate, record: ServiceRecord) -> Servi
 def service_findings(certificates: Iterable[ManagedCertificate], now: datetime) -> Iterator[Finding]:
     """Yield what the operator must do about the endpoints of *certificates*."""
     for certificate in certificates:
-        found = _not_verified(certificate) if _is_outdated(certificate, now) else not_served(certificate)
-        if found:
-            yield found
+        finding = _not_verified(certificate) if _is_outdated(certificate, now) else not_served(certificate)
+        if finding:
+            yield finding
 
 
 def not_served(certificate: ManagedCertificate) -> Finding | None:

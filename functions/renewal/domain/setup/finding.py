@@ -80,13 +80,13 @@ def sorted_and_capped(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
     Orders that are not ours are the first of the errors, so that no other fault hides one.
     """
-    found = sorted({_shortened(finding) for finding in findings}, key=_urgency)
-    if len(found) <= MOST:
-        return tuple(found)
-    left = len(found) - MOST + 1
-    first = found[MOST - 1]
+    ordered = sorted({_shortened(finding) for finding in findings}, key=_urgency)
+    if len(ordered) <= MOST:
+        return tuple(ordered)
+    left = len(ordered) - MOST + 1
+    first = ordered[MOST - 1]
     text = f"{left} more findings are not listed; resolve these first"
-    return (*found[: MOST - 1], Finding("MoreFindings", first.severity, first.actor, text))
+    return (*ordered[: MOST - 1], Finding("MoreFindings", first.severity, first.actor, text))
 
 
 def _shortened(finding: Finding) -> Finding:

@@ -72,9 +72,9 @@ def _parsed(text: str) -> tuple[str, dict[str, str] | None]:
     if value is None:
         return "", None
     written = (value["parameters"] or "").strip(" \t")
-    found = [_PARAMETER.fullmatch(part) for part in written.split(";")] if written else []
-    parameters = {match["tag"].lower(): match["value"] for match in found if match}
-    return (value["issuer"] or "").lower(), parameters if len(parameters) == len(found) else None
+    matches = [_PARAMETER.fullmatch(part) for part in written.split(";")] if written else []
+    parameters = {match["tag"].lower(): match["value"] for match in matches if match}
+    return (value["issuer"] or "").lower(), parameters if len(parameters) == len(matches) else None
 
 
 def _record(parameters: dict[str, str] | None) -> PersistentRecord:

@@ -189,10 +189,17 @@ class Snapshot:
         return self.domains.delegated
 
     @property
+    def is_of_client(self) -> bool:
+        """Whether it was read as an OAuth2 client, which has no password and does not know its account."""
+        return self.password is None and Section.PASSWORD not in self.unavailable
+
+    @property
     def organisation_validated_until(self) -> date | None:
         """Day on which the OV validation for SSL expires, None when not known."""
-        valid = [found for found in self.validations if is_for_ssl(found) and found.status == "VALIDATED"]
-        return max((found.expires for found in valid if found.expires), default=None)
+        valid = [
+            validation for validation in self.validations if is_for_ssl(validation) and validation.status == "VALIDATED"
+        ]
+        return max((validation.expires for validation in valid if validation.expires), default=None)
 
 
 def is_for_ssl(validation: OrganisationValidation) -> bool:
@@ -218,5 +225,5 @@ def _unfitness(entry: DelegatedName) -> tuple[bool, bool, bool]:
 def dcv_of(delegated: Iterable[DelegatedName], names: Iterable[str], now: datetime) -> date | None:
     """Return the day on which the first validation of *names* expires, None when none is known."""
     entries = tuple(delegated)
-    found = [entry.expiry(now) for name in names if (entry := entry_for(entries, name))]
-    return min((expiry for expiry in found if expiry), default=None)
+    expiries = [entry.expiry(now) for name in names if (entry := entry_for(entries, name))]
+    return min((expiry for expiry in expiries if expiry), default=None)

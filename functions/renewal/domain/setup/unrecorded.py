@@ -42,13 +42,13 @@ def adoptable_certificates(
     """Return what `certmandate adopt` can compare an SSL ID with."""
     wanted = [(frozenset(each.spec.names), each.spec.name) for each in certificates if each.stored is None]
     rows = [row for row in reported if row.serial and _is_alive(row, now)] if wanted else []
-    found = (
+    adoptable = (
         AdoptableCertificate(name, row.ssl_id, row.serial)
         for names, name in wanted
         for row in rows
         if frozenset(row.names) == names
     )
-    return tuple(found)[:MOST]
+    return tuple(adoptable)[:MOST]
 
 
 def unrecorded_orders(
@@ -71,21 +71,21 @@ def unrecorded_orders(
     ended_orders = [row for row in history if not _is_lost(row, records.get(row.certificate))]
     ids = known_ids(managed, ended_orders)
     alive = [row for row in reported if row.ssl_id not in ids and _is_alive(row, now)]
-    found = (order for certificate in managed for order in _of(certificate, alive, ended_orders))
-    return tuple(found)[:MOST]
+    unrecorded = (order for certificate in managed for order in _of(certificate, alive, ended_orders))
+    return tuple(unrecorded)[:MOST]
 
 
 def require_recorded(certificate: ManagedCertificate, orders: Iterable[ReportedOrder]) -> None:
     """Raise OrderNotRecorded when one of *orders* is for the certificate."""
-    found = next((order for order in orders if order.certificate == certificate.spec.name), None)
-    if found is None:
+    other = next((order for order in orders if order.certificate == certificate.spec.name), None)
+    if other is None:
         return
-    token = f" with token {found.token}" if found.token else ""
+    token = f" with token {other.token}" if other.token else ""
     path = certificate.spec.path
     msg = (
-        f"SCM has order {found.ssl_id}{token} for exactly these names ({found.status.lower()}), and the order book "
+        f"SCM has order {other.ssl_id}{token} for exactly these names ({other.status.lower()}), and the order book "
         f"does not have it; nothing is ordered. If it is to be used, `certmandate adopt {path} --ssl-id "
-        f"{found.ssl_id}`; otherwise have it declined or revoked, or run `certmandate renew {path} --order-again "
+        f"{other.ssl_id}`; otherwise have it declined or revoked, or run `certmandate renew {path} --order-again "
         "--reason …`"
     )
     raise OrderNotRecorded(msg)

@@ -78,12 +78,12 @@ class ReportReader:
     def _paths(self, facts: PlanFacts, results: RunResults, now: datetime) -> _Paths:
         """The certificates that may be other than their inspection left them, or that no inspection judges."""
         delegations = set(facts.delegations)
-        found: dict[str, set[CertificatePath]] = {}
+        by_delegation: dict[str, set[CertificatePath]] = {}
         named = map(CertificatePath.parse, (*facts.due, *results.certificates))
         for path in (*named, *(() if facts.is_narrowed else self.book.waiting(now))):
             if path.delegation in delegations:
-                found.setdefault(path.delegation, set()).add(path)
-        return found
+                by_delegation.setdefault(path.delegation, set()).add(path)
+        return by_delegation
 
     def _quiet(self, names: Iterable[str], results: RunResults, today: date) -> Iterator[tuple[str, DelegationSummary]]:
         for name in names:
@@ -106,9 +106,9 @@ class ReportReader:
                 yield DelegationRead(name, records[name], self.book.certificates(name))
 
     def _records(self, names: Sequence[str]) -> Mapping[str, Record]:
-        found = self.book.load_delegations(names)
-        records: dict[str, Record] = {record.delegation.name: record for record in found}
-        records |= {error.delegation: error for error in found.unreadable}
+        listing = self.book.load_delegations(names)
+        records: dict[str, Record] = {record.delegation.name: record for record in listing}
+        records |= {error.delegation: error for error in listing.unreadable}
         missing = [name for name in names if name not in records]
         removed = self.book.removed_among(missing)
         return records | {
@@ -116,12 +116,12 @@ class ReportReader:
         }
 
 
-def _by_delegation(found: Listing[ManagedCertificate]) -> Mapping[str, Listing[ManagedCertificate]]:
+def _by_delegation(listing: Listing[ManagedCertificate]) -> Mapping[str, Listing[ManagedCertificate]]:
     certificates: dict[str, list[ManagedCertificate]] = {}
-    for certificate in found:
+    for certificate in listing:
         certificates.setdefault(certificate.spec.delegation, []).append(certificate)
     unreadable: dict[str, list[RecordUnreadable]] = {}
-    for error in found.unreadable:
+    for error in listing.unreadable:
         unreadable.setdefault(error.delegation, []).append(error)
     grouped = {}
     for name in certificates.keys() | unreadable.keys():

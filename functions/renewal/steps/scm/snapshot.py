@@ -134,9 +134,9 @@ class PersistentRecords:
         """
         known = {entry.entry: entry.persistent for entry in self.before}
         wanted = (entry.entry for entry in snapshot.delegated if entry.may_be_persistent(now))
-        found = {entry: self._record(entry) or known.get(entry) for entry in in_turn(wanted, now.toordinal())}
+        persistent = {entry: self._record(entry) or known.get(entry) for entry in in_turn(wanted, now.toordinal())}
         delegated = tuple(
-            replace(entry, persistent=found[entry.entry]) if entry.entry in found else entry
+            replace(entry, persistent=persistent[entry.entry]) if entry.entry in persistent else entry
             for entry in snapshot.delegated
         )
         return replace(snapshot, domains=replace(snapshot.domains, delegated=delegated))

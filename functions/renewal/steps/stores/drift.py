@@ -43,7 +43,7 @@ class StoreComparison:
         day's time may not suffice. A store that does not answer is not waited for again on that day.
         """
         deadline = self.deadline.at_most(LONGEST_SECONDS)
-        found: list[Finding] = []
+        differing: list[Finding] = []
         left: _Left = {}
         silent: dict[str, RenewalError] = {}
         for store, certificate in self._in_turn([certificate for certificate in certificates if certificate.stored]):
@@ -52,13 +52,13 @@ class StoreComparison:
                 left[place] = silent.get(store)
                 continue
             try:
-                found += self._compared(certificate, store)
+                differing += self._compared(certificate, store)
             except RenewalError as error:
                 left[place] = error
                 if isinstance(error, StoreUnavailable):
                     silent[store] = error
         kept = (each for each in before if each.code == STORE_DRIFTED and (each.about, each.certificate) in left)
-        return (*found, *kept, *_not_compared(left))
+        return (*differing, *kept, *_not_compared(left))
 
     def _in_turn(self, stored: Iterable[ManagedCertificate]) -> Iterator[tuple[str, ManagedCertificate]]:
         """Yield each certificate with each of its stores; in as many days as there are stores, each is the first."""

@@ -103,8 +103,8 @@ class Stores:
             return self.transitions.record_import(order, region, self.acm.put(pair, region, arn))
         # An earlier attempt may have imported without recording the ARN. ACM may list it late: the claim of that
         # attempt excludes another import for `IMPORT_LEASE`, while each attempt searches again.
-        if region in order.import_claims and (found := self.acm.find(pair, region)):
-            return self.transitions.record_import(order, region, found)
+        if region in order.import_claims and (imported := self.acm.find(pair, region)):
+            return self.transitions.record_import(order, region, imported)
         order = self.transitions.claim_import(order, region, self.clock())
         try:
             made = self.acm.put(pair, region, None)
