@@ -15,7 +15,7 @@ from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.judgement.delegation import problems_of
-from renewal.domain.judgement.problem import Problem, problem_of
+from renewal.domain.judgement.problem import problem_of
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate, OrderStatus
@@ -251,20 +251,3 @@ def test_an_error_of_a_delegation_itself_has_the_command_that_its_text_has() -> 
     assert "apply its file again" in found["univ"].text
     assert found["univ"].remedy == "certmandate apply delegations/"
     assert found["univ/idp"].remedy == "no command repairs the item: docs/runbook.md, RecordUnreadable"
-
-
-def test_the_soonest_consequence_comes_first() -> None:
-    """A certificate with two days left was below every new service whose first order had failed."""
-    day = NOW.date()
-    expires = Problem(code="today", severity="error", actor="rao", consequence=Consequence.EXPIRES, consequence_on=day)
-    found = [
-        replace(expires, code="later", severity="warning", act_by=day),
-        replace(expires, code="never", consequence=Consequence.NO_CERTIFICATE, consequence_on=None),
-        replace(expires, code="soon", consequence_on=day + timedelta(days=2), act_by=day),
-        replace(expires, code="OrderNotOurs", consequence=Consequence.MISUSE, consequence_on=None),
-        expires,
-    ]
-
-    in_order = sorted(found, key=lambda problem: problem.urgency_on(day))
-
-    assert [each.code for each in in_order] == ["today", "OrderNotOurs", "soon", "never", "later"]

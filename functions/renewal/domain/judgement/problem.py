@@ -100,15 +100,9 @@ class Problem:
         return RANKS[self.severity], self.act_by or date.min, self.due or date.min, self.key, self.text
 
     def urgency_on(self, today: date) -> tuple[Any, ...]:
-        """Sort key: before all else that of which the consequence is a fact, such as a certificate that has expired.
-
-        Of what else needs attention, the soonest consequence is first; services that have no certificate so far, last.
-        """
+        """Sort key: before all else that of which the consequence is a fact, such as a certificate that has expired."""
         has_happened = self.needs_attention and self.consequence_on is not None and self.consequence_on <= today
-        undated = date.max if self.consequence is Consequence.NO_CERTIFICATE else date.min
-        soonest = (self.consequence_on or undated) if self.needs_attention else date.min
-        rank, *begin = self.urgency
-        return (not has_happened, rank, soonest, *begin)
+        return (not has_happened, *self.urgency)
 
 
 def severity_at(finding: Finding, today: date, times: ActingTimes) -> Severity:
