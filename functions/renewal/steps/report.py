@@ -141,16 +141,18 @@ class Report:
             known = without_resolved(known, read.certificates, run.now)
         covered, damaged = run.covered(read)
         judged = [self._row(certificate, known, run) for certificate in covered]
+        others = (certificate for certificate in read.certificates if not run.facts.covers(certificate.spec.record_key))
         about = _delegation_row(read.delegation, read.record, read.certificates, run)
-        problems = problems_of(
+        found = problems_of(
             read.delegation,
             known,
-            [judgement for _, judgement in judged],
+            [*(judgement for _, judgement in judged), *(run.judged(certificate, known) for certificate in others)],
             run.now,
             run.times,
             failure=Failure(about.error, about.text) if about.error else None,
             unreadable=damaged,
         )
+        problems = tuple(problem for problem in found if run.concerns(problem, covered))
         wrong = {problem.certificate for problem in problems}
         rows = (*(row for row, _ in judged if run.is_reported(row, wrong)), *map(_unreadable_row, damaged))
         is_near = self.reader.is_near(about.password_expires, run.now.date())
@@ -171,7 +173,7 @@ class Report:
         outcome, failed = outcome_of(certificate, planned, run.results, finished, run.facts.doubt)
         next_renewal = NextRenewal.of(certificate, record, run.now)
         error = failed if outcome is Outcome.FAILED else None
-        judged = judge(certificate, record, run.now, run.times, replacements=run.replacements, failure=error)
+        judged = run.judged(certificate, record, error)
         notes = list(notes_of(certificate, finished, run.now))
         if outcome is Outcome.DEFERRED:
             result = run.results.certificates.get(spec.path)
@@ -240,6 +242,18 @@ class _Run:
         covers, listing = self.facts.covers, read.certificates
         damaged = [each for each in listing.unreadable if covers(CertificatePath(read.delegation, each.certificate))]
         return [each for each in listing if covers(each.spec.record_key)], damaged
+
+    def judged(
+        self, certificate: ManagedCertificate, record: DelegationRecord | None, failure: Failure | None = None
+    ) -> Judgement:
+        """The judgement of a certificate at the end of the run, which left it with *failure*."""
+        return judge(certificate, record, self.now, self.times, replacements=self.replacements, failure=failure)
+
+    def concerns(self, problem: Problem, covered: Iterable[ManagedCertificate]) -> bool:
+        """Whether *problem* is of what the run was asked for; the daily runs report those of other certificates."""
+        if problem.certificate:
+            return self.facts.covers(CertificatePath(problem.delegation, problem.certificate))
+        return not self.facts.named or any(problem.affects(certificate.spec) for certificate in covered)
 
     def is_reported(self, row: CertificateRow, wrong: Collection[str]) -> bool:
         """Whether *row* is reported: it was due, worked on, verified or asked for, or is wrong (names in *wrong*)."""
