@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -191,11 +191,19 @@ class StoredCertificate:
     """When its order was opened; None where it was adopted, and in records of earlier versions."""
     issued_at: datetime | None = None
     """As of its order; None where it was adopted, and in records of earlier versions."""
+    former_arns: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
+    """ARNs that no renewal imports into any more, because of another key type or a change of the file, until what they
+    hold has expired, at the latest at this time. What uses one of them keeps an old certificate."""
 
     @property
     def held_arns(self) -> dict[str, str]:
         """Region to ARN, of the regions in which ACM holds this certificate."""
         return {region: arn for region, arn in self.arns.items() if f"{ACM}{region}" in self.stores}
+
+    def arns_left_by(self, arns: Collection[str], now: datetime) -> dict[str, datetime]:
+        """Return the `former_arns` of the next certificate, which is in *arns*: without those that have expired."""
+        known = {**self.former_arns, **dict.fromkeys(self.arns.values(), self.not_after)}
+        return {arn: expires for arn, expires in known.items() if arn not in arns and expires > now}
 
 
 @dataclass(frozen=True, slots=True)

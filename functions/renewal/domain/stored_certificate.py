@@ -21,6 +21,7 @@ def stored_certificate(
     """
     leaf, previous, spec = Chain.parse(order.chain).leaf, certificate.stored, certificate.spec
     earlier = previous.arns if previous and previous.key_type is order.key_type else {}
+    arns = {region: arn for region, arn in earlier.items() if region in spec.acm_regions} | dict(order.arns)
     return StoredCertificate(
         ssl_id=order.ssl_id or 0,
         serial=leaf.serial,
@@ -33,10 +34,11 @@ def stored_certificate(
         stores=tuple(store for store in spec.stores if store in stores),
         token=order.token,
         stored_at=now,
-        arns={region: arn for region, arn in earlier.items() if region in spec.acm_regions} | dict(order.arns),
+        arns=arns,
         client_auth=leaf.is_for_clients,
         key_fingerprint=leaf.key_fingerprint,
         fingerprint=leaf.fingerprint(),
         ordered_at=order.opened_at,
         issued_at=order.issued_at,
+        former_arns=previous.arns_left_by(arns.values(), now) if previous else {},
     )

@@ -71,6 +71,8 @@ def adopt_command(
         found = _from_file(pem, managed.spec) if pem else _from_stores(deployment, managed.spec)
         _require_unowned(deployment, managed.spec, found, ssl_id, others)
         stored = _stored(found, managed.spec, ssl_id, now)
+        if managed.stored:
+            stored = replace(stored, former_arns=managed.stored.arns_left_by(found.arns.values(), now))
         record = deployment.book.delegation(delegation)
         after = judge(replace(managed, stored=stored), record, now, deployment.acting_times)
         is_unverified = bool(ssl_id) and not _is_reported(record, managed.spec, stored)
