@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -199,11 +199,6 @@ class StoredCertificate:
     def held_arns(self) -> dict[str, str]:
         """Region to ARN, of the regions in which ACM holds this certificate."""
         return {region: arn for region, arn in self.arns.items() if f"{ACM}{region}" in self.stores}
-
-    def arns_left_by(self, arns: Collection[str], now: datetime) -> dict[str, datetime]:
-        """Return the `former_arns` of the next certificate, which is in *arns*: without those that have expired."""
-        known = {**self.former_arns, **dict.fromkeys(self.arns.values(), self.not_after)}
-        return {arn: expires for arn, expires in known.items() if arn not in arns and expires > now}
 
 
 @dataclass(frozen=True, slots=True)

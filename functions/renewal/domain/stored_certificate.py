@@ -5,7 +5,7 @@ Apart from `order`, because it parses certificates: most functions do not, and i
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from renewal.domain.certificate.chain import Chain
@@ -40,5 +40,13 @@ def stored_certificate(
         fingerprint=leaf.fingerprint(),
         ordered_at=order.opened_at,
         issued_at=order.issued_at,
-        former_arns=previous.arns_left_by(arns.values(), now) if previous else {},
+        former_arns=former_arns(previous, arns.values(), now),
     )
+
+
+def former_arns(previous: StoredCertificate | None, arns: Collection[str], now: datetime) -> Mapping[str, datetime]:
+    """Return the `former_arns` of what takes the place of *previous* in *arns*, without those that have expired."""
+    if previous is None:
+        return {}
+    known = {**previous.former_arns, **dict.fromkeys(previous.arns.values(), previous.not_after)}
+    return {arn: expires for arn, expires in known.items() if arn not in arns and expires > now}

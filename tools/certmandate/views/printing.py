@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.cells import cell_len
@@ -25,6 +25,9 @@ from rich.text import Text
 from certmandate.files.visible_text import VisibleStream
 from renewal.domain.errors import RecordUnreadable
 from renewal.mail.visible_text import visible
+
+if TYPE_CHECKING:
+    from renewal.domain.setup.inspection import Inspection
 
 Row = Sequence[str | Text]
 _UNLIMITED = 100_000  # columns, when the output is no terminal
@@ -261,8 +264,11 @@ def day(at: datetime | None) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d}" if at else ""
 
 
-def inspected(at: datetime, full_at: datetime | None, now: datetime) -> str:
-    """Return when SCM was inspected, and how old the rest is; *full_at*: None when not everything was read."""
+def inspected(inspection: Inspection, now: datetime) -> str:
+    """Return when SCM was inspected, and how old the rest is."""
+    at, full_at = inspection.at, inspection.full_at
+    if inspection.unread:
+        return f"{minute(at)}, not read: {inspection.unread}"
     if full_at is None:
         return f"{minute(at)}, not in full"
     if full_at == at:

@@ -11,9 +11,19 @@ from renewal.domain.errors import (
     CredentialExpired,
     CredentialMissing,
     CredentialRefused,
+    MandateEnded,
     NeedsAttention,
 )
-from renewal.domain.setup.check_result import CheckResult, SetupStep, failed, manual, passed, suspected, warning
+from renewal.domain.setup.check_result import (
+    CheckResult,
+    SetupStep,
+    failed,
+    manual,
+    not_checked,
+    passed,
+    suspected,
+    warning,
+)
 from renewal.domain.setup.domain_checks import domain_results
 from renewal.domain.setup.finding import Finding, expires_on, finding_in_scm
 from renewal.domain.setup.snapshot import Account, Department, Section, Snapshot, is_for_ssl
@@ -49,7 +59,7 @@ def review(
         *(_domains(delegation, wanted or delegation.delegated_names, snapshot, now) if is_ours else _NO_DOMAINS),
         *_account(delegation, snapshot),
         *_password(snapshot, now),
-        _access_list(delegation),
+        _access_list(delegation, snapshot),
     ]
     checked = {result.step for result in results}
     results += [passed(step, _observed(step, delegation, snapshot)) for step in SetupStep if step not in checked]
@@ -89,12 +99,14 @@ def _observed(step: SetupStep, delegation: Delegation, snapshot: Snapshot) -> st
 def unreachable(error: NeedsAttention) -> tuple[CheckResult, ...]:
     """Return the results of all steps when *error* prevented the inspection.
 
-    A certain cause is `wrong`; where SCM's refusal has several likely causes, each of them is `perhaps`.
+    A certain cause is `wrong`; where SCM's refusal has several likely causes, each of them is `perhaps`. The others are
+    `not-checked`.
     """
     causes = {CredentialRefused: _REFUSED, AddressRefused: _ADDRESS_REFUSED, CredentialMissing: _NOT_STORED}
     results = list(causes.get(type(error), ()))
     checked = {result.step for result in results}
-    results += [manual(step, f"not checked: {type(error).__name__}") for step in SetupStep if step not in checked]
+    reason = str(error) if isinstance(error, MandateEnded) else type(error).__name__
+    results += [not_checked(step, reason) for step in SetupStep if step not in checked]
     return tuple(sorted(results, key=lambda result: result.step))
 
 
@@ -217,7 +229,8 @@ def _domains(delegation: Delegation, wanted: tuple[str, ...], snapshot: Snapshot
 def _account(delegation: Delegation, snapshot: Snapshot) -> list[CheckResult]:
     account = snapshot.account
     if account is None:
-        check = "SCM does not show the account to itself. Check manually:"
+        who = "an OAuth2 client its account" if snapshot.is_of_client else "the account to itself"
+        check = f"SCM does not show {who}. Check manually:"
         return [
             manual(SetupStep.ADMIN, f"{check} its only role is {ROLE} on department {delegation.department_id}"),
             manual(SetupStep.API_ONLY, f"{check} 'Web API use only' is ticked"),
@@ -266,7 +279,7 @@ def _password(snapshot: Snapshot, now: datetime) -> list[CheckResult]:
     if Section.PASSWORD in snapshot.unavailable:
         return [manual(step, "the login works; SCM did not show when its password expires. Check manually")]
     if password is None:
-        return [passed(step, "the login works; it has no password that expires")]
+        return [passed(step, "the OAuth2 client is accepted; it has no password that could expire")]
     if is_expired(snapshot):
         return [failed(step, CredentialExpired.__name__, "the account's password has expired")]
     if password.expires and password.expires - now.date() <= PASSWORD_SOON:
@@ -284,10 +297,12 @@ def is_expired(snapshot: Snapshot) -> bool:
 # ---- Step 8: the access list -----------------------------------------------------------------------------------
 
 
-def _access_list(delegation: Delegation) -> CheckResult:
+def _access_list(delegation: Delegation, snapshot: Snapshot) -> CheckResult:
     address = delegation.address or "our registered /32"
     text = (
-        f"the login works from our address, but SCM does not show access lists. Check manually that the list has "
-        f"{address} and nothing wider, or run `certmandate check --from-here` from another address: it must be refused"
+        "the login works from our address, but SCM does not show access lists. Check manually that the list has "
+        f"{address} and nothing wider"
     )
+    if not snapshot.is_of_client:  # it is not known whether SCM applies access lists to these
+        text += ", or run `certmandate check --from-here` from another address: it must be refused"
     return manual(SetupStep.ACCESS_LIST, text)
