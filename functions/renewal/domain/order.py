@@ -191,6 +191,9 @@ class StoredCertificate:
     """When its order was opened; None where it was adopted, and in records of earlier versions."""
     issued_at: datetime | None = None
     """As of its order; None where it was adopted, and in records of earlier versions."""
+    former_arns: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
+    """ARNs that no renewal imports into any more, because of another key type or a change of the file, until what they
+    hold has expired, at the latest at this time. What uses one of them keeps an old certificate."""
 
     @property
     def held_arns(self) -> dict[str, str]:
