@@ -293,7 +293,7 @@ def test_a_replaced_arn_that_is_in_use_is_found_until_it_is_not(system: System) 
 
     assert (finding.code, finding.severity, finding.actor) == ("ArnReplaced", "warning", "operator")
     assert (finding.certificate, finding.about, finding.due) == ("idp", arn, before.not_after.date())
-    assert f"associate {new} in its place with {BALANCER}" in finding.text
+    assert f"is in use by {BALANCER}: associate {new} there" in finding.text
     assert compared(system) == ()
 
 
@@ -312,7 +312,7 @@ def test_an_arn_of_a_removed_store_is_found_while_it_is_in_use(system: System, s
 
     (finding,) = (each for each in compared(system) if each.code == "ArnReplaced")
 
-    assert (finding.about, "associate another certificate in its place" in finding.text) == (arn, True)
+    assert (finding.about, "associate another certificate there" in finding.text) == (arn, True)
 
 
 def test_a_replaced_arn_is_kept_until_its_certificate_has_expired(system: System) -> None:

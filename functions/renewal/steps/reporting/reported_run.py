@@ -11,7 +11,7 @@ from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.errors import Failure, RecordUnreadable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
-from renewal.domain.judgement.problem import Problem, severity_at
+from renewal.domain.judgement.problem import Problem, affects, severity_at
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.outcome import RunResults
@@ -57,7 +57,7 @@ class ReportedRun:
     def _concerns(self, problem: Problem, covered: Iterable[ManagedCertificate]) -> bool:
         if problem.certificate:
             return self.facts.covers(CertificatePath(problem.delegation, problem.certificate))
-        return not self.facts.named or any(problem.affects(certificate.spec) for certificate in covered)
+        return not self.facts.named or any(affects(problem, certificate.spec) for certificate in covered)
 
     def is_reported(self, row: CertificateRow, wrong: Collection[str]) -> bool:
         """Whether *row* is reported: it was due, worked on, verified or asked for, or is wrong (names in *wrong*)."""

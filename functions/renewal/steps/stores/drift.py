@@ -82,8 +82,8 @@ class StoreComparison:
             if stored and (use := self.acm.use(region, arn)):
                 new = stored.arns.get(region, "another certificate")
                 text = (
-                    f"certmandate imports nothing into {arn} any more, and what uses it presents the certificate "
-                    f"that it holds: associate {new} in its place with {some(use.by)}"
+                    f"{arn}, into which no renewal is imported any more, is in use by {some(use.by)}: associate {new} "
+                    "there in its place"
                 )
                 yield Finding(ARN_REPLACED, "warning", "operator", text, certificate.spec.name, use.expires, about=arn)
 
