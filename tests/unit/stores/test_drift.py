@@ -315,6 +315,15 @@ def test_an_arn_of_a_removed_store_is_found_while_it_is_in_use(system: System, s
     assert (finding.about, "associate another certificate there" in finding.text) == (arn, True)
 
 
+def test_in_a_removed_store_only_the_use_of_a_former_arn_is_read(system: System) -> None:
+    """The operator may delete the other ARN there."""
+    arn, _ = replaced_arn(system)
+    system.add(replace(SPEC, key_type=RSA, stores=("s3",)))
+    del system.acm.held[system.stored().arns["eu-west-3"]]
+
+    assert [finding.about for finding in compared(system)] == [arn]
+
+
 def test_a_replaced_arn_is_kept_until_its_certificate_has_expired(system: System) -> None:
     """Also over further renewals, and in a region that lacked the last certificate; then it is forgotten."""
     arn, before = replaced_arn(system)
