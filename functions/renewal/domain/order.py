@@ -20,13 +20,11 @@ from renewal.records import REQUIRED, REWRITTEN
 
 COMMENT_PREFIX = "certmandate order "
 IMPORT_LEASE = timedelta(seconds=300)
-"""Longer than a collect function can live (`CollectFunction` in template.yaml), and than ACM may omit a new certificate
-from its list."""
+"""Longer than `CollectFunction` (template.yaml) can live, and than ACM may omit a new certificate from its list."""
 RESTORED_AFTER = timedelta(minutes=10)
 """After the POST of an order: a restore of the orders table and its deployment take longer."""
 RELEASED = datetime(1970, 1, 1, tzinfo=UTC)
-"""The time of an import claim that was released. It blocks no other claim. It stays, because the next import must
-know that an earlier one may have succeeded."""
+"""The time of a released import claim. It blocks no other; it stays, because the import may have succeeded."""
 MOST_POSTS = 10
 """Of one order; about a night in which SCM lists orders and answers none. Further ones are the operator's decision."""
 CLOSED = "ClosedByOperator"
@@ -192,8 +190,7 @@ class StoredCertificate:
     issued_at: datetime | None = None
     """As of its order; None where it was adopted, and in records of earlier versions."""
     former_arns: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
-    """ARNs that no renewal imports into any more, because of another key type or a change of the file, until what they
-    hold has expired, at the latest at this time. What uses one of them keeps an old certificate."""
+    """ARNs that no renewal imports into any more, until what they hold has expired: by this time, at the latest."""
 
     @property
     def held_arns(self) -> dict[str, str]:
