@@ -84,7 +84,7 @@ def test_each_command_can_be_copied(code: str) -> None:
 @pytest.mark.parametrize(
     ("code", "awaits", "misuse"),
     [
-        ("fr", "en attente de l'approbation du RAO", "il est possible de demander plus que ce qui a été convenu"),
+        ("fr", "en attente de l\u2019approbation du RAO", "il est possible de demander plus que ce qui a été convenu"),
         ("en", "it waits for the RAO's approval in SCM", "more can be ordered than was agreed"),
     ],
 )
@@ -104,7 +104,7 @@ def test_the_page_is_for_the_operator(code: str, awaits: str, misuse: str) -> No
 @pytest.mark.parametrize(
     ("code", "what"),
     [
-        ("fr", "Le certificat d'une demande n'est pas encore émis"),
+        ("fr", "Le certificat d\u2019une demande n\u2019est pas encore émis"),
         ("en", "SCM has not issued the certificate of an order"),
     ],
 )

@@ -16,6 +16,7 @@ from renewal.domain.setup.finding import Finding
 from renewal.mail.findings_mail import detail_in, finding_values, names_in
 from renewal.mail.language import Language
 from renewal.mail.rao_report import NextOrder, RaoReport
+from renewal.mail.report_mail import renewal_text
 
 REVOCATION = "revoke: "
 """Begins the reason of an order that `certmandate revoke` requested; a ReasonCode and the operator's text follow."""
@@ -121,6 +122,7 @@ def _next(order: NextOrder) -> dict[str, Any]:
         "serial": printed_serial(stored.serial) if stored else None,
         "not_after": _iso(stored.not_after if stored else None),
         "renewal": order.renewal.isoformat() if order.renewal else None,
+        "waits_for": order.waits_for.value,
     }
 
 
@@ -143,8 +145,8 @@ def page(report: RaoReport, third_party: str = "") -> str:
         detail_in=detail_in,
         reason_in=_reason_in,
         awaits_approval=awaits_approval,
+        renewal_text=renewal_text,
         printed_serial=printed_serial,
-        today=day,
         otherwise={
             language.code: {finding: each.line(day, language) for finding, each in report.asks.items()}
             for language in languages()
