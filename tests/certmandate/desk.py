@@ -184,6 +184,7 @@ def operated(system: System, folder: Path) -> Iterator[Desk]:
         "RaoWorkingDays": "10",
         "OrdersPerDelegation": "30",
         "OrdersPerRun": "500",
+        "DueSharePercent": "40",
     }
     facts = {**parameters(os.environ["SCM_URL"], system.simulator.root_pem), **defaults, **system.aws.outputs}
     outputs = {"CERTMANDATE_OUTPUTS": json.dumps(facts)}

@@ -11,9 +11,12 @@ import httpx
 import pytest
 
 from renewal.domain.setup.check_result import CheckStatus, SetupStep
+from renewal.domain.setup.checks import review
+from renewal.domain.setup.snapshot import Section, Snapshot
 from scm_simulator.world.world import LEAST_PRIVILEGES, Domain
+from tests.unit.system import NOW
 
-from .conftest import APPS, DEPARTMENT, IDP, NAMES, NEIGHBOUR, ORGANISATION, Change, Mandate, faults
+from .conftest import APPS, DELEGATION, DEPARTMENT, IDP, NAMES, NEIGHBOUR, ORGANISATION, Change, Mandate, faults
 
 IDP_ENTRY, APPS_ENTRY = (Domain(name) for name in NAMES)
 
@@ -369,3 +372,16 @@ def test_a_profile_that_is_missing_is_found_before_an_order_is_spent() -> None:
     findings = Mandate(specs=(replace(IDP, profile_id=99), APPS)).inspect().findings
 
     assert [(finding.code, finding.certificate) for finding in findings] == [("ProfileRefused", "idp")]
+
+
+def test_the_steps_of_an_oauth2_client_are_about_a_client() -> None:
+    """Step 6 read `the login works; it has no password`, and step 8 advised a command that refuses clients."""
+    shown = Snapshot(unavailable=frozenset(Section) - {Section.PASSWORD})
+
+    texts = {result.step: result.text for result in review(DELEGATION, [IDP], shown, NOW)}
+
+    assert texts[SetupStep.ADMIN].startswith("SCM does not show an OAuth2 client its account. Check manually:")
+    assert texts[SetupStep.FIRST_LOGIN] == "the OAuth2 client is accepted; it has no password that could expire"
+    assert "--from-here" not in texts[SetupStep.ACCESS_LIST]
+    with_password = {each.step: each.text for each in review(DELEGATION, [IDP], Snapshot(), NOW)}
+    assert "--from-here" in with_password[SetupStep.ACCESS_LIST]

@@ -234,6 +234,19 @@ def test_only_seals_are_added_to_the_audit_bucket_and_nothing_is_deleted(stack: 
     assert any(statement.applies(plain) for statement in denials)
 
 
+def test_no_life_cycle_deletes_a_seal_whose_retention_has_ended(stack: Stack) -> None:
+    """An administrator shortened the bucket's default retention, and a rule then deleted what the policy protects."""
+    bucket = stack.resource("AuditBucket")
+    policy = statements([stack.resource("AuditBucketPolicy").properties["PolicyDocument"]])
+    everything = statements([{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}])
+    context = {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/administrator", "aws:SecureTransport": "true"}
+
+    assert "LifecycleConfiguration" not in bucket.properties
+    for action, permitted in (("s3:PutLifecycleConfiguration", False), ("s3:PutBucketTagging", True)):
+        request = Request(action, stack.arn("AuditBucket"), context)
+        assert allowed([*everything, *policy], request) is permitted
+
+
 @pytest.mark.parametrize("mode", ["GOVERNANCE", "COMPLIANCE"])
 def test_sealed_audit_trails_are_locked(mode: str) -> None:
     """Fault S4: a trail that its writer can delete proves nothing."""

@@ -26,7 +26,7 @@ from tests.workflow.system import Ended, started
 Row = tuple[str, ...]
 """Members of a problem as text; empty for none."""
 
-PROBLEM = tuple(field.name for field in fields(Problem))
+PROBLEM = tuple(field.metadata.get("stored", field.name) for field in fields(Problem))
 ASKED = ("delegation", "certificate", "code", "severity", "actor", "screen", "security", "due")
 """What the RAO's documents have of a problem in JSON, apart from its text; the mails beside it have more."""
 _LATER = re.compile(r"( \((?:run of|failed) [^)]+\))?(; no new order before .*)?$")

@@ -16,6 +16,7 @@ import typer
 from certmandate.exit import DeploymentMissing, Refused, aws_errors, aws_unreachable, exit_on_error, usable_environment
 from certmandate.views.printing import print_line, printer
 from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.limits import Limits
 
 if TYPE_CHECKING:
     from certmandate.audit.seals import SealedTrails
@@ -173,6 +174,12 @@ class Deployment:
     def acting_times(self) -> ActingTimes:
         """How long acting takes, as the stack's parameters have it."""
         return ActingTimes(int(self.fact("OperatorWorkingDays")), int(self.fact("RaoWorkingDays")))
+
+    @cached_property
+    def limits(self) -> Limits:
+        """How much one run may order, as the stack's parameters have it."""
+        caps = int(self.fact("OrdersPerDelegation")), int(self.fact("OrdersPerRun"))
+        return Limits(*caps, int(self.fact("DueSharePercent")) / 100)
 
     @cached_property
     def operator(self) -> str:

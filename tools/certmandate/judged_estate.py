@@ -13,7 +13,9 @@ from renewal.domain.errors import Failure, RecordUnreadable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.delegation import problems_of, rule_problems
+from renewal.domain.judgement.outdated import without_resolved
 from renewal.domain.judgement.problem import Problem
+from renewal.domain.limits import NOTHING_LEFT_OUT, LeftOut
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.inspection import DelegationRecord
@@ -82,12 +84,15 @@ def judged_estate(
     replacements: Iterable[ReplacementRule] = (),
     unreadable: Iterable[RecordUnreadable] = (),
     failures: Mapping[str, Failure] = MappingProxyType({}),
+    left_out: LeftOut = NOTHING_LEFT_OUT,
 ) -> JudgedEstate:
     """Return the judgements of *certificates*, whose delegations are *records*; *unreadable*: the other items.
 
-    *failures*: what runs have failed for and the order book does not have, by certificate or delegation.
+    *failures*: what runs have failed for and the order book does not have, by certificate or delegation; *left_out*: by
+    the plan of the next daily run.
     """
-    rules, faults = tuple(replacements), tuple(unreadable)
+    rules, faults, certificates = tuple(replacements), tuple(unreadable), tuple(certificates)
+    records = _without_resolved(records, certificates, {error.delegation for error in faults}, now)
     judged = [
         judge(
             each,
@@ -96,6 +101,7 @@ def judged_estate(
             times,
             replacements=rules,
             failure=failures.get(each.spec.path),
+            left_out=left_out,
         )
         for each in certificates
     ]
@@ -111,6 +117,20 @@ def judged_estate(
         tuple(sorted(judged, key=lambda judgement: judgement.urgency)),
         tuple(sorted(problems, key=lambda problem: problem.urgency_on(now.date()))),
     )
+
+
+def _without_resolved(
+    records: Mapping[str, DelegationRecord],
+    certificates: Iterable[ManagedCertificate],
+    damaged: Collection[str],
+    now: datetime,
+) -> dict[str, DelegationRecord]:
+    """Return *records* without what their files have resolved; where all certificates of a delegation can be read."""
+    known = _grouped(certificates, lambda certificate: certificate.spec.delegation)
+    return {
+        name: record if name in damaged else without_resolved(record, known.get(name, ()), now)
+        for name, record in records.items()
+    }
 
 
 def _grouped(items: Iterable[T], name: Callable[[T], str]) -> dict[str, list[T]]:

@@ -1,10 +1,12 @@
-"""What runs have failed for and the order book does not have, for example an import that ACM refused."""
+"""What a judgement needs of runs: failures that the order book does not have, and what the next plan leaves out."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from certmandate.judged_estate import JudgedEstate, judged_estate
@@ -12,6 +14,7 @@ from certmandate.stored_credential.untried import StoredCredentials
 from renewal import records
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.errors import Failure, RecordUnreadable
+from renewal.domain.limits import DueCertificate, LeftOut, left_out
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.report import CertificateRow, DelegationRow, RunReport
@@ -37,15 +40,18 @@ def judged_with_runs(
     *,
     replacements: Iterable[ReplacementRule] = (),
     unreadable: Iterable[RecordUnreadable] = (),
+    estate: Collection[ManagedCertificate] | None = None,
 ) -> JudgedEstate:
     """Return `judged_estate`, with the failures that only the reports of runs have; each names its run and time.
 
-    And with the credentials that were stored since the last inspections.
+    And with the credentials that were stored since the last inspections, and what the next daily run leaves out.
+    *estate*: every certificate; None: what is due is read from the index.
     """
     credentials = StoredCredentials(deployment)
     known = {name: credentials.with_untried(record) for name, record in delegations.items()}
     found = [credentials.without_past_refusal(known.get(each.spec.delegation), each) for each in certificates]
     rules, damaged = tuple(replacements), tuple(unreadable)
+    left = _left_out(deployment, estate, rules, now)
 
     def judged(failures: Mapping[str, Failure]) -> JudgedEstate:
         return judged_estate(
@@ -56,6 +62,7 @@ def judged_with_runs(
             replacements=rules,
             unreadable=damaged,
             failures=failures,
+            left_out=left,
         )
 
     stored = judged({})
@@ -63,10 +70,30 @@ def judged_with_runs(
     return judged(failures) if failures else stored
 
 
+def _left_out(
+    deployment: Deployment,
+    estate: Collection[ManagedCertificate] | None,
+    rules: Iterable[ReplacementRule],
+    now: datetime,
+) -> LeftOut:
+    """Return what the plan of a daily run would leave out now."""
+    book, in_force = deployment.book, [rule for rule in rules if rule.issued_before <= now]
+    if estate is None:
+        listed = chain.from_iterable(book.listed_for(rule) or () for rule in in_force)
+        certificates: Iterable[ManagedCertificate] = book.load_certificates(
+            dict.fromkeys((*book.waiting(now), *listed))
+        )
+        count = book.count_certificates
+    else:
+        certificates, count = estate, partial(min, len(estate))
+    found = (DueCertificate.at(certificate, in_force, now) for certificate in certificates)
+    return left_out([each for each in found if each.decision.causes], count, deployment.limits)
+
+
 def judged_order_book(
-    deployment: Deployment, stored: Stored, replacements: Listing[ReplacementRule], now: datetime
+    deployment: Deployment, stored: Stored, replacements: Listing[ReplacementRule], now: datetime, whole: Stored
 ) -> JudgedEstate:
-    """Return the judgement of all that was read of the order book."""
+    """Return the judgement of *stored*, which is all or a part of the *whole* order book."""
     return judged_with_runs(
         deployment,
         stored.delegations,
@@ -74,6 +101,7 @@ def judged_order_book(
         now,
         replacements=replacements,
         unreadable=(*stored.unreadable, *replacements.unreadable),
+        estate=whole.certificates.values(),
     )
 
 

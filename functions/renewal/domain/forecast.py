@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Self
 
 from renewal.domain.calendar import Phase, phase_at
-from renewal.domain.delegation import Delegation
-from renewal.domain.due import DCV_MARGIN, brought_forward_to, due_by_age_at
+from renewal.domain.delegation import Delegation, Profile
+from renewal.domain.due import brought_forward_to, due_by_age_at
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.setup.domain_checks import RECORD_NOTICE, dcv_soon
+from renewal.domain.setup.domain_checks import RECORD_NOTICE, dcv_soon, some
 from renewal.domain.setup.finding import Finding, Severity, expires_on, finding_in_scm
-from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import DelegatedName, Snapshot, dcv_of, entry_for
 from renewal.domain.setup.sunsets import client_auth_findings, method_findings
 
+TERM_TOO_LONG = "TermTooLong"
+"""Code: the profile offers no term that will be permitted at the next renewal."""
 SOON = timedelta(days=30)
 """A finding that is due within this span is a warning; a later one is information."""
 MANDATE_SOON = timedelta(days=60)
@@ -39,10 +41,7 @@ def forecast(
 
     *rotation*: the day by which the password is rotated; None when it is not, or when the day is not known.
     """
-    renewals = [
-        (certificate, next_renewal(certificate, dcv_of(snapshot.delegated, certificate.spec.names, now), now).date())
-        for certificate in certificates
-    ]
+    renewals = _renewals(certificates, snapshot.delegated, now)
     return (
         *_domain_validations(renewals, snapshot, now),
         *_organisation_validation(renewals, snapshot, now),
@@ -52,6 +51,13 @@ def forecast(
         *_mandate(delegation, renewals, now),
         *_rotation(delegation, snapshot, rotation, now),
     )
+
+
+def _renewals(
+    certificates: Iterable[ManagedCertificate], delegated: Collection[DelegatedName], now: datetime
+) -> Renewals:
+    expiries = ((certificate, dcv_of(delegated, certificate.spec.names, now)) for certificate in certificates)
+    return [(certificate, next_renewal(certificate, expires, now).date()) for certificate, expires in expiries]
 
 
 def next_renewal(certificate: ManagedCertificate, dcv_expires: date | None, now: datetime) -> datetime:
@@ -118,7 +124,7 @@ def _ending_validation(entry: DelegatedName, these: Renewals, now: datetime) -> 
     else:
         reuse = timedelta(days=_phase(expires).dcv_reuse_days)
         # Repeated just before it expires, a validation of 198 days is still valid on the day; one of ten days is not.
-        code, due = "DcvLapsing", (expires if expires + reuse > first else first) - DCV_MARGIN
+        code, due = "DcvLapsing", expires if expires + reuse > first else first
         text = f"the validation of {entry.entry} expires on {expires}, before {_renewal(these)}; validate it again"
     due = _by(due, now)
     return finding_in_scm(code, _severity(due, now), "rao", text, _only(these), due, entry.entry)
@@ -129,24 +135,32 @@ def _organisation_validation(renewals: Renewals, snapshot: Snapshot, now: dateti
     affected = [(certificate, day) for certificate, day in renewals if until and until <= day]
     if until is None or not (affected or until - now.date() <= SOON):
         return
-    due = _by(until - DCV_MARGIN, now)
+    due = _by(until, now)
     before = f", before {_renewal(affected)}" if affected else ""
     text = f"the organisation's validation {expires_on(until, now.date())}{before}; have it validated again"
     yield finding_in_scm("OrganisationValidationLapsing", _severity(due, now), "rao", text, _only(affected), due)
 
 
-def _terms(renewals: Renewals, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
-    """SCM shortens the terms of its own profiles in time; customised profiles must be changed by hand."""
-    shortest = {profile.profile_id: min(profile.terms, default=0) for profile in snapshot.profiles}
-    affected = [
+def has_too_long_terms(certificates: Iterable[ManagedCertificate], inspection: Inspection, now: datetime) -> bool:
+    """Return whether a profile, as *inspection* has it, will offer no permitted term for a renewal that is near."""
+    return bool(_too_long(_renewals(certificates, inspection.delegated, now), inspection.profiles, now))
+
+
+def _too_long(renewals: Renewals, profiles: Iterable[Profile], now: datetime) -> Renewals:
+    shortest = {profile.profile_id: min(profile.terms, default=0) for profile in profiles}
+    return [
         (certificate, day)
         for certificate, day in renewals
         if day - now.date() <= SOON and shortest.get(certificate.spec.profile_id, 0) > _phase(day).term_days
     ]
-    if affected:
+
+
+def _terms(renewals: Renewals, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
+    """SCM shortens the terms of its own profiles in time; customised profiles must be changed by hand."""
+    if affected := _too_long(renewals, snapshot.profiles, now):
         first = min(day for _, day in affected)
         text = f"the profile offers no term of {_phase(first).term_days} days or less for {_renewal(affected)}"
-        yield finding_in_scm("TermTooLong", "warning", "rao", text, _only(affected), _by(first, now))
+        yield finding_in_scm(TERM_TOO_LONG, "warning", "rao", text, _only(affected), _by(first, now))
 
 
 def _mandate(delegation: Delegation, renewals: Renewals, now: datetime) -> Iterator[Finding]:
@@ -203,9 +217,13 @@ def _only(these: Renewals) -> str:
 
 
 def _renewal(these: Renewals) -> str:
-    first, day = min(these, key=lambda renewal: renewal[1])
-    more = f" and {len(these) - 1} more" if len(these) > 1 else ""
-    return f"the next renewal of {first.spec.name}{more} on {day}"
+    (first, day), *others = sorted(these, key=lambda renewal: renewal[1])
+    names = [first.spec.name, *(certificate.spec.name for certificate, _ in others)]
+    return (
+        f"the next renewals of {some(names)}, the first on {day}"
+        if others
+        else f"the next renewal of {names[0]} on {day}"
+    )
 
 
 def _by(day: date, now: datetime) -> date:

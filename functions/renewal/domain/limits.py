@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
-from renewal.domain.due import Cause, Decision
+from renewal.domain.due import Cause, Decision, decide
 from renewal.domain.errors import TooManyDue
 from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.replacement_rule import Caps, ReplacementRule
@@ -61,6 +62,12 @@ class DueCertificate:
         is_issued = order is not None and order.status is OrderStatus.ISSUED
         expires = stored.not_after if stored else FAR_FUTURE
         return cls(spec.delegation, spec.name, decision, expires, certificate.failures, is_issued, rules)
+
+    @classmethod
+    def at(cls, certificate: ManagedCertificate, rules: Iterable[ReplacementRule], now: datetime) -> DueCertificate:
+        """Decide about a certificate as the plan of a run does, which makes no request to SCM; *rules*: all of them."""
+        covering = tuple(rule for rule in rules if rule.covers(certificate))
+        return cls.of(certificate, decide(certificate, now, replacements=covering), covering)
 
     @property
     def path(self) -> str:
@@ -210,7 +217,29 @@ def too_many_due(due: Iterable[DueCertificate], count: Callable[[int], int], lim
     if estate_size < SMALL_ESTATE or by_age <= estate_size * limits.due_share:
         return None
     return TooManyDue(
-        f"{by_age} of {estate_size} certificates are due by age at once, so none of them was ordered: the "
+        f"{by_age} of {estate_size} certificates are due by age at once, so a daily run orders none of them: the "
         "clock or a renewal policy may be wrong. If they are right: `certmandate renew --all-due --all-due-is-right "
         "--reason …`"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What the plan of a daily run at a given time does not order of what is due, by `delegation/certificate`."""
+
+    refused: Mapping[str, TooManyDue] = field(default_factory=lambda: MappingProxyType({}))
+    deferred: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """The limit that is reached. Without open orders: which of them are polled depends on the run."""
+
+
+NOTHING_LEFT_OUT = LeftOut()
+
+
+def left_out(due: Collection[DueCertificate], count: Callable[[int], int], limits: Limits) -> LeftOut:
+    """Return what a daily run's plan leaves out of *due*, all that is due; *count*: see `too_many_due`."""
+    doubt = too_many_due(due, count, limits)
+    refused = {each.path: doubt for each in due if doubt and each.is_by_age_alone and not each.decision.is_held}
+    wanted = [each for each in due if each.path not in refused and not each.decision.is_held]
+    taken, deferred = select(wanted, limits, "")
+    reason = limits_reached(taken, deferred, limits)
+    return LeftOut(refused, {each.path: reason[each.path] for each in deferred if not each.has_open_order})

@@ -17,6 +17,7 @@ import idna
 
 MAX_NAME = 253  # characters (RFC 1035 §2.3.4, without the final dot)
 MAX_COMMON_NAME = 64  # characters (RFC 5280 appendix A.1, ub-common-name)
+_WITH_A_LABEL = re.compile(r"(?<![\w@.-])(?:\*\.)?(?:[a-z0-9-]+\.)*xn--[a-z0-9-]+(?:\.[a-z0-9-]+)*(?![\w@-])")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -49,8 +50,22 @@ def spellings(name: str) -> tuple[str, ...]:
     star, base = ("*.", name[2:]) if is_wildcard(name) else ("", name)
     try:
         return tuple(dict.fromkeys((name, star + idna.decode(base))))
-    except idna.IDNAError:
+    except UnicodeError:  # idna.IDNAError is one
         return (name,)
+
+
+def readable(name: str) -> str:
+    """Return the normalised *name* for people: `université.example (xn--universit-l4a.example)`.
+
+    The A-labels are always there: a letter of another script may look like a Latin one.
+    """
+    shown = spellings(name)[-1]
+    return name if shown == name else f"{shown} ({name})"
+
+
+def with_readable_names(text: str) -> str:
+    """Return *text* with each internationalised name in it `readable`; e-mail addresses stay as they are."""
+    return _WITH_A_LABEL.sub(lambda found: readable(found[0]), text)
 
 
 def without_added(names: Iterable[str], wanted: Collection[str]) -> tuple[str, ...]:

@@ -47,6 +47,7 @@ _PAST = MappingProxyType(
         Consequence.ORDERS_STOP: "orders-stopped",
     }
 )
+_RENEWALS = re.compile(r"the next renewals of (.+?)(?: and (\d+) more)?, the first on ")
 _MORE = re.compile(r" and (\d+) more(?:: | names)")
 MOST_NAMES = 10  # of a finding
 _QUOTED = frozenset({"RequestRefused", "ScmRefused"})
@@ -158,6 +159,7 @@ def _lines(
     yield f"{number}. {texts['what']}{security}"
     for key, value in (
         ("certificate", finding.certificate),
+        ("certificates", _certificates(finding, language)),
         ("names", _names(finding, language)),
         ("detail", detail_in(language, finding) or _quoted(finding, known, language)),
         ("do", plain(texts["do"], finding_values(record, language) | {"domain": finding.about})),
@@ -167,6 +169,12 @@ def _lines(
     ):
         if value:
             yield f"   {language.text(f'mail.{key}')}{language.texts['colon']}{value}"
+
+
+def _certificates(finding: Finding, language: Language) -> str:
+    """Return the certificates whose next renewals the finding's text names, if they are several."""
+    found = _RENEWALS.search(finding.text)
+    return (found[1] + (language.text("mail.more", number=found[2]) if found[2] else "")) if found else ""
 
 
 def _names(finding: Finding, language: Language) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from renewal.domain.names import with_readable_names
 from renewal.mail.visible_text import visible
 
 _BETWEEN = f"\n{'-' * 72}\n\n"
@@ -20,11 +21,12 @@ class Mail:
 
 
 def mail_of(to: str, subject: str, parts: Sequence[str]) -> Mail:
-    """Return the mail with *parts* as paragraphs.
+    """Return the mail with *parts* as paragraphs, and U-labels beside A-labels.
 
     The subject is one line: a line feed in an organisation's name would begin another header.
     """
-    return Mail(to, visible(" ".join(subject.split())), visible("\n\n".join(parts) + "\n"))
+    body = with_readable_names("\n\n".join(parts))
+    return Mail(to, visible(" ".join(subject.split())), visible(body + "\n"))
 
 
 def in_all_languages(mails: Sequence[Mail]) -> Mail:

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Any
 
 from renewal.domain.delegation import CertificatePath
-from renewal.domain.due import EVERY_RUN, decide
+from renewal.domain.due import EVERY_RUN
 from renewal.domain.errors import RecordUnreadable, RunInProgress, TooManyDue, UnknownDelegation
 from renewal.domain.judgement.replacement_progress import ReplacementProgress, ReplacementTally
 from renewal.domain.limits import (
@@ -205,8 +205,7 @@ def _works_on(request: RunRequest, rule: ReplacementRule) -> bool:
 
 def _candidate(certificate: ManagedCertificate, tallies: Iterable[ReplacementTally], now: datetime) -> DueCertificate:
     """Decide about the certificate, and count it in *tallies*."""
-    covering = tuple(tally.rule for tally in tallies if tally.rule.covers(certificate))
-    candidate = DueCertificate.of(certificate, decide(certificate, now, replacements=covering), covering)
+    candidate = DueCertificate.at(certificate, (tally.rule for tally in tallies), now)
     for tally in tallies:
         tally.add(certificate)
     return candidate

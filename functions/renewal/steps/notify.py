@@ -24,6 +24,7 @@ from renewal.domain.errors import MailRefused, RenewalError, StoreRefused, Store
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.delegation import problems_of
+from renewal.domain.judgement.outdated import without_resolved
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.notices.escalation import Topic, claimed, notices_due
 from renewal.domain.notices.mail_event import MailEvent
@@ -132,7 +133,10 @@ class Notify:
 
     def _delegation(self, name: str, rules: Iterable[ReplacementRule]) -> Iterator[Notice]:
         record, certificates = self.book.delegation(name), self.book.certificates(name)
-        facts = _Facts(record, certificates, tuple(rules), self.clock(), self.times)
+        now = self.clock()
+        if not certificates.unreadable:
+            record = without_resolved(record, certificates, now)
+        facts = _Facts(record, certificates, tuple(rules), now, self.times)
         to = record.delegation.rao_email if self.mailer else ""
         yield from self._problems(facts, to)
         yield from self._report(facts, to)

@@ -18,6 +18,7 @@ from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.delegation import problems_of, rule_problems
+from renewal.domain.judgement.outdated import without_resolved
 from renewal.domain.judgement.problem import Problem, severity_at
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, StoredCertificate
 from renewal.domain.replacement_rule import ReplacementRule
@@ -136,6 +137,8 @@ class Report:
         if read.record is None:
             return _Part(read.delegation, read.summary.first_expiry, read.summary.password_expires)
         known = read.record if isinstance(read.record, DelegationRecord) else None
+        if known and not read.certificates.unreadable:
+            known = without_resolved(known, read.certificates, run.now)
         covered, damaged = run.covered(read)
         judged = [self._row(certificate, known, run) for certificate in covered]
         about = _delegation_row(read.delegation, read.record, read.certificates, run)

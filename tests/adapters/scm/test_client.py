@@ -498,6 +498,23 @@ def test_validations_are_listed_by_the_version_that_scm_serves(refused: httpx.Re
     ]
 
 
+@pytest.mark.parametrize("missing", ["credentials", "privileges"])
+def test_a_record_without_roles_or_privileges_does_not_show_the_account(missing: str):
+    """A member that SCM leaves out is no missing privilege: the RAO would be asked for what the account has."""
+    record: dict[str, Any] = {
+        "id": 7,
+        "login": "drao",
+        "type": "API",
+        "credentials": [{"role": "DRAO_SSL", "orgId": 2001}],
+        "privileges": ["sslRequest"],
+    }
+    rows = json_answer([{"id": 7, "login": "drao"}])
+
+    assert client(Wire(rows, json_answer(record))).account() is not None
+    del record[missing]
+    assert client(Wire(rows, json_answer(record))).account() is None
+
+
 def test_a_list_without_an_end_ends_with_a_named_error():
     """Each page is new, and none is the last."""
 

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from certmandate.views.advice import ADVICE
+from certmandate.views.incident import incidents_of
 from certmandate.views.run_page import print_page, summary
 from renewal.domain.errors import AddressRefused, DcvLapsed, OrderDeclined, RecordUnreadable, error_named, every_error
 from renewal.domain.judgement.acting_times import ActingTimes
@@ -120,6 +121,19 @@ def test_the_most_urgent_certificate_is_first() -> None:
     names = ("univ/dead", "univ/young", "univ/new")
     for text, listed in ((table, (*names, "univ/well")), (instructions, names)):
         assert sorted(listed, key=text.index) == list(listed)
+
+
+def test_incidents_have_the_order_of_the_reports_problems() -> None:
+    """That of `status`: an account that is refused is not below each certificate that expires in spring."""
+    made = report(
+        row("young", Outcome.FAILED, error="DcvLapsed", not_after="2027-03-01T00:00:00+00:00"),
+        findings=(Finding("WebApiOff", "error", "rao", "nothing can be ordered"),),
+    )
+    urgent = replace(made, problems=tuple(reversed(made.problems)))
+
+    orders = [[each.code for each in incidents_of(each)] for each in (made, urgent)]
+
+    assert orders == [["DcvLapsed", "WebApiOff"], ["WebApiOff", "DcvLapsed"]]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,10 @@ from renewal.domain.due import DCV_MARGIN, Cause, decide, last_resort
 from renewal.domain.forecast import forecast, next_renewal, rotate_after
 from renewal.domain.setup.checks import review
 from renewal.domain.setup.finding import MOST, Finding, sorted_and_capped
+from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.snapshot import DelegatedName, Domains, OrganisationValidation, PasswordState, Snapshot
+from renewal.mail.findings_mail import finding_item
+from renewal.mail.language import mail_language
 from tests.unit.system import DELEGATION, IDP, NOW, managed, stored_by
 
 TODAY = NOW.date()
@@ -51,9 +54,9 @@ def test_what_holds_on_the_day_of_the_next_renewal_is_no_finding() -> None:
 
 
 def test_a_validation_that_expires_before_the_renewal_is_a_finding() -> None:
-    """A month and more ahead it is information; the RAO has until a week before the expiry."""
-    assert found_by(snapshot_of(dcv=60)) == [("DcvLapsing", "info", "rao", in_days(53))]
-    assert found_by(snapshot_of(dcv=35)) == [("DcvLapsing", "warning", "rao", in_days(28))]
+    """Its day is that of the expiry, as in the setup check: orders stopped a week too early, by every view."""
+    assert found_by(snapshot_of(dcv=60)) == [("DcvLapsing", "info", "rao", in_days(60))]
+    assert found_by(snapshot_of(dcv=35)) == [("DcvLapsing", "info", "rao", in_days(35))]
 
 
 def test_a_validation_that_expires_soon_is_left_to_the_setup_check() -> None:
@@ -76,13 +79,26 @@ def test_many_certificates_under_one_validation_are_one_finding() -> None:
     (found,) = forecast(DELEGATION, certificates, snapshot_of(dcv=60), NOW)
 
     assert found.certificate == ""
-    assert "and 49 more" in found.text
+    assert "and 42 more, the first on " in found.text
+
+
+def test_a_mandate_names_the_certificates_that_are_not_renewed() -> None:
+    """On its last day the operator and the RAO read `idp and 2 more`, and had to find out which."""
+    certificates = [managed(age=age, spec=replace(IDP, name=name)) for name, age in (("a", 20), ("b", 30), ("c", 25))]
+    ending = replace(DELEGATION, mandate_ends=NOW.date())
+
+    (found,) = forecast(ending, certificates, snapshot_of(), NOW)
+
+    assert f"the mandate ends on {NOW:%Y-%m-%d}, before the next renewals of b, c, a, the first on 2027-" in found.text
+    for code, line in (("en", "Certificates: b, c, a"), ("fr", "Certificats\u00a0: b, c, a")):
+        item = finding_item(1, found, DelegationRecord(ending), mail_language(code), "")
+        assert line in item
 
 
 def test_the_expiry_of_the_organisations_validation_is_a_finding() -> None:
     """Once it has expired nothing is issued for any department (-843)."""
-    assert found_by(snapshot_of(ov=100)) == [("OrganisationValidationLapsing", "info", "rao", in_days(93))]
-    assert found_by(snapshot_of(ov=20)) == [("OrganisationValidationLapsing", "warning", "rao", in_days(13))]
+    assert found_by(snapshot_of(ov=100)) == [("OrganisationValidationLapsing", "info", "rao", in_days(100))]
+    assert found_by(snapshot_of(ov=20)) == [("OrganisationValidationLapsing", "warning", "rao", in_days(20))]
     assert not found_by(snapshot_of(ov=170))
 
 

@@ -183,7 +183,9 @@ def test_more_than_a_share_of_the_estate_due_by_age_is_not_believed(
 
     assert (doubt is None) == is_plausible
     if doubt:
-        assert f"{by_age} of {estate} certificates are due by age at once, so none of them was ordered" in str(doubt)
+        assert f"{by_age} of {estate} certificates are due by age at once, so a daily run orders none of them" in str(
+            doubt
+        )
         assert "--all-due-is-right" in str(doubt)
 
 

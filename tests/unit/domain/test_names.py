@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renewal.domain.names import normalised, not_permitted, permits, without_added
+from renewal.domain.names import normalised, not_permitted, permits, with_readable_names, without_added
 
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 bases = st.lists(labels, min_size=2, max_size=5).map(".".join).filter(lambda name: any(c.isalpha() for c in name))
@@ -148,3 +148,28 @@ def test_only_the_twin_that_a_ca_adds_is_left_out(names: str, left: str) -> None
     """Any other name that is not wanted is a change that a renewal must remove."""
     assert without_added(names.split(), ["univ.example"]) == tuple(left.split())
     assert without_added(["www.univ.example", "univ.example"], ["www.univ.example"]) == ("www.univ.example",)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("xn--universit-j4a.example", "université.example (xn--universit-j4a.example)"),
+        ("*.xn--universit-j4a.example: expired.", "*.université.example (*.xn--universit-j4a.example): expired."),
+        ("a.xn--p1ai, b.example", "a.рф (a.xn--p1ai), b.example"),
+        ("xn--pypal-4ve.example", "p\u0430ypal.example (xn--pypal-4ve.example)"),
+        ("rao@xn--universit-j4a.example", "rao@xn--universit-j4a.example"),
+        ("xn--99999.example", "xn--99999.example"),
+        ("idp.univ.example", "idp.univ.example"),
+    ],
+)
+def test_a_reader_sees_both_spellings_of_an_internationalised_name(text: str, shown: str) -> None:
+    """The RAO read `xn--…` only; of letters that look alike, only the A-labels show the difference."""
+    assert with_readable_names(text) == shown
+
+
+@given(st.text(st.sampled_from("xn-abz09.*@ \u202eé"), max_size=300))
+def test_every_text_can_be_made_readable(text: str) -> None:
+    """Names of SCM and of files are others' texts: nothing of them is lost, and no error ends a mail."""
+    shown = with_readable_names(f"{text} xn--{text}")
+
+    assert len(shown) >= len(text)

@@ -13,13 +13,13 @@ import typer
 from certmandate.deployment import Deployment, deployed, read_stored, to_change
 from certmandate.files.delegation_files import load_delegations
 from certmandate.files.yaml_document import FileFault, FilesInvalid
+from certmandate.judged_estate import JudgedEstate
 from certmandate.options import ActionReasonOption, JsonOption, YesOption, confirm
 from certmandate.run_failures import judged_with_runs
 from certmandate.views import plan as plan_view
 from certmandate.views import printing
 from certmandate.views.printing import printer
-from renewal.domain.errors import AcmCertificateMissing, AcmWouldRefuse, StoreNotOurs
-from renewal.domain.judgement.certificate import Judgement
+from renewal.domain.errors import AcmCertificateMissing, AcmWouldRefuse, StoreNotOurs, TooManyDue
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.inspection import DelegationRecord
 
@@ -93,14 +93,16 @@ def make_plan(deployment: Deployment, folder: Path, now: datetime, *, prune: boo
     faults = faults or list(_acm_faults(deployment, loaded, stored))
     if faults:
         raise FilesInvalid(faults)
+    after = _after(deployment, loaded, stored, now, prune=prune)
     return Plan(
         loaded=loaded,
         changes=estate_changes.changes(loaded, stored),
         warnings=[
             *estate_changes.warnings(loaded, stored, now.date()),
             *(() if prune else estate_changes.renamed(loaded, stored)),
+            *dict.fromkeys(problem.text for problem in after.problems if problem.code == TooManyDue.__name__),
         ],
-        after=_after(deployment, loaded, stored, now, prune=prune),
+        after=after.certificates,
         unfinished=deployment.book.unfinished_apply(),
     )
 
@@ -126,9 +128,7 @@ def _acm_faults(deployment: Deployment, loaded: Loaded, stored: Stored) -> Itera
                 yield document.fault(("certificates", index, "arns"), str(error))
 
 
-def _after(
-    deployment: Deployment, loaded: Loaded, stored: Stored, now: datetime, *, prune: bool
-) -> tuple[Judgement, ...]:
+def _after(deployment: Deployment, loaded: Loaded, stored: Stored, now: datetime, *, prune: bool) -> JudgedEstate:
     in_files = {spec.path for specification, _ in loaded for spec in specification.certificates}
     kept = [] if prune else [each for path, each in stored.certificates.items() if path not in in_files]
     records, certificates = {} if prune else dict(stored.delegations), kept
@@ -141,4 +141,4 @@ def _after(
                 before = stored.certificates.get(spec.path)
                 certificates.append(replace(before, spec=spec) if before else ManagedCertificate(spec))
     rules = deployment.book.replacement_rules()
-    return judged_with_runs(deployment, records, certificates, now, replacements=rules).certificates
+    return judged_with_runs(deployment, records, certificates, now, replacements=rules, estate=certificates)

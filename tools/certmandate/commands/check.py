@@ -59,8 +59,8 @@ def check_command(
         lacks = unprotected(deployment, delegation)
         judged = judged_delegation(deployment, record, certificates, datetime.now(UTC))
     printing.print_left_out(certificates.unreadable)
-    covered, problems = check_view.coverage(record, certificates), judged.problems_of(delegation)
-    checked = check_view.Checked(record, inspection, covered, problems, ended.run_id, ended.report)
+    covered = check_view.coverage(record, certificates)
+    checked = check_view.Checked(record, inspection, covered, judged, ended.run_id, ended.report)
     if as_json:
         printing.print_json({**check_view.document(checked), "credential_lacks": lacks})
     else:

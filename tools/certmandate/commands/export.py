@@ -53,7 +53,7 @@ def export_command(
 def _openmetrics(deployment: Deployment, now: datetime) -> Iterator[str]:
     stored, replacements = with_lost(deployment, read_stored(deployment)), deployment.book.replacement_rules()
     unreadable = (*stored.unreadable, *replacements.unreadable)
-    judged = judged_order_book(deployment, stored, replacements, now)
+    judged = judged_order_book(deployment, stored, replacements, now, stored)
     print_left_out(unreadable)
     _print_unknown(openmetrics.without_fingerprint(stored.certificates.values()), "certificate fingerprint")
     return openmetrics.lines(judged.certificates, len(unreadable), now)

@@ -231,7 +231,7 @@ def _caps(deployment: Deployment, per_delegation: int | None, per_run: int | Non
 
 
 def _caps_of(deployment: Deployment) -> Caps:
-    return Caps(int(deployment.fact("OrdersPerDelegation")), int(deployment.fact("OrdersPerRun")))
+    return Caps(deployment.limits.orders_per_delegation, deployment.limits.orders_per_run)
 
 
 def _plan(deployment: Deployment, stored: Stored, rule: ReplacementRule, assumed: PlanningLimits) -> ReplacementPlan:

@@ -138,11 +138,8 @@ def _known_states(names: Collection[str]) -> frozenset[str]:
     return frozenset(names)
 
 
-def _selected(deployment: Deployment, names: Collection[str]) -> Stored:
-    """Read the delegations *names*, or all. Raises UnknownDelegation."""
-    for name in names:
-        deployment.book.delegation(name)
-    stored = with_lost(deployment, read_stored(deployment))
+def _selected(stored: Stored, names: Collection[str]) -> Stored:
+    """Return the delegations *names*, or all."""
     return replace(
         stored,
         delegations={name: each for name, each in stored.delegations.items() if not names or name in names},
@@ -183,8 +180,15 @@ def read_estate(deployment: Deployment, now: datetime, names: Collection[str] = 
     from certmandate.views.status import EstateStatus
 
     book = deployment.book
-    stored, replacements, retired = _selected(deployment, names), book.replacement_rules(), book.retired()
-    judged = judged_order_book(deployment, stored, replacements, now)
+    for name in names:
+        book.delegation(name)
+    whole, replacements, retired = (
+        with_lost(deployment, read_stored(deployment)),
+        book.replacement_rules(),
+        book.retired(),
+    )
+    stored = _selected(whole, names)
+    judged = judged_order_book(deployment, stored, replacements, now, whole)
     runs = deployment.client("stepfunctions").list_executions(
         stateMachineArn=deployment.fact("StateMachineArn"), maxResults=_LAST_RUNS
     )

@@ -250,7 +250,7 @@ ADVICE = {
         "AWS: S3, CloudTrail",
     ),
     "TooManyDue": Advice(
-        "So many certificates are due by age at once that a wrong clock or policy is likely; none of them was ordered",
+        "So many certificates are due by age at once that a wrong clock or policy is likely; no daily run orders them",
         "If all are really due, run `certmandate renew --all-due --all-due-is-right --reason TooManyDue`",
         then="no run orders them before that",
     ),

@@ -9,8 +9,9 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from certmandate.judged_estate import JudgedEstate
 from certmandate.views import printing
-from certmandate.views.problems import by_cause, problem_lines
+from certmandate.views.problems import by_cause, next_step, problem_lines
 from renewal.domain.delegation import CustomField
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import ManagedCertificate
@@ -99,11 +100,16 @@ class Checked:
     inspection: Inspection
     """Of the dry run."""
     covered: tuple[Coverage, ...]
-    problems: tuple[Problem, ...]
-    """As `status` has them."""
+    judged: JudgedEstate
+    """As `status` judges it."""
     run_id: str
     report: RunReport | None
     """Of the dry run; None when it has none."""
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Of the delegation, as `status` has them."""
+        return self.judged.problems_of(self.record.delegation.name)
 
     @property
     def is_good(self) -> bool:
@@ -133,7 +139,7 @@ def page(checked: Checked) -> list[RenderableType]:
     parts += printing.bullets("Certificate profiles of the department", _profiles(inspection))
     parts += printing.bullets("Custom fields of orders", map(_custom_field, inspection.custom_fields or ()))
     parts += printing.bullets("Search for orders at SCM", [_search(record)])
-    parts += printing.bullets("Next renewals", _renewals(checked.report))
+    parts += printing.bullets("Next renewals", _renewals(checked))
     others = [problem for problem in checked.problems if not problem.text.startswith(STEP_PREFIX)]
     parts += printing.bullets("Findings, errors first", problem_lines(others, inspection.at.date()))
     return [*parts, Text(), _summary(checked)]
@@ -171,12 +177,13 @@ def _search(record: DelegationRecord) -> str:
     return f"proven {at}: found by {proof.found_by}, {proof.latency_seconds} s after the order"
 
 
-def _renewals(report: RunReport | None) -> Iterator[str]:
-    for row in report.certificates if report else ():
+def _renewals(checked: Checked) -> Iterator[str]:
+    """What the dry run has found, except of what the plan of the daily run leaves out: a dry run has other limits."""
+    left_out = {each.path: next_step(each) for each in checked.judged.certificates if each.is_left_out}
+    for row in checked.report.certificates if checked.report else ():
         cause = row.error or row.reason
-        yield f"{row.path}: " + (
-            f"a run would {row.would} ({cause})" if row.would else f"{row.outcome.replace('-', ' ')}, {cause}"
-        )
+        found = f"a run would {row.would} ({cause})" if row.would else f"{row.outcome.replace('-', ' ')}, {cause}"
+        yield f"{row.path}: {left_out.get(row.path, found)}"
 
 
 def _summary(checked: Checked) -> Text:

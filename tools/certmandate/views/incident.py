@@ -103,14 +103,14 @@ class Incident:
 
 
 def incidents_of(report: RunReport) -> list[Incident]:
-    """Return what needs attention, soonest expiry first; certificates that were never stored come last."""
+    """Return what needs attention, in the order in which the report has its problems: most urgent first."""
     delegations = report.delegations if report.common_cause else ()
     refused = {row.delegation for row in delegations if row.error in CREDENTIAL_ERRORS}
     groups: dict[tuple[str, str], list[Problem]] = {}
     for problem in report.problems:
         if problem.needs_attention:
             groups.setdefault(_group(problem, refused), []).append(problem)
-    return sorted((_incident(group, problems, report) for group, problems in groups.items()), key=_urgency)
+    return [_incident(group, problems, report) for group, problems in groups.items()]
 
 
 def _group(problem: Problem, refused: Iterable[str]) -> tuple[str, str]:
@@ -131,7 +131,3 @@ def _incident(group: tuple[str, str], problems: list[Problem], report: RunReport
 
 def _expiry(row: CertificateRow) -> tuple[bool, str, str]:
     return row.not_after is None, row.not_after.isoformat() if row.not_after else "", row.path
-
-
-def _urgency(incident: Incident) -> tuple[bool, str, str]:
-    return incident.expires is None, incident.expires.isoformat() if incident.expires else "", incident.title

@@ -81,20 +81,27 @@ def next_step(judgement: Judgement) -> str:
         return f"held until {certificate.hold_until:%Y-%m-%d} after {held_failure(certificate).error}"
     if judgement.mandate_ends:
         return f"nothing: its next order would be after the mandate's last day, {judgement.mandate_ends}"
-    verb = "orders" if certificate.stored is None else "renews"
-    if decision.causes and (stopped := _stopped_by(judgement)):
-        return f"no run {verb} it until this is resolved: {stopped}"
-    if decision.causes and obstacle:
-        return f"the next daily run tries; SCM is expected to refuse the order: {obstacle.code}"
     if decision.causes:
-        what = "tries again" if judgement.last_failure else f"{verb} it"
-        return f"the next daily run {what} ({', '.join(decision.causes)}){_after_failure(judgement)}"
+        return _due_step(judgement)
     if judgement.renew_at is None:
         return ""
     is_forward = decision.renew_at is not None and judgement.renew_at < decision.renew_at
     why = ", before a domain validation expires" if is_forward else ""
     condition = f", if this is resolved by then: {obstacle.code}" if obstacle else ""
     return f"due from {judgement.renew_at:%Y-%m-%d %H:%M}Z{why}{condition}{_after_failure(judgement)}"
+
+
+def _due_step(judgement: Judgement) -> str:
+    """Return what the runs do about what is due."""
+    obstacle, verb = judgement.obstacle, "orders" if judgement.certificate.stored is None else "renews"
+    if stopped := _stopped_by(judgement):
+        return f"no run {verb} it until this is resolved: {stopped}"
+    if obstacle:
+        return f"the next daily run tries; SCM is expected to refuse the order: {obstacle.code}"
+    if judgement.limit:
+        return f"a later daily run {verb} it: the next one reaches its limit {judgement.limit}"
+    what = "tries again" if judgement.last_failure else f"{verb} it"
+    return f"the next daily run {what} ({', '.join(judgement.decision.causes)}){_after_failure(judgement)}"
 
 
 def _stopped_by(judgement: Judgement) -> str:

@@ -15,6 +15,7 @@ from certmandate.views.problems import problem_lines
 from certmandate.views.replacement.progress import lines as replacement_lines
 from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.judgement.certificate import whole_days
+from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.run.report import CertificateRow, DelegationOutcome, Outcome, RunReport
 from renewal.mail.language import plain
 
@@ -27,6 +28,7 @@ _ORDER = (
     Outcome.PLANNED,
     Outcome.NOT_DUE,
 )
+_STATES = tuple(state.label for state in CertificateState)
 _COLOURS = {
     Outcome.FAILED: "bold red",
     Outcome.HELD: "bold red",
@@ -125,10 +127,17 @@ def _row(row: CertificateRow, report: RunReport) -> tuple[str | Text, ...]:
     )
 
 
-def _urgency(row: CertificateRow, report: RunReport) -> tuple[bool, int, bool, int, str]:
-    """Sort key: what needs attention first, then by outcome, then the nearest expiry."""
-    left = _days_left(row, report)
-    return not row.needs_attention, _ORDER.index(row.outcome), left is None, left or 0, row.path
+def _urgency(row: CertificateRow, report: RunReport) -> tuple[bool, int, int, bool, int, str]:
+    """Sort key: what needs attention first, by state as in `status`; then by outcome, then the nearest expiry."""
+    left, state = _days_left(row, report), _STATES.index(row.state) if row.state in _STATES else 0
+    return (
+        not row.needs_attention,
+        state * row.needs_attention,
+        _ORDER.index(row.outcome),
+        left is None,
+        left or 0,
+        row.path,
+    )
 
 
 def _days_left(row: CertificateRow, report: RunReport) -> int | None:

@@ -31,7 +31,8 @@ FORMS = ("", "--json", "--csv", "--html")
 _RUNS, _PAIRS = 3, 9
 _FACTS = {
     "OrdersTable": ORDERS, "AuditTable": AUDIT, "StoreBucket": BUCKET, "OperatorWorkingDays": "1",
-    "RaoWorkingDays": "10", "StateMachineArn": "arn:aws:states:eu-west-3:111122223333:stateMachine:certmandate-renewal",
+    "RaoWorkingDays": "10", "OrdersPerDelegation": "30", "OrdersPerRun": "500", "DueSharePercent": "40",
+    "StateMachineArn": "arn:aws:states:eu-west-3:111122223333:stateMachine:certmandate-renewal",
 }  # fmt: skip
 """What `status` reads of a stack."""
 

@@ -241,8 +241,13 @@ def password_state_from(request: Request, response: httpx.Response) -> PasswordS
     return PasswordState(state, None if state == "NEVEREXPIRE" else date_from(row.get("expirationDate")))
 
 
-def account_from(row: Row) -> Account:
-    """Read an administrator's details (§9): `activeState` and `activeStatus` are each deprecated in some release."""
+def account_from(row: Row) -> Account | None:
+    """Read an administrator's details (§9); None without the roles or the privileges.
+
+    `activeState` and `activeStatus` are each deprecated in some release.
+    """
+    if not all(isinstance(row.get(name), list) for name in ("credentials", "privileges")):
+        return None
     state = text(row.get("activeStatus")) or text(row.get("activeState")) or "ACTIVE"
     return Account(
         login=text(row.get("login")),

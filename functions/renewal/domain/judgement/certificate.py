@@ -16,6 +16,7 @@ from renewal.domain.errors import (
     OrderPending,
     OrderRejected,
     RecordUnreadable,
+    TooManyDue,
     error_named,
 )
 from renewal.domain.forecast import NextRenewal
@@ -26,12 +27,13 @@ from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.judgement.obstacle import is_shut_out, obstacle
 from renewal.domain.judgement.order_wait import awaits_approval, failure_text, held_failure, waits_for
 from renewal.domain.judgement.problem import OUTAGES, Problem
+from renewal.domain.limits import NOTHING_LEFT_OUT, LeftOut
 from renewal.domain.order import CLOSED, ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import decide_with_inspection
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.service.state import service_state
 from renewal.domain.setup.domain_checks import some
-from renewal.domain.setup.finding import Finding, Severity
+from renewal.domain.setup.finding import Finding, Severity, finding_from
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.scm_menu import screen_of
 from renewal.domain.setup.withdrawal import WITHDRAWN
@@ -64,6 +66,8 @@ class Judgement:
     """Whether clients meet it at its declared endpoints."""
     can_wait: bool
     """Whether an outage of SCM or AWS needs no attention: no change waits, and more life is left than acting takes."""
+    limit: str
+    """The limit because of which the next daily run defers it, for example `OrdersPerRun=500`; empty: none."""
 
     @property
     def path(self) -> str:
@@ -87,6 +91,11 @@ class Judgement:
         return self.problem.severity if self.problem else ""
 
     @property
+    def is_left_out(self) -> bool:
+        """Whether the plan of the next daily run leaves it out although it is due."""
+        return bool(self.limit) or (self.obstacle is not None and self.obstacle.code == TooManyDue.__name__)
+
+    @property
     def needs_attention(self) -> bool:
         """Whether the operator or the RAO must act now."""
         return self.severity == "error"
@@ -105,11 +114,13 @@ def judge(
     *,
     replacements: Iterable[ReplacementRule] = (),
     failure: Failure | None = None,
+    left_out: LeftOut = NOTHING_LEFT_OUT,
 ) -> Judgement:
     """Return the judgement of *certificate* at *now*, decided as the next run decides.
 
     *record*: its delegation with the last inspection; None when it cannot be read. *failure*: the error with which the
-    last run that worked on the certificate ended, where the order book does not have it.
+    last run that worked on the certificate ended, where the order book does not have it. *left_out*: by the plan of the
+    next daily run.
     """
     inspection = record.inspection if record else None
     rules = tuple(replacements)
@@ -122,7 +133,7 @@ def judge(
     without_order = replace(certificate, order=None)
     wanted = decision if order is None else decide_with_inspection(without_order, inspection, now, replacements=rules)
     causes = frozenset[str]((*wanted.causes, *(order.causes if order else ())))
-    blocked = obstacle(certificate, record, now) if record else _unreadable(certificate)
+    blocked = _obstacle(certificate, record, now, NOTHING_LEFT_OUT if failure else left_out)
     withdrawn = inspection.withdrawn.get(stored.serial) if inspection and stored else None
     unknown = _unless_known(failure, blocked, is_ended=ends is not None)
     is_past = inspection is not None and inspection.supersedes(certificate.last_error, certificate.failed_at)
@@ -139,6 +150,7 @@ def judge(
         problems=case.problems(),
         service=service_state(certificate, now),
         can_wait=case.can_wait,
+        limit=left_out.deferred.get(certificate.spec.path, ""),
     )
 
 
@@ -146,6 +158,15 @@ def _unless_known(failure: Failure | None, blocked: Finding | None, *, is_ended:
     """Return the failure of a run, unless the order book has its cause too."""
     known = {blocked.code if blocked else "", MandateEnded.__name__ if is_ended else ""}
     return None if failure is None or failure.error in known else failure
+
+
+def _obstacle(
+    certificate: ManagedCertificate, record: DelegationRecord | None, now: datetime, left_out: LeftOut
+) -> Finding | None:
+    """Return why an order would be refused now: by SCM, or by the plan of a run; None: nothing is known."""
+    refusal = left_out.refused.get(certificate.spec.path)
+    by_plan = finding_from(refusal, certificate.spec.name) if refusal else None
+    return (obstacle(certificate, record, now) if record else _unreadable(certificate)) or by_plan
 
 
 def _unreadable(certificate: ManagedCertificate) -> Finding:

@@ -38,8 +38,9 @@ def problems_of(
     findings = [*(finding_from(error, error.certificate) for error in unreadable), *_failed(failure, judged)]
     findings += service_findings(certificates, now)
     findings += open_revocations(record, certificates, now) if record else ()
+    issued = _issued(record)
     own_problems, inspected = (
-        [problem_of(finding, delegation, certificates, today, times) for finding in part]
+        [problem_of(finding, delegation, certificates, today, times, issued) for finding in part]
         for part in (findings, _open(record, judged, now))
     )
     covered = own.keys() | {problem.key for problem in own_problems}
@@ -52,6 +53,12 @@ def rule_problems(unreadable: Iterable[RecordUnreadable]) -> Iterator[Problem]:
     for error in unreadable:
         text = str(error)
         yield Problem(code=type(error).__name__, about=text, severity="error", actor=error.actor, text=text)
+
+
+def _issued(record: DelegationRecord | None) -> Collection[str]:
+    """The keys of the foreign orders whose certificates are valid."""
+    foreign = record.inspection.foreign if record and record.inspection else None
+    return foreign.issued if foreign else ()
 
 
 def _failed(failure: Failure | None, judgements: Collection[Judgement]) -> Iterator[Finding]:

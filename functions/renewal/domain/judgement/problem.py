@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -15,8 +15,7 @@ from renewal.domain.judgement.consequence import CONSEQUENCES, OF_NAMES, Consequ
 from renewal.domain.names import permits
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.domain_checks import DOMAIN_CODES, is_cut, is_listed
-from renewal.domain.setup.finding import RANKS, Finding, Severity
-from renewal.domain.setup.foreign_orders import is_issued
+from renewal.domain.setup.finding import ORDER_NOT_OURS, RANKS, Finding, Severity
 
 MANDATE_ENDING = "MandateEnding"
 """Code: the mandate ends soon, or before a renewal. Its day is the mandate's last one."""
@@ -117,11 +116,19 @@ def severity_at(finding: Finding, today: date, times: ActingTimes) -> Severity:
 
 
 def problem_of(
-    finding: Finding, delegation: str, certificates: Iterable[ManagedCertificate], today: date, times: ActingTimes
+    finding: Finding,
+    delegation: str,
+    certificates: Iterable[ManagedCertificate],
+    today: date,
+    times: ActingTimes,
+    issued: Container[str] = (),
 ) -> Problem:
-    """Return a finding of *delegation* as a problem of *today*; *certificates*: of the delegation."""
+    """Return a finding of *delegation* as a problem of *today*; *certificates*: of the delegation.
+
+    *issued*: keys of the foreign orders whose certificates are valid.
+    """
     affected = [each for each in certificates if _affects(finding, each.spec)]
-    consequence, on = _consequence(finding, affected)
+    consequence, on = _consequence(finding, affected, issued)
     return Problem(
         delegation=delegation,
         certificate=finding.certificate,
@@ -148,8 +155,10 @@ def _affects(finding: Finding | Problem, spec: CertificateSpec) -> bool:
     return is_cut(finding.text) and (not finding.about or any(permits(finding.about, name) for name in spec.names))
 
 
-def _consequence(finding: Finding, affected: Iterable[ManagedCertificate]) -> tuple[Consequence, date | None]:
-    if is_issued(finding):
+def _consequence(
+    finding: Finding, affected: Iterable[ManagedCertificate], issued: Container[str]
+) -> tuple[Consequence, date | None]:
+    if finding.code == ORDER_NOT_OURS and finding.about in issued:
         return Consequence.IMPERSONATION, None
     if finding.code in CONSEQUENCES:
         return CONSEQUENCES[finding.code], finding.due

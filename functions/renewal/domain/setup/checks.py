@@ -49,7 +49,7 @@ def review(
         *(_domains(delegation, wanted or delegation.delegated_names, snapshot, now) if is_ours else _NO_DOMAINS),
         *_account(delegation, snapshot),
         *_password(snapshot, now),
-        _access_list(delegation),
+        _access_list(delegation, snapshot),
     ]
     checked = {result.step for result in results}
     results += [passed(step, _observed(step, delegation, snapshot)) for step in SetupStep if step not in checked]
@@ -217,7 +217,8 @@ def _domains(delegation: Delegation, wanted: tuple[str, ...], snapshot: Snapshot
 def _account(delegation: Delegation, snapshot: Snapshot) -> list[CheckResult]:
     account = snapshot.account
     if account is None:
-        check = "SCM does not show the account to itself. Check manually:"
+        who = "an OAuth2 client its account" if snapshot.is_of_client else "the account to itself"
+        check = f"SCM does not show {who}. Check manually:"
         return [
             manual(SetupStep.ADMIN, f"{check} its only role is {ROLE} on department {delegation.department_id}"),
             manual(SetupStep.API_ONLY, f"{check} 'Web API use only' is ticked"),
@@ -266,7 +267,7 @@ def _password(snapshot: Snapshot, now: datetime) -> list[CheckResult]:
     if Section.PASSWORD in snapshot.unavailable:
         return [manual(step, "the login works; SCM did not show when its password expires. Check manually")]
     if password is None:
-        return [passed(step, "the login works; it has no password that expires")]
+        return [passed(step, "the OAuth2 client is accepted; it has no password that could expire")]
     if is_expired(snapshot):
         return [failed(step, CredentialExpired.__name__, "the account's password has expired")]
     if password.expires and password.expires - now.date() <= PASSWORD_SOON:
@@ -284,10 +285,12 @@ def is_expired(snapshot: Snapshot) -> bool:
 # ---- Step 8: the access list -----------------------------------------------------------------------------------
 
 
-def _access_list(delegation: Delegation) -> CheckResult:
+def _access_list(delegation: Delegation, snapshot: Snapshot) -> CheckResult:
     address = delegation.address or "our registered /32"
     text = (
-        f"the login works from our address, but SCM does not show access lists. Check manually that the list has "
-        f"{address} and nothing wider, or run `certmandate check --from-here` from another address: it must be refused"
+        "the login works from our address, but SCM does not show access lists. Check manually that the list has "
+        f"{address} and nothing wider"
     )
+    if not snapshot.is_of_client:  # it is not known whether SCM applies access lists to these
+        text += ", or run `certmandate check --from-here` from another address: it must be refused"
     return manual(SetupStep.ACCESS_LIST, text)

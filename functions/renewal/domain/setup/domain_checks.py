@@ -15,6 +15,8 @@ from renewal.domain.setup.snapshot import DelegatedName, Domains, dcv_of, entry_
 
 RECORD_NOTICE = timedelta(days=30)
 """How long before the end of a persistent record it is reported: a change of DNS may pass several hands."""
+NAME_EXTRA, WIDER_THAN_WANTED = "NameExtra", "WiderThanWanted"
+"""Codes: an entry is delegated that was not agreed; the second is of one that permits a name that was."""
 MOST_NAMES = 8  # listed in one sentence
 DOMAIN_CODES = frozenset(
     {
@@ -168,7 +170,7 @@ def _more_than_agreed(entries: tuple[str, ...]) -> list[CheckResult]:
         return []
     which = f"{entries[0]} is" if len(entries) == 1 else f"{some(entries)} are"
     text = f"{which} delegated, but not agreed: the account could order more than it should; withdraw the delegation"
-    return [warning(SetupStep.DOMAINS, "NameExtra", text, about=some(entries))]
+    return [warning(SetupStep.DOMAINS, NAME_EXTRA, text, about=some(entries))]
 
 
 def _too_wide(entry: DelegatedName, delegation: Delegation, wanted: tuple[str, ...]) -> list[CheckResult]:
@@ -178,7 +180,7 @@ def _too_wide(entry: DelegatedName, delegation: Delegation, wanted: tuple[str, .
         results.append(warning(SetupStep.DOMAINS, "TypesExtra", text, about=entry.entry))
     if entry.entry not in delegation.delegated_names:
         used = is_wildcard(entry.entry) and any(permits(entry.entry, name) for name in wanted)
-        code = "WiderThanWanted" if used else "NameExtra"
+        code = WIDER_THAN_WANTED if used else NAME_EXTRA
         remedy = "delegate the exact names instead" if used else "withdraw it"
         text = f"{entry.entry} is delegated, but was not agreed: the account could order more than it should; {remedy}"
         results.append(warning(SetupStep.DOMAINS, code, text, about=entry.entry))

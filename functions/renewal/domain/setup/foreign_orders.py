@@ -93,6 +93,11 @@ class ForeignOrders:
     """The `row_id` of each row that only the audit trail shows as ours, so that it is not read again for these. Empty
     while a new order would duplicate one: every inspection finds that again."""
 
+    @property
+    def issued(self) -> frozenset[str]:
+        """Keys of `orders` whose certificates SCM shows as issued: they are valid."""
+        return frozenset(order.key for order in self.orders if order.status == "ISSUED")
+
     def without(self, acknowledged: Collection[str]) -> ForeignOrders:
         """Return them without those whose keys are *acknowledged*."""
         noticed = tuple(key for key in self.noticed if key not in acknowledged)
@@ -229,11 +234,6 @@ def _described_together(found: ForeignOrders, left: int) -> str:
 def ssl_id_of(key: str) -> int:
     """Return the SSL ID of the order with that `ForeignOrder.key`."""
     return int(key.partition("@")[0])
-
-
-def is_issued(finding: Finding) -> bool:
-    """Return whether *finding* is about a foreign order whose certificate is valid."""
-    return finding.code == ORDER_NOT_OURS and ", issued: " in finding.text
 
 
 def _requested(row: ReportedCertificate) -> datetime | None:

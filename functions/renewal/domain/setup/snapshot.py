@@ -189,6 +189,11 @@ class Snapshot:
         return self.domains.delegated
 
     @property
+    def is_of_client(self) -> bool:
+        """Whether it was read as an OAuth2 client, which has no password and does not know its account."""
+        return self.password is None and Section.PASSWORD not in self.unavailable
+
+    @property
     def organisation_validated_until(self) -> date | None:
         """Day on which the OV validation for SSL expires, None when not known."""
         valid = [

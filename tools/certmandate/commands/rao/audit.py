@@ -111,12 +111,14 @@ def _every(deployment: Deployment) -> list[str]:
 
 
 def _print(trail: AuditTrail, found: tuple[str, ...]) -> None:
+    is_whole = trail.delegation == WHOLE_ESTATE
+    name = f"actions on all delegations ('{WHOLE_ESTATE}')" if is_whole else trail.delegation
     for fault in found:
-        print_error(f"{trail.delegation}: {fault}")
+        print_error(f"{name}: {fault}")
     if not found:
         numbered = sum(1 for row in trail.rows if row.get("sequence"))
         rows = counted(numbered, "row is as it was", "rows are as they were")
-        print_line(f"{trail.delegation}: {rows} added; the head is {trail.head}.")
+        print_line(f"{name}: {rows} added; the head is {trail.head}.")
         print_line(_sealed(trail))
 
 

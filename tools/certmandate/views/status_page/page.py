@@ -260,6 +260,8 @@ def _next(language: Language, judgement: Judgement) -> tuple[str, dict[str, obje
 def _due(language: Language, judgement: Judgement) -> tuple[str, dict[str, object]]:
     if judgement.obstacle:
         return "blocked", {"what": _what(language, judgement.obstacle.code)}
+    if judgement.limit:
+        return "limited", {"limit": judgement.limit}
     if judgement.certificate.stored is None and not judgement.last_failure:
         return "first", {}
     causes = (language.at("causes").get(cause, cause) for cause in judgement.decision.causes)
