@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import CertificateSpec
@@ -31,15 +31,15 @@ def report_mail(report: RaoReport, language: Language, third_party: str) -> Mail
     }
     sections = [
         *_asks(report, language),
-        _list(language, "orders", (_order(row, language) for row in report.orders)),
+        _list(language, "orders", values, (_order(row, language) for row in report.orders)),
         *(
-            [_list(language, "refusals", (_refusal(row, language) for row in report.refusals))]
+            [_list(language, "refusals", values, (_refusal(row, language) for row in report.refusals))]
             if report.refusals
             else []
         ),
-        _list(language, "next", (_next(each, report, language) for each in report.nexts)),
+        _list(language, "next", values, (_next(each, report, language) for each in report.nexts)),
         *(
-            [_list(language, "acknowledged", (_acknowledged(row, language) for row in report.acknowledged))]
+            [_list(language, "acknowledged", values, (_acknowledged(row, language) for row in report.acknowledged))]
             if report.acknowledged
             else []
         ),
@@ -61,11 +61,11 @@ def _asks(report: RaoReport, language: Language) -> Iterator[str]:
         yield language.text("report_mail.otherwise")
 
 
-def _list(language: Language, name: str, lines: Iterable[str]) -> str:
+def _list(language: Language, name: str, values: Mapping[str, object], lines: Iterable[str]) -> str:
     every = list(lines)
     left = [language.text("report_mail.more", number=len(every) - MOST_LINES)] if len(every) > MOST_LINES else []
     shown = [f"- {line}" for line in [*every[:MOST_LINES], *left]] or [language.text("report_mail.none")]
-    return "\n".join([language.text(f"report_mail.{name}"), *shown])
+    return "\n".join([language.text(f"report_mail.{name}", **values), *shown])
 
 
 def _order(row: FinishedOrder, language: Language) -> str:
@@ -80,6 +80,7 @@ def _refusal(row: FinishedOrder, language: Language) -> str:
     known = language.at("findings")
     what = known.get(row.error, known["unknown"])["what"]
     number = f", SSL ID {row.ssl_id}" if row.ssl_id else ""
+    number += f", {language.text('mail.serial')} {printed_serial(row.serial)}" if row.serial else ""
     return f"{_named(row.certificate, row.names)}{language.texts['colon']}{what} ({row.error}{number})"
 
 

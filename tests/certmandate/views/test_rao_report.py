@@ -12,6 +12,8 @@ import pytest
 
 from certmandate.commands.revoke import ReasonCode
 from certmandate.views.rao_report import REVOCATION, document, page
+from renewal.domain.certificate.chain import Chain
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.notices.month import month_before, month_named
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
@@ -23,6 +25,8 @@ from renewal.mail.language import mail_language
 from renewal.mail.rao_report import Proof, RaoReport, rao_report
 from renewal.mail.report_mail import report_mail
 from tests.certmandate.rao_samples import APPS, DELEGATION, HEAD, HOSTILE, IDP, SEAL, judged, month, record, row
+from tests.throwaway_ca import pem
+from tests.unit.leaves import leaf
 from tests.unit.orders import an_order
 from tests.unit.system import NOW, stored_by
 
@@ -134,7 +138,7 @@ def test_the_mail_has_what_was_recorded_as_the_organisations_own() -> None:
     """`acknowledge --help` promises it: the RAO can contradict; the head of the audit trail is out of our reach."""
     body = report_mail(month(), mail_language("en"), "Us").body
 
-    assert "Orders that we recorded as yours this month; please tell us if they are not:\n- SSL ID" in body
+    assert "Orders that we recorded as yours in November 2026; please tell us if they are not:\n- SSL ID" in body
     assert HEAD.hash in body
 
 
@@ -154,8 +158,9 @@ def test_an_unfinished_and_an_empty_month_are_marked() -> None:
 
     assert "Le mois n\u2019est pas terminé" in unfinished
     assert "Le mois n\u2019est pas terminé" not in empty
-    assert "Nothing was ordered in this month." in empty
-    assert "Nothing was refused in this month." in empty
+    assert "Nothing was ordered in October 2026." in empty
+    assert "No order was refused or failed in October 2026." in empty
+    assert "Aucune demande n\u2019a été refusée ni n\u2019a échoué en octobre 2026." in empty
 
 
 def test_what_was_never_issued_is_to_be_ordered_and_not_renewed() -> None:
@@ -263,6 +268,43 @@ def test_the_page_has_the_day_on_which_everything_was_read_in_scm() -> None:
 def test_a_serial_is_printed_in_whole_bytes() -> None:
     """N7: SCM has `0A77`, and a search for `A77` finds nothing there."""
     assert "<code>0A77</code>" in page(of(row(serial="A77")))
+
+
+@pytest.mark.parametrize(
+    ("error", "english", "french"),
+    [
+        ("OrderRevoked", "The new certificate was revoked", "Le nouveau certificat a été révoqué"),
+        ("ClosedByOperator", "The operator closed the order", "L\u2019exploitant a clos la demande"),
+    ],
+)
+def test_a_refused_order_is_found_in_scm_by_its_numbers(error: str, english: str, french: str) -> None:
+    """The French page had `OrderRevoked` only, and none had the SSL ID by which the RAO finds the order."""
+    report = of(row(status="failed", error=error, ssl_id=10020, serial="A77"))
+    pages = page(report).partition('<section class="language" id="en"')
+    mails = [report_mail(report, mail_language(code), "Us").body for code in ("fr", "en")]
+
+    for sentence, shown, mail in zip((french, english), (pages[0], pages[2]), mails, strict=True):
+        assert f"{sentence}" in shown
+        assert "<code>0A77</code><br>SSL ID 10020" in shown
+        assert f"{sentence}" in mail
+        assert f"({error}, SSL ID 10020, " in mail
+        assert " 0A77)" in mail
+    assert document(report)["refusals"][0]["serial"] == "0A77"
+
+
+def test_an_order_that_was_issued_and_not_stored_has_its_serial() -> None:
+    """The guide promises the serial number of each certificate that was ordered in the organisation's name."""
+    chain = Chain.parse(pem(leaf(names=list(IDP.names))))
+    order = an_order(certificate="idp", status=OrderStatus.ISSUED, ssl_id=4002)
+    order = replace(order, chain=chain.pem(), storing_error="AcmRefused")
+    serial = printed_serial(chain.leaf.serial)
+
+    assert f"<code>{serial}</code><br>SSL ID 4002" in page(
+        of_certificates(record(), ManagedCertificate(IDP, None, order))
+    )
+    closed = order.failed_row("ClosedByOperator", "closed", NOW)
+    assert f"<code>{serial}</code><br>SSL ID 4002" in page(of(closed))
+    assert replace(order, chain="damaged").failed_row("ClosedByOperator", "closed", NOW).serial == ""
 
 
 def test_an_expired_certificate_is_marked() -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from certmandate.views.html_page import html
-from certmandate.views.language import languages
+from certmandate.views.language import languages, what_is_wrong
 from renewal.domain.audit.seal import Seal
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.judgement.order_wait import awaits_approval
@@ -95,6 +95,7 @@ def _refusal(row: FinishedOrder) -> dict[str, Any]:
         "certificate": row.certificate,
         "names": list(row.names),
         "ssl_id": row.ssl_id,
+        "serial": printed_serial(row.serial) or None,
         "ordered_at": row.opened_at.isoformat(),
         "ended_at": row.ended_at.isoformat(),
         "error": row.error,
@@ -110,6 +111,7 @@ def _under_way(certificate: ManagedCertificate) -> dict[str, Any]:
         "names": list(order.names if order else ()),
         "ordered_at": _iso(order.opened_at if order else None),
         "ssl_id": order.ssl_id if order else None,
+        "serial": printed_serial(order.issued_serial) or None if order else None,
         "trouble": order.storing_error or None if order else None,
     }
 
@@ -141,6 +143,7 @@ def page(report: RaoReport, third_party: str = "") -> str:
         report=report,
         values={language.code: _values(report, language, third_party) for language in languages()},
         finding_texts={language.code: language.texts["findings"] for language in languages()},
+        what=what_is_wrong,
         names_in=names_in,
         detail_in=detail_in,
         reason_in=_reason_in,
