@@ -87,7 +87,7 @@ def _last_error(certificate: ManagedCertificate) -> str:
 
 def _inspected(record: DelegationRecord) -> str:
     last = record.inspection
-    return printing.inspected(last.at, last.full_at, datetime.now(UTC)) if last else ""
+    return printing.inspected(last, datetime.now(UTC)) if last else ""
 
 
 def _stored_part(state: Judgement) -> list[RenderableType]:
