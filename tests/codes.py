@@ -13,14 +13,14 @@ from renewal.domain.order import CLOSED
 ROOT = Path(__file__).parents[1]
 _MAKERS = {"CheckResult", "Finding", "failed", "finding_in_scm", "suspected", "warning"}
 _CODE = re.compile(r"(?:[A-Z][a-z]+){2,}")
-_NO_CODES = {"ByEye", CLOSED}
+_NO_CODES = {"ByEye", "NotChecked", CLOSED}
 
 
 @cache
 def finding_codes() -> frozenset[str]:
     """Every literal of the form of a code in the modules that make findings or results of setup steps.
 
-    `ByEye` is a result that is no finding, and what the operator has closed is no problem any more.
+    `ByEye` and `NotChecked` are results that are no findings, and what the operator has closed is no problem any more.
     """
     folders = ("functions/renewal", "tools/certmandate")
     return frozenset(code for folder in folders for code in _codes_below(ROOT / folder))

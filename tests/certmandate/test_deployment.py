@@ -29,6 +29,7 @@ ANSWERS = {
     "certmandate": (200, FOUND),
     "page": (200, "<html><title>Proxy"),
     "denied": (403, ERROR.format("AccessDenied", "not authorized to perform: cloudformation:DescribeStacks")),
+    "expired": (403, ERROR.format("ExpiredToken", "The security token included in the request is expired")),
     "busy": (400, ERROR.format("Throttling", "Rate exceeded")),
 }
 
@@ -97,6 +98,7 @@ def test_a_missing_output_of_an_older_stack_is_named():
         ((), 3, "--region"),
         (("--stack", "page", "--region", "eu-west-3"), 3, "ResponseParserError"),
         (("--stack", "denied", "--region", "eu-west-3"), 3, "AccessDenied"),
+        (("--stack", "expired", "--region", "eu-west-3"), 3, "log in again (`aws sso login`), then repeat the command"),
         (("--stack", "busy", "--region", "eu-west-3"), 75, "Throttling"),
     ],
 )

@@ -129,8 +129,10 @@ def aws_errors() -> tuple[type[Exception], ...]:
 
 def aws_unreachable(error: Exception, advice: str = "") -> AwsUnreachable:
     """Return boto3's error under our name, with *advice* after its sentence."""
-    from renewal.adapters.aws import meaning
+    from renewal.adapters.aws import LOG_IN_AGAIN, has_session_expired, meaning
 
+    if has_session_expired(error):
+        advice = f"{LOG_IN_AGAIN[0].upper()}{LOG_IN_AGAIN[1:]}."
     code = TRY_LATER if isinstance(meaning(error, "", {}), StoreUnavailable) else UNREACHABLE
     return AwsUnreachable(f"{aws_sentence(error)} {advice}".rstrip(), code)
 

@@ -48,6 +48,13 @@ _BUSY = frozenset((
 ))  # fmt: skip
 """AWS's codes that mean "later", whatever their HTTP status (botocore's retry tables, AWS's pages)."""
 
+_SESSION_EXPIRED = frozenset((
+    "ExpiredToken", "ExpiredTokenException", "RequestExpired", "SSOTokenLoadError", "TokenRetrievalError",
+    "UnauthorizedSSOTokenError",
+))  # fmt: skip
+"""AWS's codes, and botocore's exceptions, when temporary credentials have expired; those of a function never do."""
+LOG_IN_AGAIN = "your AWS session has expired: log in again (`aws sso login`), then repeat the command"
+
 _NO_ANSWER = (NoConnectionError, HTTPClientError, IncompleteReadError, ResponseStreamingError)
 
 _UNREADABLE = (ResponseParserError, LookupError, TypeError, ValueError, AttributeError)
@@ -184,7 +191,7 @@ def meaning(error: Exception, action: str, named: Mapping[str, type[RenewalError
     return StoreRefused(
         f"{action}: AWS refused the call ({quoted}). In a run: a role, policy or resource differs from the template, "
         "which `make deploy` restores, or a service control policy or a permissions boundary denies the call. In a "
-        "command: check the rights of your AWS credentials"
+        f"command: {_for_operator(error, 'check the rights of your AWS credentials')}"
     )
 
 
@@ -194,5 +201,14 @@ def _of_botocore(error: Exception, action: str) -> RenewalError:
         return StoreUnavailable(f"{action}: no answer from AWS ({name})")
     return StoreRefused(
         f"{action}: no call to AWS could be made ({name}). In a run: `make deploy` restores the stack's settings. In a "
-        "command: check your AWS credentials and region (`aws sts get-caller-identity`)"
+        f"command: {_for_operator(error, 'check your AWS credentials and region (`aws sts get-caller-identity`)')}"
     )
+
+
+def _for_operator(error: Exception, otherwise: str) -> str:
+    return LOG_IN_AGAIN if has_session_expired(error) else otherwise
+
+
+def has_session_expired(error: Exception) -> bool:
+    """Return whether *error*, one of boto3's, means that the operator's temporary credentials have expired."""
+    return (error_code(error) if isinstance(error, ClientError) else type(error).__name__) in _SESSION_EXPIRED

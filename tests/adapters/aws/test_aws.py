@@ -86,6 +86,23 @@ def test_what_must_be_fixed_is_not_tried_again(error: Exception):
     assert ("canary" in str(refusal.value)) == isinstance(error, ClientError)
 
 
+class UnauthorizedSSOTokenError(BotoCoreError):
+    """Named as botocore's, which needs a configuration."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [*map(client_error, ("ExpiredToken", "ExpiredTokenException", "RequestExpired")), UnauthorizedSSOTokenError()],
+    ids=str,
+)
+def test_an_expired_session_is_named_with_the_login(error: Exception):
+    """Operators work with sessions of some hours: their rights and their region are right."""
+    with pytest.raises(StoreRefused, match="In a command: your AWS session has expired: log in again") as refusal:
+        failing(error)()
+
+    assert "check" not in str(refusal.value)
+
+
 @pytest.mark.parametrize(
     "denied_by",
     [

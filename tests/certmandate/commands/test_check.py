@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -235,3 +236,19 @@ def test_check_shows_whether_the_search_for_orders_is_proven(sit: Sit):
     assert (search["proven"], search["found_by"]) == (True, "commonName=www.univ.example")
     assert search["latency_seconds"] < 60
     assert "found by commonName=www.univ.example" in desk.run("check", "univ").stdout
+
+
+def test_after_the_mandates_end_check_reports_that_nothing_was_read(sit: Sit):
+    """No login is made: "one login", "not in full" and eight manual checks were untrue."""
+    desk = sit("idp:20")
+    desk.rewrite("delegated_names:", "mandate_ends: 2020-01-01\ndelegated_names:")
+    desk.run("apply", desk.folder, "--yes")
+    before = len(desk.system.simulator.calls)
+
+    result, found = desk.run("check", "univ"), desk.document("check", "univ")
+
+    assert len(desk.system.simulator.calls) == before
+    assert {step["verdict"] for step in found["steps"]} == {"not-checked"}
+    assert "check manually" not in result.stdout
+    assert re.search(r"Read from SCM\n  - \S+ \S+Z, not read: the mandate of .* ended on ", result.stdout)
+    assert "one login" not in result.output

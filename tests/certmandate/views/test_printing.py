@@ -14,6 +14,8 @@ from rich.text import Text
 from certmandate.views import printing
 from certmandate.views.printing import RowListing, VisibleConsole, show
 from renewal.domain.certificate.serial import normalised_serial, printed_serial
+from renewal.domain.setup.check_result import SetupStep, not_checked
+from renewal.domain.setup.inspection import Inspection
 from tests.certmandate.conftest import Sit
 from tests.unit.system import NOW
 
@@ -40,6 +42,19 @@ def listings(*parts: RenderableType) -> list[RowListing]:
         found += listings(*part.renderables) if isinstance(part, Group) else []
         found += [part] if isinstance(part, RowListing) else []
     return found
+
+
+def test_an_internationalised_name_is_printed_in_both_spellings() -> None:
+    """Operators and RAOs know it with accents; only `xn--…` can be searched for in SCM and in certificates."""
+    name, both = "xn--universit-j4a.example", "université.example (xn--universit-j4a.example)"
+    parts = (
+        printing.table(["name"], [[name]]),
+        printing.facts([("names", name)]),
+        *printing.bullets("Findings", [name]),
+        *printing.numbered("To do", [(1, name)]),
+    )
+
+    assert rendered(120, *parts).count(both) == 4
 
 
 def test_no_word_of_any_page_is_broken_at_any_width(sit: Sit, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,4 +155,11 @@ def test_what_an_inspection_did_not_read_is_printed_with_its_age(full_days_ago: 
     """A week's old facts beside today's date would be taken for today's."""
     full_at = None if full_days_ago is None else NOW - timedelta(days=full_days_ago)
 
-    assert printing.inspected(NOW, full_at, NOW + timedelta(days=2)) == printed
+    assert printing.inspected(Inspection("run", NOW, full_at=full_at), NOW + timedelta(days=2)) == printed
+
+
+def test_an_inspection_without_a_login_is_not_called_read():
+    """After a mandate's end nothing is read: "not in full" meant that something was."""
+    inspection = Inspection("run", NOW, check_results=(not_checked(SetupStep.ADMIN, "the mandate ended"),))
+
+    assert printing.inspected(inspection, NOW) == "2026-11-23 08:00Z, not read: the mandate ended"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ from renewal.domain.errors import (
     ScmUnavailable,
 )
 from renewal.domain.key_type import KeyType
-from renewal.domain.setup.check_result import SetupStep
+from renewal.domain.setup.check_result import CheckStatus, SetupStep
 from renewal.domain.setup.snapshot import PasswordState, ReportedCertificate
 from renewal.steps.scm.login import ScmLogin
 from tests.unit.system import DELEGATION, IDP, NOW, PATH, System, stored_by
@@ -191,15 +192,17 @@ def test_what_stops_a_whole_delegation_is_raised_and_recorded(
     assert system.inspection().findings[0].actor == error.actor
 
 
-def test_after_the_mandate_every_step_is_left_to_the_eye_without_a_login(system: System) -> None:
-    """`check` of it printed an empty table, as if there were no procedure."""
+def test_after_the_mandate_no_step_is_checked_and_no_login_is_made(system: System) -> None:
+    """`check` of it asked for a manual check of all eight steps, as if SCM did not show them."""
     ended_mandate(system)
     with pytest.raises(MandateEnded):
         system.inspect(system.item())
 
     results = system.inspection().check_results
     assert [found.step for found in results] == list(SetupStep)
-    assert {found.text for found in results} == {"not checked: MandateEnded"}
+    assert {found.status for found in results} == {CheckStatus.NOT_CHECKED}
+    assert system.inspection().unread == results[0].text
+    assert re.fullmatch(r"the mandate of .* ended on \d{4}-\d\d-\d\d", results[0].text)
     assert not system.scm.calls
 
 

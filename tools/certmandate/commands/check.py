@@ -24,6 +24,7 @@ from certmandate.views import check as check_view
 from certmandate.views import printing
 from certmandate.views.printing import printer
 from renewal.deadline import Deadline
+from renewal.domain.delegation import Delegation
 from renewal.domain.errors import AddressRefused, CredentialRefused, RenewalError
 from renewal.domain.setup.inspection import DelegationRecord
 
@@ -50,7 +51,7 @@ def check_command(
         if from_here:
             raise typer.Exit(_from_here(deployment, record, record_to, yes=yes, as_json=as_json))
         confirm_logins(deployment, [record], yes=yes)
-        ended = _dry_run(deployment, delegation, record_to, printer(to_stderr=as_json))
+        ended = _dry_run(deployment, record.delegation, record_to, printer(to_stderr=as_json))
         record = deployment.book.delegation(delegation)
         certificates = deployment.book.certificates(delegation)
         inspection = record.inspection if record.inspection and record.inspection.run_id == ended.run_id else None
@@ -70,15 +71,19 @@ def check_command(
     raise typer.Exit(0 if checked.is_good else NEEDS_ATTENTION)
 
 
-def _dry_run(deployment: Deployment, delegation: str, record_to: Path | None, console: Console) -> Ended:
-    request = {"dry_run": True, "delegations": [delegation], "reason": "check"}
+def _dry_run(deployment: Deployment, delegation: Delegation, record_to: Path | None, console: Console) -> Ended:
+    name = delegation.name
+    request = {"dry_run": True, "delegations": [name], "reason": "check"}
     if record_to:
         request["record"] = True
-    execution = start(deployment, request, f"check-{delegation}")
-    console.print(f"Run {execution.run_id}: one login from the registered address; nothing is ordered.", soft_wrap=True)
+    execution = start(deployment, request, f"check-{name}")
+    login = "one login from the registered address"
+    if delegation.has_ended(datetime.now(UTC)):
+        login = f"the mandate ended on {delegation.mandate_ends}, so it logs in only for an open order"
+    console.print(f"Run {execution.run_id}: {login}; nothing is ordered.", soft_wrap=True)
     ended = execution.follow(console)
     if record_to:
-        save(execution.recording(delegation), record_to, console)
+        save(execution.recording(name), record_to, console)
     return ended
 
 

@@ -186,17 +186,13 @@ def store(value: Any) -> str:
 
 
 def email(value: Any) -> str:
-    """An e-mail address, its domain as A-labels.
-
-    Amazon SES has no SMTPUTF8: before the @ it takes ASCII only, and the domain as A-labels (AWS:
-    ses/latest/APIReference-V2/API_Destination.html).
-    """
+    """Text in the form of an e-mail address; its domain in A-labels, because Amazon SES takes ASCII only."""
     if not isinstance(value, str) or not EMAIL.fullmatch(value):
         msg = "must be an e-mail address"
         raise ValueError(msg)
     local, _, domain = value.rpartition("@")
     if not local.isascii():
-        msg = "must have ASCII characters only before the @: mails are sent by Amazon SES, which has no SMTPUTF8"
+        msg = "must have ASCII before the @: Amazon SES sends to no other address"
         raise ValueError(msg)
     return value if domain.isascii() else f"{local}@{normalised(domain)}"
 

@@ -39,6 +39,7 @@ _LABELS = {
     CheckStatus.WARNING: ("warning", "yellow"),
     CheckStatus.SUSPECTED: ("suspected", "yellow"),
     CheckStatus.MANUAL: ("check manually", "cyan"),
+    CheckStatus.NOT_CHECKED: ("not checked", "yellow"),
 }
 _SECURITY = ("SECURITY", "bold magenta")
 
@@ -88,7 +89,7 @@ def coverage(record: DelegationRecord, certificates: Iterable[ManagedCertificate
 
 
 def _was_observed(inspection: Inspection) -> bool:
-    unknown = {CheckStatus.MANUAL, CheckStatus.SUSPECTED}
+    unknown = {CheckStatus.MANUAL, CheckStatus.NOT_CHECKED, CheckStatus.SUSPECTED}
     return any(result.step is SetupStep.DOMAINS and result.status not in unknown for result in inspection.check_results)
 
 
@@ -134,7 +135,7 @@ def page(checked: Checked) -> list[RenderableType]:
         until = inspection.organisation_validated_until
         known = f"valid until {until}" if until else "SCM shows no end date"
         parts += printing.bullets("Organisation validation (OV)", [known])
-    read = printing.inspected(inspection.at, inspection.full_at, inspection.at)
+    read = printing.inspected(inspection, inspection.at)
     parts += printing.bullets("Read from SCM", [read])
     parts += printing.bullets("Certificate profiles of the department", _profiles(inspection))
     parts += printing.bullets("Custom fields of orders", map(_custom_field, inspection.custom_fields or ()))
@@ -153,7 +154,7 @@ def _row(result: CheckResult) -> printing.Row:
         f"{result.step.value} {_TITLES[result.step]}",
         Text(label, style=style),
         f"{result.text}{until}",
-        "" if result.status is CheckStatus.PASSED else result.screen,
+        "" if result.status in {CheckStatus.PASSED, CheckStatus.NOT_CHECKED} else result.screen,
     )
 
 

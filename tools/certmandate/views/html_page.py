@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from markupsafe import Markup
 
 from certmandate.files.atomic_files import NotWritten
 from certmandate.views.language import languages, marked
-from renewal.domain.names import readable, spellings
+from renewal.domain.names import with_readable_names
 from renewal.mail.visible_text import visible
 
 if TYPE_CHECKING:
@@ -58,13 +57,6 @@ def breakable(name: str) -> Markup:
     return Markup(".<wbr>").join(name.split("."))
 
 
-def domain_name(name: str, *, wraps: bool = False) -> Markup:
-    """Return the normalised *name* as code, after its U-labels where it has any; *wraps*: it may, after each dot."""
-    text: Callable[[str], str] = breakable if wraps else str
-    shown, code = spellings(name)[-1], Markup("<code>{}</code>").format(text(name))
-    return code if shown == name else Markup("{} ({})").format(text(shown), code)
-
-
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # most commands render no page
@@ -79,6 +71,5 @@ def _environment() -> Environment:
     )
     environment.filters["marked"] = marked
     environment.filters["breakable"] = breakable
-    environment.filters["domain_name"] = domain_name
-    environment.filters["readable"] = readable
+    environment.filters["readable"] = with_readable_names
     return environment

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.cells import cell_len
@@ -24,7 +24,11 @@ from rich.text import Text
 
 from certmandate.files.visible_text import VisibleStream
 from renewal.domain.errors import RecordUnreadable
+from renewal.domain.names import with_readable_names
 from renewal.mail.visible_text import visible
+
+if TYPE_CHECKING:
+    from renewal.domain.setup.inspection import Inspection
 
 Row = Sequence[str | Text]
 _UNLIMITED = 100_000  # columns, when the output is no terminal
@@ -132,8 +136,8 @@ def _longest(parts: Iterable[str]) -> int:
 
 
 def _joined(cell: str | Text) -> Text:
-    """Return a copy whose commands in backticks are one word each."""
-    text = Text(cell) if isinstance(cell, str) else cell.copy()
+    """Return a copy whose commands in backticks are one word each; a string with U-labels beside A-labels."""
+    text = Text(with_readable_names(cell)) if isinstance(cell, str) else cell.copy()
     text.plain = _COMMAND.sub(lambda found: found[0].replace(" ", _HARD_SPACE), text.plain)
     return text
 
@@ -233,12 +237,12 @@ def heading(text: str) -> Text:
 
 def bullets(title: str, lines: Iterable[str]) -> list[RenderableType]:
     """Return a titled list, or nothing when there are no lines."""
-    return _titled(title, (Wrapped(Text(line), Text("  - ")) for line in lines))
+    return _titled(title, (Wrapped(_joined(line), Text("  - ")) for line in lines))
 
 
 def numbered(title: str, lines: Iterable[tuple[int, str]]) -> list[RenderableType]:
     """Return a titled list of lines with the numbers of their details, or nothing when there are no lines."""
-    return _titled(title, (Wrapped(Text(line), Text(f"{number:>4}. ")) for number, line in lines))
+    return _titled(title, (Wrapped(_joined(line), Text(f"{number:>4}. ")) for number, line in lines))
 
 
 def _titled(title: str, lines: Iterable[RenderableType]) -> list[RenderableType]:
@@ -261,8 +265,11 @@ def day(at: datetime | None) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d}" if at else ""
 
 
-def inspected(at: datetime, full_at: datetime | None, now: datetime) -> str:
-    """Return when SCM was inspected, and how old the rest is; *full_at*: None when not everything was read."""
+def inspected(inspection: Inspection, now: datetime) -> str:
+    """Return when SCM was inspected, and how old the rest is."""
+    at, full_at = inspection.at, inspection.full_at
+    if inspection.unread:
+        return f"{minute(at)}, not read: {inspection.unread}"
     if full_at is None:
         return f"{minute(at)}, not in full"
     if full_at == at:

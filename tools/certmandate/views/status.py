@@ -93,7 +93,7 @@ def _notes(estate: EstateStatus) -> Iterator[str]:
             continue
         last = record.inspection
         again = f"; `certmandate check {name}` shows whether its findings still apply" if last.findings else ""
-        yield f"{name} was last inspected on {printing.inspected(last.at, last.full_at, estate.at)}{again}"
+        yield f"{name} was last inspected on {printing.inspected(last, estate.at)}{again}"
         if end := password_end(estate, name):
             yield from _password_note(name, end, estate.at.date())
     yield from map(_rule_line, estate.replacements)

@@ -58,6 +58,8 @@ class CheckStatus(StrEnum):
     """SCM refuses without a reason: one of the steps with this status is wrong, not all of them."""
     MANUAL = "by-eye"
     """SCM does not show it: the text describes the manual check."""
+    NOT_CHECKED = "not-checked"
+    """Nothing was read from SCM: the text has why."""
 
 
 STEP_PREFIX = "step "
@@ -75,7 +77,7 @@ class CheckResult:
     step: SetupStep
     status: CheckStatus = field(metadata={"stored": "verdict"})
     code: str
-    """A stable name for the fault, e.g. `WebApiOff`; `Done` for what is right, `ByEye` for what is not shown."""
+    """A stable name for the fault, e.g. `WebApiOff`; otherwise `Done`, `ByEye` or `NotChecked`, as the status is."""
     text: str
     actor: Actor = "rao"
     due: date | None = None
@@ -94,7 +96,7 @@ class CheckResult:
         return screen_of(self.code) or STEP_MENUS[self.step]
 
     def findings(self) -> tuple[Finding, ...]:
-        """Return the result as a finding; none when the status is `done`, `perhaps` or `by-eye`."""
+        """Return the result as a finding; none unless the status is `wrong` or `warning`."""
         severity = _SEVERITIES.get(self.status)
         if severity is None:
             return ()
@@ -104,7 +106,14 @@ class CheckResult:
 
 MOST_OF_A_STEP = 10
 
-_BY_URGENCY = (CheckStatus.FAILED, CheckStatus.SUSPECTED, CheckStatus.WARNING, CheckStatus.MANUAL, CheckStatus.PASSED)
+_BY_URGENCY = (
+    CheckStatus.FAILED,
+    CheckStatus.SUSPECTED,
+    CheckStatus.WARNING,
+    CheckStatus.MANUAL,
+    CheckStatus.NOT_CHECKED,
+    CheckStatus.PASSED,
+)
 
 
 def capped(results: Iterable[CheckResult]) -> tuple[CheckResult, ...]:
@@ -131,9 +140,14 @@ def manual(step: SetupStep, text: str) -> CheckResult:
     return CheckResult(step, CheckStatus.MANUAL, "ByEye", text)
 
 
-def suspected(step: SetupStep, code: str, text: str, actor: Actor = "rao") -> CheckResult:
-    """Return the result that *step* is one of several that may be wrong."""
-    return CheckResult(step, CheckStatus.SUSPECTED, code, f"perhaps: {text}", actor)
+def not_checked(step: SetupStep, text: str) -> CheckResult:
+    """Return the result that nothing was read for *step*, because of *text*."""
+    return CheckResult(step, CheckStatus.NOT_CHECKED, "NotChecked", text)
+
+
+def suspected(step: SetupStep, text: str, actor: Actor = "rao") -> CheckResult:
+    """Return the result that *step* is one of several that may be wrong, because SCM refuses the login."""
+    return CheckResult(step, CheckStatus.SUSPECTED, "LoginRefused", f"perhaps: {text}", actor)
 
 
 def failed(step: SetupStep, code: str, text: str, actor: Actor = "rao") -> CheckResult:

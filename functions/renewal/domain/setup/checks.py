@@ -11,9 +11,19 @@ from renewal.domain.errors import (
     CredentialExpired,
     CredentialMissing,
     CredentialRefused,
+    MandateEnded,
     NeedsAttention,
 )
-from renewal.domain.setup.check_result import CheckResult, SetupStep, failed, manual, passed, suspected, warning
+from renewal.domain.setup.check_result import (
+    CheckResult,
+    SetupStep,
+    failed,
+    manual,
+    not_checked,
+    passed,
+    suspected,
+    warning,
+)
 from renewal.domain.setup.domain_checks import domain_results
 from renewal.domain.setup.finding import Finding, expires_on, finding_in_scm
 from renewal.domain.setup.snapshot import Account, Department, Section, Snapshot, is_for_ssl
@@ -89,12 +99,14 @@ def _observed(step: SetupStep, delegation: Delegation, snapshot: Snapshot) -> st
 def unreachable(error: NeedsAttention) -> tuple[CheckResult, ...]:
     """Return the results of all steps when *error* prevented the inspection.
 
-    A certain cause is `wrong`; where SCM's refusal has several likely causes, each of them is `perhaps`.
+    A certain cause is `wrong`; where SCM's refusal has several likely causes, each of them is `perhaps`. The others are
+    `not-checked`.
     """
     causes = {CredentialRefused: _REFUSED, AddressRefused: _ADDRESS_REFUSED, CredentialMissing: _NOT_STORED}
     results = list(causes.get(type(error), ()))
     checked = {result.step for result in results}
-    results += [manual(step, f"not checked: {type(error).__name__}") for step in SetupStep if step not in checked]
+    reason = str(error) if isinstance(error, MandateEnded) else type(error).__name__
+    results += [not_checked(step, reason) for step in SetupStep if step not in checked]
     return tuple(sorted(results, key=lambda result: result.step))
 
 
@@ -110,15 +122,14 @@ def refused_login(error: NeedsAttention) -> tuple[Finding, ...]:
 
 
 _REFUSED = (
-    suspected(SetupStep.ADMIN, "LoginRefused", "the login is mistyped, or the account is locked or suspended"),
+    suspected(SetupStep.ADMIN, "the login is mistyped, or the account is locked or suspended"),
     suspected(
         SetupStep.FIRST_LOGIN,
-        "LoginRefused",
         "the temporary password is still in place, or the stored password is wrong or has expired",
         "operator",
     ),
-    suspected(SetupStep.API_ONLY, "LoginRefused", "the account's type does not permit the API"),
-    suspected(SetupStep.ACCESS_LIST, "LoginRefused", "the access list lacks the address that we send from"),
+    suspected(SetupStep.API_ONLY, "the account's type does not permit the API"),
+    suspected(SetupStep.ACCESS_LIST, "the access list lacks the address that we send from"),
 )
 _ADDRESS_REFUSED = (
     failed(SetupStep.ACCESS_LIST, "AddressRefused", "the access list lacks the address that we send from"),

@@ -18,7 +18,7 @@ from renewal.domain.due import Cause
 from renewal.domain.errors import SHOWN_BY_A_LOGIN, RecordUnreadable
 from renewal.domain.notices.notice import Notices
 from renewal.domain.order_search import SearchProof
-from renewal.domain.setup.check_result import CheckResult, capped
+from renewal.domain.setup.check_result import CheckResult, CheckStatus, capped
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.foreign_orders import ForeignOrders
 from renewal.domain.setup.snapshot import (
@@ -61,8 +61,8 @@ class Inspection:
     organisation_validated_until: date | None = None
     full_at: datetime | None = None
     """When an inspection last read everything; None when SCM did not answer all of it: the next one does."""
-    read_for: str = ""
-    """What it was read for (`reading_key`); for anything else, it does not hold."""
+    reading_key: str = field(default="", metadata={"stored": "read_for"})
+    """The `reading_key` of what it was read for; for anything else, it does not hold."""
     observed_address: str = field(default="", metadata={"stored": "seen_address"})
     """From which the run `address_run` reached other hosts; empty when not known."""
     address_run: str = ""  # later than run_id when SCM has not answered since
@@ -80,6 +80,11 @@ class Inspection:
             custom_fields=snapshot.custom_fields,
             organisation_validated_until=snapshot.organisation_validated_until,
         )
+
+    @property
+    def unread(self) -> str:
+        """Why nothing was read from SCM; empty when something was."""
+        return next((result.text for result in self.check_results if result.status is CheckStatus.NOT_CHECKED), "")
 
     def supersedes(self, error: str, at: datetime | None) -> bool:
         """Return whether the *error* of a step at that time is past: this later login shows whether it lasts."""
