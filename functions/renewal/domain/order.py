@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -14,7 +13,7 @@ from renewal.domain.audit.chained_row import ChainedRow
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.delegation import ACM, CertificatePath, CertificateSpec
 from renewal.domain.endpoint.observation import ServiceRecord
-from renewal.domain.errors import ChainBroken, NeedsAttention, OrderDeclined, OrderRejected, OrderRevoked
+from renewal.domain.errors import NeedsAttention, OrderDeclined, OrderRejected, OrderRevoked
 from renewal.domain.key_type import KeyType
 from renewal.domain.permission import OrderAgain
 from renewal.records import REQUIRED, REWRITTEN
@@ -128,15 +127,6 @@ class Order:
         """The text of SCM's `comments`: found by its token, readable for a RAO."""
         return f"{COMMENT_PREFIX}{self.token} for {self.path}"
 
-    @property
-    def issued_serial(self) -> str:
-        """The serial of the certificate that was collected for it; empty when none was, or it cannot be read."""
-        from renewal.domain.certificate.chain import Chain  # noqa: PLC0415 - imports cryptography
-
-        with suppress(ChainBroken):
-            return Chain.parse(self.chain).leaf.serial if self.chain else ""
-        return ""
-
     def may_be_posted_again(self, now: datetime, quiet: timedelta) -> bool:
         """Two searches after the latest POST found nothing (one earlier, one *now*), and the *quiet* period is over."""
         searched_before = self.searched_at is not None and self.posted_at < self.searched_at < now
@@ -162,7 +152,10 @@ class Order:
 
     def failed_row(self, error: str, text: str, now: datetime) -> FinishedOrder:
         """Return the audit row of this order when it ends with the error named *error*."""
-        return replace(self._finished(OrderStatus.FAILED, now), error=error, text=text, serial=self.issued_serial)
+        from renewal.domain.certificate.chain import leaf_serial  # noqa: PLC0415 - imports cryptography
+
+        row = self._finished(OrderStatus.FAILED, now)
+        return replace(row, error=error, text=text, serial=leaf_serial(self.chain))
 
     def _finished(self, status: OrderStatus, now: datetime) -> FinishedOrder:
         from renewal.domain.keypair import requested_key_fingerprint  # noqa: PLC0415 - imports cryptography
@@ -247,7 +240,7 @@ class ManagedCertificate:
         return given if given and (given.revision, given.posts) == (self.revision, posts) else None
 
     @property
-    def lacking(self) -> tuple[str, ...]:
+    def lacking_stores(self) -> tuple[str, ...]:
         """The stores that lack the certificate of the open order."""
         held = self.order.held_in if self.order else self.spec.stores
         return tuple(store for store in self.spec.stores if store not in held)

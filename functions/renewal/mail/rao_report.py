@@ -122,10 +122,14 @@ def rao_report(
         orders=tuple(row for row in rows if row.status == OrderStatus.STORED),
         refusals=tuple(row for row in rows if row.status != OrderStatus.STORED),
         under_way=tuple(each for each in managed if each.order and each.order.opened_at < month.ends),
-        nexts=tuple(sorted((NextOrder.of(each, now.date()) for each in judgements), key=lambda order: order.urgency)),
+        nexts=_nexts(judgements, now.date()),
         acknowledged=tuple(row for row in acknowledged if month.has(row.at)),
         proof=proof,
     )
+
+
+def _nexts(judgements: Iterable[Judgement], today: date) -> tuple[NextOrder, ...]:
+    return tuple(sorted((NextOrder.of(each, today) for each in judgements), key=lambda order: order.urgency))
 
 
 def _waits(judgement: Judgement) -> Waits:

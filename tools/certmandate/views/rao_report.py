@@ -9,6 +9,7 @@ from typing import Any
 from certmandate.views.html_page import html
 from certmandate.views.language import languages, what_is_wrong
 from renewal.domain.audit.seal import Seal
+from renewal.domain.certificate.chain import leaf_serial
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.judgement.order_wait import awaits_approval
 from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate
@@ -111,7 +112,7 @@ def _under_way(certificate: ManagedCertificate) -> dict[str, Any]:
         "names": list(order.names if order else ()),
         "ordered_at": _iso(order.opened_at if order else None),
         "ssl_id": order.ssl_id if order else None,
-        "serial": printed_serial(order.issued_serial) or None if order else None,
+        "serial": printed_serial(leaf_serial(order.chain)) or None if order else None,
         "trouble": order.storing_error or None if order else None,
     }
 
@@ -150,6 +151,7 @@ def page(report: RaoReport, third_party: str = "") -> str:
         reason_in=_reason_in,
         awaits_approval=awaits_approval,
         renewal_text=renewal_text,
+        leaf_serial=leaf_serial,
         printed_serial=printed_serial,
         otherwise={
             language.code: {finding: each.line(day, language) for finding, each in report.asks.items()}
