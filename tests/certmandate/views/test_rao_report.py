@@ -189,7 +189,7 @@ DUE_AGAIN = ManagedCertificate(IDP, stored_by(IDP, age=180), failures=1, last_er
 @pytest.mark.parametrize(
     ("certificate", "found", "english", "french"),
     [
-        (ordered(scm_status="APPLIED"), (), "already ordered; stored", "déjà demandé\u00a0; enregistré"),
+        (ordered(scm_status="APPLIED"), (), "an order is open", "demande en cours, en attente"),
         (ordered(scm_status="REQUESTED"), (), "after you have acted", "après votre intervention"),
         (
             ordered(storing_error="AcmRefused"),
@@ -197,7 +197,7 @@ DUE_AGAIN = ManagedCertificate(IDP, stored_by(IDP, age=180), failures=1, last_er
             "after the operator has acted",
             "après une intervention de l\u2019exploitant",
         ),
-        (ordered(storing_error="StoreUnavailable"), (), "already ordered; stored", "déjà demandé\u00a0; enregistré"),
+        (ordered(storing_error="StoreUnavailable"), (), "an order is open", "demande en cours, en attente"),
         (DUE_AGAIN, (), "as soon as possible", "dès que possible"),
         (replace(HELD, hold_until=NOW + timedelta(days=2)), (), "on 25 November 2026", "le 25 novembre 2026"),
         (replace(DUE_AGAIN, last_error="OrderDeclined"), (), "after you have acted", "après votre intervention"),

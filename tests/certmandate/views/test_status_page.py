@@ -70,6 +70,22 @@ def test_what_needs_attention_comes_first(code: str) -> None:
     assert page.index('class="task error"') < page.index('class="task warning"')
 
 
+@pytest.mark.parametrize(("code", "now"), [("fr", "dès maintenant"), ("en", "now")])
+def test_what_needs_attention_now_has_no_later_day(code: str, now: str) -> None:
+    """`status` had *for the operator now*, and the page *begin by 7 January 2027* under what needs attention now."""
+    refused = samples.certificate("refused", age=150, failures=1, last_error="OrderRevoked")
+    estate = samples.estate([DelegationRecord(DELEGATION)], [refused])
+    problem = estate.judged.problems[0]
+    assert problem.needs_attention
+    assert problem.act_by
+    assert problem.act_by > estate.at.date()
+
+    page = section(status_page(estate, [], samples.STACK, code), code)
+
+    assert f"<strong>{now}</strong>" in page
+    assert languages()[code == "en"].text("status.attention.until", day="").strip() not in page.split("task warning")[0]
+
+
 @pytest.mark.parametrize("code", ["fr", "en"])
 def test_each_command_can_be_copied(code: str) -> None:
     """On a phone it breaks between its words, and not within an option."""
