@@ -150,7 +150,10 @@ class Order:
 
     def failed_row(self, error: str, text: str, now: datetime) -> FinishedOrder:
         """Return the audit row of this order when it ends with the error named *error*."""
-        return replace(self._finished(OrderStatus.FAILED, now), error=error, text=text)
+        from renewal.domain.certificate.chain import leaf_serial  # noqa: PLC0415 - imports cryptography
+
+        row = self._finished(OrderStatus.FAILED, now)
+        return replace(row, error=error, text=text, serial=leaf_serial(self.chain))
 
     def _finished(self, status: OrderStatus, now: datetime) -> FinishedOrder:
         from renewal.domain.keypair import requested_key_fingerprint  # noqa: PLC0415 - imports cryptography
