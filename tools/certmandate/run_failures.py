@@ -49,14 +49,14 @@ def judged_with_runs(
     """
     credentials = StoredCredentials(deployment)
     known = {name: credentials.with_untried(record) for name, record in delegations.items()}
-    found = [credentials.without_past_refusal(known.get(each.spec.delegation), each) for each in certificates]
+    current = [credentials.without_past_refusal(known.get(each.spec.delegation), each) for each in certificates]
     rules, damaged = tuple(replacements), tuple(unreadable)
     left = _left_out(deployment, estate, rules, now)
 
     def judged(failures: Mapping[str, Failure]) -> JudgedEstate:
         return judged_estate(
             known,
-            found,
+            current,
             now,
             deployment.acting_times,
             replacements=rules,
@@ -86,8 +86,8 @@ def _left_out(
         count = book.count_certificates
     else:
         certificates, count = estate, partial(min, len(estate))
-    found = (DueCertificate.at(certificate, in_force, now) for certificate in certificates)
-    return left_out([each for each in found if each.decision.causes], count, deployment.limits)
+    due = (DueCertificate.at(certificate, in_force, now) for certificate in certificates)
+    return left_out([each for each in due if each.decision.causes], count, deployment.limits)
 
 
 def judged_order_book(
@@ -187,8 +187,10 @@ def _is_unchanged(row: CertificateRow, certificate: ManagedCertificate) -> bool:
 
 def notified(deployment: Deployment) -> NotifiedProblems:
     """Return what the last run has left to the next; empty when nothing can be read."""
-    found = _parsed(lambda document: records.read(NotifiedProblems, document), deployment.run_object("notified.json"))
-    return found or NotifiedProblems()
+    remembered = _parsed(
+        lambda document: records.read(NotifiedProblems, document), deployment.run_object("notified.json")
+    )
+    return remembered or NotifiedProblems()
 
 
 def _parsed(read: Callable[[Any], T], content: bytes | None) -> T | None:

@@ -212,5 +212,5 @@ def items_of(at: datetime, text: str) -> Iterator[Item]:
     for line, below in pairwise([*lines, ""]):
         if _NAME.fullmatch(line):
             name = line
-        elif found := _ITEM.match(line):
-            yield Item(at, (found[1], name), bool(found[2]), below.strip())
+        elif match := _ITEM.match(line):
+            yield Item(at, (match[1], name), bool(match[2]), below.strip())

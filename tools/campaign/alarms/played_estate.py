@@ -141,12 +141,12 @@ class PlayedEstate:
         return PlayedRun(self._report, summary["metrics"], results)
 
     def _planned(self, name: str, *, is_daily: bool) -> dict[str, PlannedCertificate]:
-        found = {}
+        planned = {}
         for certificate in self.certificates(name):
             decision = decide_with_inspection(certificate, self.records[name].inspection, self.now)
             if decision.is_due and (is_daily or certificate.order):
-                found[certificate.spec.path] = PlannedCertificate(decision.causes, PlanState.PLANNED)
-        return found
+                planned[certificate.spec.path] = PlannedCertificate(decision.causes, PlanState.PLANNED)
+        return planned
 
     def _worked(self, run_id: str, name: str, planned: Mapping[str, PlannedCertificate]) -> dict[str, str]:
         """Write down what a run does for a delegation; return the errors, by path."""

@@ -68,13 +68,13 @@ def adopt_command(
             msg = f"{certificate} has an open order: its certificate is stored when SCM issues it, nothing is adopted"
             raise Refused(msg)
         others = [each for each in read_stored(deployment).certificates.values() if each.spec.path != certificate]
-        found = _from_file(pem, managed.spec) if pem else _from_stores(deployment, managed.spec)
-        _require_unowned(deployment, managed.spec, found, ssl_id, others)
-        stored = _stored(found, managed.spec, ssl_id, now)
+        candidate = _from_file(pem, managed.spec) if pem else _from_stores(deployment, managed.spec)
+        _require_unowned(deployment, managed.spec, candidate, ssl_id, others)
+        stored = _stored(candidate, managed.spec, ssl_id, now)
         record = deployment.book.delegation(delegation)
         after = judge(replace(managed, stored=stored), record, now, deployment.acting_times)
         is_unverified = bool(ssl_id) and not _is_reported(record, managed.spec, stored)
-        notes = list(_notes(found, stored, after, from_file=pem is not None))
+        notes = list(_notes(candidate, stored, after, from_file=pem is not None))
         if is_unverified:
             notes.append(_unverified_note(delegation, ssl_id))
         printing.show(printer(to_stderr=as_json), *_page(certificate, stored, after, notes))
@@ -189,13 +189,13 @@ def _leaf(content: bytes, where: str) -> Certificate:
     from renewal.domain.certificate.facts import Certificate
 
     try:
-        found = certificates_in(content)
+        certificates = certificates_in(content)
     except ValueError as error:
         msg = f"{where} {error}"
         raise Refused(msg) from None
-    leaves = [certificate for certificate in map(Certificate, found) if _has_names(certificate)]
+    leaves = [certificate for certificate in map(Certificate, certificates) if _has_names(certificate)]
     if not leaves:
-        msg = f"{where} has no server certificate: none of its {len(found)} certificates has a readable DNS name"
+        msg = f"{where} has no server certificate: none of its {len(certificates)} certificates has a readable DNS name"
         raise Refused(msg)
     return leaves[0]
 
@@ -210,7 +210,7 @@ def _has_names(certificate: Certificate) -> bool:
 
 def _from_stores(deployment: Deployment, spec: CertificateSpec) -> Found:
     """Raises Refused when no store holds it, or when two hold different ones."""
-    held = {store: found for store in spec.stores if (found := _held(deployment, spec, store))}
+    held = {store: certificate for store in spec.stores if (certificate := _held(deployment, spec, store))}
     if not held:
         msg = (
             f"no store of {spec.path} holds a certificate ({', '.join(spec.stores)}): write its ARN to `arns` in the "

@@ -118,12 +118,12 @@ def onboard_command(
         given |= {key: given.get(key) or value for key, value in known.items()}
         typed = _typed(given)
         once = {key: _ask(question, key, "") for key, question in _ASKED_ONCE.items() if typed and not known}
-        found = _checked(_answers(given | typed | once), now, typed)
-        files = _files(found, folder, now, as_pdf=as_pdf)
+        answers = _checked(_answers(given | typed | once), now, typed)
+        files = _files(answers, folder, now, as_pdf=as_pdf)
         if once:
             files[folder.absolute().parent / FILE] = third_party_file(given | typed | once).encode()
         write_together(files, force=force)
-    _print_result(found, list(files), as_json=as_json)
+    _print_result(answers, list(files), as_json=as_json)
 
 
 def _answers(facts: Mapping[str, Any]) -> Answers:
@@ -209,17 +209,17 @@ _READERS: Mapping[str, Callable[[str], str]] = {
 
 def _certificates(texts: list[str]) -> dict[str, tuple[str, ...]]:
     """Parse `idp=idp.univ.example,www.univ.example` into names by certificate."""
-    found: dict[str, tuple[str, ...]] = {}
+    certificates: dict[str, tuple[str, ...]] = {}
     for text in texts:
         name, equals, names = text.partition("=")
         if not equals or not names:
             msg = f"'{text}' must be NAME=domain,domain, as in idp=idp.univ.example"
             raise ValueError(msg)
-        if name in found:
+        if name in certificates:
             msg = f"'{name}' is given twice; write all its names after one {name}="
             raise ValueError(msg)
-        found[name] = tuple(part.strip() for part in names.split(","))
-    return found
+        certificates[name] = tuple(part.strip() for part in names.split(","))
+    return certificates
 
 
 def _checked(answers: Answers, now: datetime, typed: dict[str, Any]) -> Onboarding:

@@ -74,14 +74,14 @@ def report_command(
         certificates, history = book.certificates(name), book.history(name, "")
         acknowledged, record = book.acknowledgements(name), book.delegation(name)
         proof = Proof(deployment.audit_trails.head(name), deployment.seals.newest(name))
-        found = rao_report(record, certificates, history, chosen, now, acknowledged=acknowledged, proof=proof)
-        found = replace(found, asks=without_repetitions(_asks(deployment, record, certificates, history)))
+        report = rao_report(record, certificates, history, chosen, now, acknowledged=acknowledged, proof=proof)
+        report = replace(report, asks=without_repetitions(_asks(deployment, record, certificates, history)))
         who = third_party or deployment.facts.get("ThirdParty", "")
     print_left_out((*certificates.unreadable, *history.unreadable, *acknowledged.unreadable))
     if as_json:
-        print_json(document(found))
+        print_json(document(report))
         return
-    _write(page(found, who), output / f"{name}-report-{chosen}", as_pdf=as_pdf)
+    _write(page(report, who), output / f"{name}-report-{chosen}", as_pdf=as_pdf)
 
 
 def findings_command(

@@ -159,11 +159,11 @@ def _ended(rows: Mapping[str, Iterable[FinishedOrder]]) -> Iterator[tuple[date, 
 
 def _tasks(problems: Iterable[Problem], severity: str) -> Iterator[NeededAction]:
     """Yield the tasks in the order of their most urgent problem."""
-    found: dict[tuple[str, str, str], list[Problem]] = {}
+    grouped: dict[tuple[str, str, str], list[Problem]] = {}
     for problem in problems:
         if problem.severity == severity:
-            found.setdefault((problem.delegation, problem.code, problem.actor), []).append(problem)
-    return (NeededAction(tuple(each)) for each in found.values())
+            grouped.setdefault((problem.delegation, problem.code, problem.actor), []).append(problem)
+    return (NeededAction(tuple(each)) for each in grouped.values())
 
 
 def _parts(estate: EstateStatus) -> Iterable[Part]:
