@@ -234,7 +234,7 @@ def warnings(loaded: Loaded, stored: Stored, today: date) -> Iterator[str]:
                 yield from _profile_warnings(spec, record.inspection)
 
 
-def renamed(loaded: Loaded, stored: Stored) -> Iterator[str]:
+def renamed_certificates(loaded: Loaded, stored: Stored) -> Iterator[str]:
     """Yield each new certificate with the names of one that no file has any more: unless it is removed, it stays."""
     in_files = {spec.path for specification, _ in loaded for spec in specification.certificates}
     staying = {

@@ -122,7 +122,7 @@ def judged_delegation(
 def with_lost(deployment: Deployment, stored: Stored) -> Stored:
     """Return *stored* with an error for each delegation of the last daily run that is not there and was not removed."""
     damaged = (error.delegation for error in stored.unreadable)
-    missing = set(notified(deployment).delegations).difference(stored.delegations, damaged)
+    missing = set(notified_problems(deployment).delegations).difference(stored.delegations, damaged)
     lost = sorted(missing - set(deployment.book.removed_among(missing)))
     return replace(stored, unreadable=(*stored.unreadable, *map(record_missing, lost)))
 
@@ -140,7 +140,7 @@ def _failures(
     certificates = {each.path: each.certificate for each in judged.certificates}
     unstored = {f"{path}: {each.order.storing_error}" for path, each in certificates.items() if each.order}
     known = {problem.key for problem in judged.problems} - unstored
-    entries = notified(deployment).problems.items()
+    entries = notified_problems(deployment).problems.items()
     failed = {
         key: entry
         for key, entry in entries
@@ -185,7 +185,7 @@ def _is_unchanged(row: CertificateRow, certificate: ManagedCertificate) -> bool:
     return (row.not_after, row.ordered_at) == (stored.not_after if stored else None, order.opened_at if order else None)
 
 
-def notified(deployment: Deployment) -> NotifiedProblems:
+def notified_problems(deployment: Deployment) -> NotifiedProblems:
     """Return what the last run has left to the next; empty when nothing can be read."""
     remembered = _parsed(
         lambda document: records.read(NotifiedProblems, document), deployment.run_object("notified.json")

@@ -86,7 +86,7 @@ def retired_from(item: Item) -> Retired:
 
 def _action_from(item: Item) -> OperatorAction:
     if item["item"].startswith(schema.ACKNOWLEDGED_PREFIX):
-        return OperatorAction.acknowledged(schema.read(Acknowledgement, item, item))
+        return OperatorAction.of_acknowledgement(schema.read(Acknowledgement, item, item))
     return schema.read(OperatorAction, item, item)
 
 
