@@ -25,6 +25,7 @@ from renewal.domain.errors import RenewalError, StoreNotOurs
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.names import without_added
 from renewal.domain.order import ManagedCertificate, StoredCertificate
+from renewal.domain.order_search import known_ids
 from renewal.domain.setup.inspection import DelegationRecord
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _require_unowned(
     from certmandate.estate_changes import arn_fault, arn_owners
     from renewal.adapters.acm import Acm
 
-    owner = next((other.spec.path for other in others if ssl_id and ssl_id in _ssl_ids(other)), "")
+    owner = next((other.spec.path for other in others if ssl_id in known_ids((other,), ())), "")
     if owner:
         msg = f"SSL ID {ssl_id} is the certificate of {owner}: look it up in SCM, or leave out --ssl-id"
         raise Refused(msg)
@@ -162,10 +163,6 @@ def _unverified_note(delegation: str, ssl_id: int) -> str:
         f"SSL ID {ssl_id} is not verified, because no inspection has SCM's report of it: `certmandate check "
         f"{delegation}` makes one, if it is run before the adoption"
     )
-
-
-def _ssl_ids(certificate: ManagedCertificate) -> set[int | None]:
-    return {part.ssl_id for part in (certificate.stored, certificate.order) if part}
 
 
 # ---- Reading it ------------------------------------------------------------------------------------------------------

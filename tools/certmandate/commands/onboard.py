@@ -257,7 +257,8 @@ def delegation_file(found: Onboarding) -> str:
     """Return the delegation file's text; a value that only SCM has is in it as a comment to complete."""
     text = io.StringIO()
     delegation = found.specification.delegation
-    text.write(f"# Delegated by {_one_line(delegation.organisation)}. Account in SCM: {found.account}\n")
+    organisation = " ".join(delegation.organisation.split())  # in one line
+    text.write(f"# Delegated by {organisation}. Account in SCM: {found.account}\n")
     for field in found.missing:
         text.write(f"# {field}:  (to add: {_LATER[field]})\n")
     text.write(f'# custom_fields: {{Name: "value"}}  (to add, if there are any: {_FROM_STEP_3})\n')
@@ -279,10 +280,6 @@ def delegation_file(found: Onboarding) -> str:
 def _yaml(document: dict[str, Any]) -> str:
     text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
     return text
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _print_result(found: Onboarding, files: list[Path], *, as_json: bool) -> None:
