@@ -35,7 +35,7 @@ _LONGEST_FILE = 1_000_000  # bytes
 
 
 @dataclass(frozen=True)
-class Found:
+class Candidate:
     """The certificate in use, and the stores that hold it."""
 
     leaf: Certificate
@@ -61,6 +61,8 @@ def adopt_command(
     (ACM: the ARN in `arns`, or the only imported certificate with these names; S3: current.json) or from --pem. A
     `www` that the CA added is ignored.
     """
+    from renewal.domain.stored_certificate import former_arns
+
     delegation, name = split(certificate)
     with to_change(context) as deployment:
         now = datetime.now(UTC)
@@ -71,7 +73,8 @@ def adopt_command(
         others = [each for each in read_stored(deployment).certificates.values() if each.spec.path != certificate]
         candidate = _from_file(pem, managed.spec) if pem else _from_stores(deployment, managed.spec)
         _require_unowned(deployment, managed.spec, candidate, ssl_id, others)
-        stored = _stored(candidate, managed.spec, ssl_id, now)
+        former = former_arns(managed.stored, candidate.arns.values(), now)
+        stored = replace(_stored(candidate, managed.spec, ssl_id, now), former_arns=former)
         record = deployment.book.delegation(delegation)
         after = judge(replace(managed, stored=stored), record, now, deployment.acting_times)
         is_unverified = bool(ssl_id) and not _is_reported(record, managed.spec, stored)
@@ -88,9 +91,9 @@ def adopt_command(
         printing.print_line(f"Adopted: {next_step(after)}.")
 
 
-def _stored(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> StoredCertificate:
+def _stored(candidate: Candidate, spec: CertificateSpec, ssl_id: int, now: datetime) -> StoredCertificate:
     """Raises Refused when the certificate cannot be adopted. A name that the CA added is no change of names."""
-    leaf, key_type = found.leaf, found.leaf.key_type
+    leaf, key_type = candidate.leaf, candidate.leaf.key_type
     if leaf.not_after <= now:
         msg = f"it expired on {printing.day(leaf.not_after)}: the next daily run orders a new one"
         raise Refused(msg)
@@ -109,10 +112,10 @@ def _stored(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> 
         profile_id=spec.profile_id,
         key_type=key_type,
         issuer=leaf.issuer,
-        stores=found.stores,
+        stores=candidate.stores,
         token="",
         stored_at=now,
-        arns=dict(found.arns),
+        arns=dict(candidate.arns),
         client_auth=leaf.is_for_clients,
         key_fingerprint=leaf.key_fingerprint,
         fingerprint=leaf.fingerprint(),
@@ -120,7 +123,11 @@ def _stored(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> 
 
 
 def _require_unowned(
-    deployment: Deployment, spec: CertificateSpec, found: Found, ssl_id: int, others: Iterable[ManagedCertificate]
+    deployment: Deployment,
+    spec: CertificateSpec,
+    candidate: Candidate,
+    ssl_id: int,
+    others: Iterable[ManagedCertificate],
 ) -> None:
     """Raise Refused when what is to be adopted is another certificate's: its SSL ID, or an ARN."""
     from certmandate.estate_changes import arn_fault, arn_owners
@@ -131,7 +138,7 @@ def _require_unowned(
         msg = f"SSL ID {ssl_id} is the certificate of {owner}: look it up in SCM, or leave out --ssl-id"
         raise Refused(msg)
     owners = arn_owners(others)
-    for region, arn in found.arns.items():
+    for region, arn in candidate.arns.items():
         if fault := arn_fault(arn, spec.path, owners, deployment.account):
             raise Refused(fault)
         acm = Acm(lambda region: deployment.client("acm", region))
@@ -168,7 +175,7 @@ def _unverified_note(delegation: str, ssl_id: int) -> str:
 # ---- Reading it ------------------------------------------------------------------------------------------------------
 
 
-def _from_file(path: Path, spec: CertificateSpec) -> Found:
+def _from_file(path: Path, spec: CertificateSpec) -> Candidate:
     """Record the stores as if they held it, so that nothing is ordered before it is due; `_notes` prints that.
 
     No ARN is recorded: what ACM holds under those of the file has still to be compared, before the next import.
@@ -178,7 +185,7 @@ def _from_file(path: Path, spec: CertificateSpec) -> Found:
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror}"
         raise Refused(msg) from None
-    return Found(_leaf(content, str(path)), spec.stores, {})
+    return Candidate(_leaf(content, str(path)), spec.stores, {})
 
 
 def _leaf(content: bytes, where: str) -> Certificate:
@@ -205,7 +212,7 @@ def _has_names(certificate: Certificate) -> bool:
         return False
 
 
-def _from_stores(deployment: Deployment, spec: CertificateSpec) -> Found:
+def _from_stores(deployment: Deployment, spec: CertificateSpec) -> Candidate:
     """Raises Refused when no store holds it, or when two hold different ones."""
     held = {store: certificate for store in spec.stores if (certificate := _held(deployment, spec, store))}
     if not held:
@@ -223,7 +230,7 @@ def _from_stores(deployment: Deployment, spec: CertificateSpec) -> Found:
         msg = f"the stores hold different certificates ({listed}): import one of them everywhere, or pass it with --pem"
         raise Refused(msg)
     arns = {store.removeprefix("acm:"): arn for store, (_, arn) in held.items() if arn}
-    return Found(next(iter(held.values()))[0], tuple(held), arns)
+    return Candidate(next(iter(held.values()))[0], tuple(held), arns)
 
 
 def _held(deployment: Deployment, spec: CertificateSpec, store: str) -> tuple[Certificate, str] | None:
@@ -283,11 +290,11 @@ def _in_s3(deployment: Deployment, spec: CertificateSpec) -> tuple[Certificate, 
 # ---- Printing --------------------------------------------------------------------------------------------------------
 
 
-def _notes(found: Found, stored: StoredCertificate, after: Judgement, *, from_file: bool) -> Iterator[str]:
+def _notes(candidate: Candidate, stored: StoredCertificate, after: Judgement, *, from_file: bool) -> Iterator[str]:
     spec = after.certificate.spec
     if from_file:
         yield f"the stores ({', '.join(spec.stores)}) do not hold it; they get the next certificate when it is renewed"
-    elif missing := [store for store in spec.stores if store not in found.stores]:
+    elif missing := [store for store in spec.stores if store not in candidate.stores]:
         yield f"{', '.join(missing)} does not hold it, so the next daily run orders a certificate for every store"
     if set(stored.names) != set(spec.names):
         yield f"its names are {', '.join(stored.names)}, not those of the file, so the next daily run renews it"
