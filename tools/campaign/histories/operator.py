@@ -119,7 +119,7 @@ class Operator:
         self._harness.order_again(failure.delegation, failure.name)
         return self._revoke(ssl_id)
 
-    def _held(self, spec: Any) -> Iterator[adopt.Found]:
+    def _held(self, spec: Any) -> Iterator[adopt.Candidate]:
         with contextlib.suppress(Refused):  # the command asks on the terminal; this is what it does then
             yield adopt._from_stores(self._deployment, spec)  # noqa: SLF001
 
