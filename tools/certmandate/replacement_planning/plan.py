@@ -116,7 +116,7 @@ def plan_of(
     judged = [
         judge(each, records.get(each.spec.delegation), rule.began_at, times, replacements=(rule,)) for each in covered
     ]
-    stopped = [Miss(each.path, cause) for each in judged if (cause := _stopped_by(each, rule))]
+    stopped = _stopped(judged, rule)
     approved_by_hand = frozenset(name for name, record in records.items() if _needs_approval(record))
     paths = {miss.path for miss in stopped}
     orderable = [each for each in covered if each.spec.path not in paths]
@@ -135,6 +135,10 @@ def plan_of(
         misses=(*stopped, *late),
         sufficient=_sufficient(demands, rule, limits),
     )
+
+
+def _stopped(judged: Iterable[Judgement], rule: ReplacementRule) -> list[Miss]:
+    return [Miss(judgement.path, cause) for judgement in judged if (cause := _stopped_by(judgement, rule))]
 
 
 def _stopped_by(judgement: Judgement, rule: ReplacementRule) -> str:
