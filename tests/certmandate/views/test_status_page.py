@@ -158,7 +158,7 @@ def test_one_cause_in_one_delegation_is_one_task() -> None:
     tasks = re.findall(r'<li class="task error">.*?</li>', page, re.DOTALL)
 
     (undelegated,) = (task for task in tasks if "is not delegated to the department" in task)
-    assert re.findall(r'<a href="#en-univ/(\w+)">', undelegated) == ["new", "due"]
+    assert re.findall(r'<a href="#en-univ/(\w+)">', undelegated) == ["due", "new"]
 
 
 def test_both_languages_have_every_certificate_and_order() -> None:
