@@ -839,11 +839,12 @@ def test_an_order_depends_on_no_report_of_scm(system: System, error: RenewalErro
     assert system.enroll().ssl_id == 5001
 
 
-def test_a_login_refused_at_the_report_orders_nothing(system: System) -> None:
-    """The order would be another refused login, and SCM counts these."""
-    system.scm.answers["reported"] = CredentialRefused("401")
+@pytest.mark.parametrize("error", [CredentialRefused, AddressRefused])
+def test_an_account_refused_at_the_report_orders_nothing(system: System, error: type[RenewalError]) -> None:
+    """The order would be another refused request, and SCM counts refused logins."""
+    system.scm.answers["reported"] = error("no")
 
-    with pytest.raises(CredentialRefused):
+    with pytest.raises(error):
         system.enroll()
 
     assert (system.scm.calls["enroll"], system.book.orders) == (0, {})
