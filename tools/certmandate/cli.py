@@ -145,10 +145,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _open_streams() -> None:
-    """Open the standard streams that the caller has closed (`<&-`), for which Python has None."""
+    """Open the standard streams that the caller has closed (`<&-`), for which Python has None.
+
+    No character makes a command fail, whatever the locale.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - until the process ends
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # what the locale does not have
 
 
 def _not_printed(error: OSError) -> int:

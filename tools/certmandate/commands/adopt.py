@@ -71,12 +71,13 @@ def adopt_command(
         found = _from_file(pem, managed.spec) if pem else _from_stores(deployment, managed.spec)
         _require_unowned(deployment, managed.spec, found, ssl_id, others)
         stored = _stored(found, managed.spec, ssl_id, now)
+        _require_newer(managed, stored)
         record = deployment.book.delegation(delegation)
         after = judge(replace(managed, stored=stored), record, now, deployment.acting_times)
         is_unverified = bool(ssl_id) and not _is_reported(record, managed.spec, stored)
         notes = list(_notes(found, stored, after, from_file=pem is not None))
         if is_unverified:
-            notes.append(_unverified_note(delegation, ssl_id))
+            notes.append(_unverified_note(record, ssl_id))
         printing.show(printer(to_stderr=as_json), *_page(certificate, stored, after, notes))
         doubt = ", with an SSL ID that is not verified" if is_unverified else ""
         confirm(f"Adopt it as {certificate}{doubt}?", yes=yes)
@@ -118,6 +119,16 @@ def _stored(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> 
     )
 
 
+def _require_newer(managed: ManagedCertificate, stored: StoredCertificate) -> None:
+    """Raise Refused when the order book has another certificate that is as new, as after a restore it has not."""
+    if managed.stored and stored.not_before <= managed.stored.not_before:
+        msg = (
+            f"{managed.spec.path} has serial {printed_serial(managed.stored.serial)} stored already; a certificate can "
+            "be adopted only where none is stored, or where an older one is"
+        )
+        raise Refused(msg)
+
+
 def _require_unowned(
     deployment: Deployment, spec: CertificateSpec, found: Found, ssl_id: int, others: Iterable[ManagedCertificate]
 ) -> None:
@@ -129,6 +140,11 @@ def _require_unowned(
     if owner:
         msg = f"SSL ID {ssl_id} is the certificate of {owner}: look it up in SCM, or leave out --ssl-id"
         raise Refused(msg)
+    for row in deployment.book.history(spec.delegation, "") if ssl_id else ():
+        if row.ssl_id == ssl_id and row.serial not in {"", found.leaf.serial}:
+            what = f"serial {printed_serial(row.serial)} of {row.delegation}/{row.certificate}"
+            msg = f"SSL ID {ssl_id} is {what}, ordered on {printing.day(row.opened_at)}: look it up in SCM"
+            raise Refused(msg)
     owners = arn_owners(others)
     for region, arn in found.arns.items():
         if fault := arn_fault(arn, spec.path, owners, deployment.account):
@@ -157,10 +173,17 @@ def _is_reported(record: DelegationRecord, spec: CertificateSpec, stored: Stored
     return same is not None
 
 
-def _unverified_note(delegation: str, ssl_id: int) -> str:
+def _unverified_note(record: DelegationRecord, ssl_id: int) -> str:
+    inspection = record.inspection
+    if inspection and inspection.run_id and not inspection.unread and inspection.full_at:
+        return (
+            f"SSL ID {ssl_id} is not verified: SCM's last SSL report ({printing.minute(inspection.at)}) does not list "
+            "it among the certificates that are not stored. If the delegation file was applied since, run `certmandate "
+            f"check {record.delegation.name}` and adopt again"
+        )
     return (
         f"SSL ID {ssl_id} is not verified, because no inspection has SCM's report of it: `certmandate check "
-        f"{delegation}` makes one, if it is run before the adoption"
+        f"{record.delegation.name}` makes one, if it is run before the adoption"
     )
 
 

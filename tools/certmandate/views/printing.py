@@ -188,7 +188,18 @@ def _unbroken(parts: Iterable[RenderableType]) -> Iterator[RenderableType]:
 
 def print_json(document: Mapping[str, Any]) -> None:
     """Print one JSON document on standard output; times as ISO 8601 in UTC."""
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2, default=_plain))
+    print_for_programs(json.dumps(document, ensure_ascii=False, indent=2, default=_plain) + "\n")
+
+
+def print_for_programs(text: str) -> None:
+    """Print *text* in UTF-8 whatever the locale, as RFC 8259 has it of JSON; no line feed is added."""
+    in_utf8(sys.stdout)
+    typer.echo(text, nl=False)
+
+
+def in_utf8(stream: Any) -> None:
+    """Have *stream* encode what follows in UTF-8."""
+    stream.reconfigure(encoding="utf-8")
 
 
 def print_result(document: Mapping[str, Any], text: str, *, as_json: bool, style: str = "") -> None:
@@ -202,6 +213,7 @@ def print_result(document: Mapping[str, Any], text: str, *, as_json: bool, style
 def print_crlf(lines: Iterable[str]) -> None:
     """Print lines that end as CSV (RFC 4180) and iCalendar (RFC 5545) have it, without control characters in them."""
     stream: Any = sys.stdout
+    in_utf8(stream)
     stream = stream.raw if isinstance(stream, VisibleStream) else stream
     stream.write("".join(f"{visible(line)}\r\n" for line in lines))
 
