@@ -34,7 +34,7 @@ def test_the_replacement_is_stored_before_the_rao_is_asked_to_revoke(sit: Sit):
     ],
 )
 def test_the_rao_is_not_asked_to_revoke_what_a_server_presents(sit: Sit, code: str, when: str):
-    """Its lines "check every server" and "send this to the RAO now" contradicted each other; only a lost key cannot wait."""
+    """It printed "check every server" and then "send this to the RAO now": only a compromised key cannot wait."""
     desk = sit("idp:20")
     desk.rewrite("names: [idp.univ.example]", "names: [idp.univ.example], served_at: ['idp.univ.example:8443']")
     desk.run("apply", desk.folder, "--yes")
