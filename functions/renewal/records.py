@@ -47,6 +47,11 @@ def timestamp(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def timestamp_in_seconds(time: datetime) -> str:
+    """Return *time* as `2026-11-23T08:00:00Z`, for documents that others read."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def parsed(text: str | bytes) -> Any:
     """Return a JSON value; None for `null`, and for what is no JSON."""
     try:

@@ -14,7 +14,7 @@ from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.delegation import problems_of, rule_problems
 from renewal.domain.judgement.outdated import without_resolved
-from renewal.domain.judgement.problem import Problem
+from renewal.domain.judgement.problem import Problem, affects
 from renewal.domain.limits import NOTHING_LEFT_OUT, LeftOut
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
@@ -72,7 +72,7 @@ class JudgedEstate:
 
     def problems_for(self, spec: CertificateSpec) -> tuple[Problem, ...]:
         """Return the problems that concern one certificate: its own, and those of its delegation or its names."""
-        return tuple(problem for problem in self.problems_of(spec.delegation) if problem.affects(spec))
+        return tuple(problem for problem in self.problems_of(spec.delegation) if affects(problem, spec))
 
 
 def _expires_before(judgement: Judgement, time: datetime) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from renewal import records
@@ -13,6 +12,7 @@ from renewal.domain.endpoint.observation import ServiceRecord, ServiceState
 from renewal.domain.errors import StoreUnavailable
 from renewal.domain.notices.notice import Notice
 from renewal.domain.order import ManagedCertificate, Order, StoredCertificate
+from renewal.records import timestamp_in_seconds
 
 if TYPE_CHECKING:
     from mypy_boto3_events.client import EventBridgeClient
@@ -88,8 +88,8 @@ def _renewed(order: Order, stored: StoredCertificate, previous: StoredCertificat
         "ssl_id": stored.ssl_id,
         "serial": stored.serial,
         "previous_serial": previous.serial if previous else None,
-        "not_before": _iso(stored.not_before),
-        "not_after": _iso(stored.not_after),
+        "not_before": timestamp_in_seconds(stored.not_before),
+        "not_after": timestamp_in_seconds(stored.not_after),
         "names": list(stored.names),
         "stores": list(stored.stores),
         "arns": stored.held_arns,
@@ -101,13 +101,14 @@ def _serviced(certificate: ManagedCertificate, record: ServiceRecord) -> dict[st
         "delegation": certificate.spec.delegation,
         "certificate": certificate.spec.name,
         "serial": record.serial,
-        "hours": record.hours,
+        "hours": record.hours_to_served,
         "endpoints": [
-            {"endpoint": each.endpoint, "address": each.address, "state": each.state, "since": _iso(each.since)}
+            {
+                "endpoint": each.endpoint,
+                "address": each.address,
+                "state": each.state,
+                "since": timestamp_in_seconds(each.since),
+            }
             for each in record.observations
         ],
     }
-
-
-def _iso(time: datetime) -> str:
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -55,7 +55,7 @@ class _Version:
 
 
 class S3Certificates:
-    """One bucket. The role needs `s3:ListBucket`, without which S3 calls an absent object forbidden."""
+    """The certificates in one bucket."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
@@ -172,8 +172,8 @@ def _files(pair: CertificateWithKey) -> Mapping[str, bytes]:
 def _pointer_to(leaf: Certificate, folder: str) -> bytes:
     document = {
         "serial": leaf.serial,
-        "not_before": _iso(leaf.not_before),
-        "not_after": _iso(leaf.not_after),
+        "not_before": records.timestamp_in_seconds(leaf.not_before),
+        "not_after": records.timestamp_in_seconds(leaf.not_after),
         "names": list(leaf.names),
         "sha256": leaf.fingerprint(),
         "path": f"{folder}/{leaf.serial}/",
@@ -199,7 +199,3 @@ def _pointer_from(content: bytes, etag: str) -> _Pointer | None:
         return _Pointer(str(document["serial"]), not_before, str(document["path"]), etag)
     except (ValueError, TypeError, KeyError):
         return None
-
-
-def _iso(time: datetime) -> str:
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 class S3RunArchive:
-    """One bucket. The role needs `s3:ListBucket`, without which S3 calls an absent object forbidden."""
+    """The runs in one bucket."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client

@@ -65,7 +65,7 @@ def readable(name: str) -> str:
 
 def with_readable_names(text: str) -> str:
     """Return *text* with each internationalised name in it `readable`; e-mail addresses stay as they are."""
-    return _WITH_A_LABEL.sub(lambda found: readable(found[0]), text)
+    return text if "xn--" not in text else _WITH_A_LABEL.sub(lambda found: readable(found[0]), text)
 
 
 def without_added(names: Iterable[str], wanted: Collection[str]) -> tuple[str, ...]:

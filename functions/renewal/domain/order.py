@@ -237,7 +237,7 @@ class ManagedCertificate:
         return given if given and (given.revision, given.posts) == (self.revision, posts) else None
 
     @property
-    def lacking(self) -> tuple[str, ...]:
+    def lacking_stores(self) -> tuple[str, ...]:
         """The stores that lack the certificate of the open order."""
         held = self.order.held_in if self.order else self.spec.stores
         return tuple(store for store in self.spec.stores if store not in held)

@@ -159,7 +159,7 @@ def _lines(
     yield f"{number}. {texts['what']}{security}"
     for key, value in (
         ("certificate", finding.certificate),
-        ("certificates", _certificates(finding, language)),
+        ("certificates", certificates_in(language, finding)),
         ("names", _names(finding, language)),
         ("detail", detail_in(language, finding) or _quoted(finding, known, language)),
         ("do", plain(texts["do"], finding_values(record, language) | {"domain": finding.about})),
@@ -171,7 +171,7 @@ def _lines(
             yield f"   {language.text(f'mail.{key}')}{language.texts['colon']}{value}"
 
 
-def _certificates(finding: Finding, language: Language) -> str:
+def certificates_in(language: Language, finding: Finding) -> str:
     """Return the certificates whose next renewals the finding's text names, if they are several."""
     found = _RENEWALS.search(finding.text)
     return (found[1] + (language.text("mail.more", number=found[2]) if found[2] else "")) if found else ""

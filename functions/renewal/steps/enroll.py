@@ -73,7 +73,7 @@ class Enroll:
     acm: AcmStore
     clock: Clock
     new_token: Callable[[], str]
-    quiet: timedelta
+    quiet_period: timedelta
     """How long after an intent no POST is sent again: this function's lifetime, in which its POST may be under way."""
     deadline: Deadline
     """By when every request to SCM has ended; after it there is time to record the result."""
@@ -266,7 +266,8 @@ class Enroll:
         """
         if not is_permitted and (unexplained := self._unexplained(order, proof, result)):
             return unexplained
-        quiet = self.quiet if is_permitted else proof.quiet_period(self.quiet) * order.posts
+        least = self.quiet_period
+        quiet = least if is_permitted else proof.quiet_period(least) * order.posts
         if order.may_be_posted_again(now, quiet):
             return ""
         again = f"the order is posted again only after a quiet period of {quiet.total_seconds():.0f} s"

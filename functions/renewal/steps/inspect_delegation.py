@@ -172,7 +172,7 @@ class InspectDelegation:
         is_incomplete = bool(snapshot.unanswered) or is_hidden_since(known.last, snapshot.unavailable)
         full_at = kept.full_at if kept else None if is_incomplete else known.now
         inspection = Inspection.of(task.run_id, known.now, snapshot, checks)
-        return replace(inspection, full_at=full_at, read_for=self._reading_key(known))
+        return replace(inspection, full_at=full_at, reading_key=self._reading_key(known))
 
     def _with_records(self, snapshot: Snapshot, known: _Known) -> Snapshot:
         before = known.last.delegated if known.last else ()

@@ -192,7 +192,7 @@ class Report:
             would=preview(certificate, record, inspected, run.now) if record and outcome is Outcome.PLANNED else "",
             renew_at=next_renewal.renew_at,
             service=judged.service,
-            hours_to_served=service.hours if (service := current_service(certificate)) else None,
+            hours_to_served=service.hours_to_served if (service := current_service(certificate)) else None,
             state=judged.state.label,
             severity=judged.severity,
             **_stored_members(certificate.stored),

@@ -177,4 +177,4 @@ def _metrics(pairs: Sequence[_Pair]) -> dict[str, float]:
 
 def _hours(certificate: ManagedCertificate) -> float | None:
     record = current_service(certificate)
-    return record.hours if record else None
+    return record.hours_to_served if record else None

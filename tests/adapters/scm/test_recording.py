@@ -103,7 +103,7 @@ def test_a_replayed_recording_is_inspected_like_the_original(credential: Mapping
     requester = original.foreign.orders[0].requester  # who ordered is left out of a recording
     replaced = {"[text]": requester, "login-1": "drao-example", f"{1:032}": "token1"}
     replaced[replayed.adoptable[0].serial] = original.adoptable[0].serial
-    replaced[replayed.read_for] = original.read_for  # a hash of the delegation, whose names differ
+    replaced[replayed.reading_key] = original.reading_key  # a hash of the delegation, whose names differ
     for example, name in {**names, **replaced}.items():
         text = text.replace(json.dumps(example)[1:-1], name)
     assert json.loads(text) == records.to_json(original)

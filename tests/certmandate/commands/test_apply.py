@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.adapters.aws.records import SPEC, a_pair
 from tests.certmandate.desk import Desk
 
 ESTATE = ("idp:20", "www")
@@ -117,3 +118,18 @@ def test_nothing_is_applied_without_confirmation(desk: Desk):
 
     assert "--yes" in desk.refused("apply", desk.folder)
     assert desk.book.delegation("univ").delegation.organisation == "Université d'Exemple"
+
+
+@pytest.mark.usefixtures("text")
+def test_an_arn_of_unknown_origin_is_refused_before_anything_is_written(desk: Desk):
+    """S1: another program imported it, for other names: no tag names an owner, and the order book has it nowhere."""
+    pair = a_pair(SPEC)
+    leaf, chain = pair.chain.leaf.pem().encode(), pair.chain.issuers_pem().encode()
+    acm = desk.system.aws.client("acm", "eu-west-3")
+    arn = acm.import_certificate(Certificate=leaf, CertificateChain=chain, PrivateKey=pair.key.pem())["CertificateArn"]
+    names = "names: [www.univ.example]"
+    desk.rewrite(names, f'{names}, stores: ["acm:eu-west-3"], arns: {{eu-west-3: "{arn}"}}')
+
+    for command in (("plan", desk.folder), ("apply", desk.folder, "--yes")):
+        assert "is for idp.univ.example, and has no tag certmandate:delegation" in desk.refused(*command)
+    assert desk.certificate("www").spec.arns == {}

@@ -113,6 +113,24 @@ def test_an_order_by_a_stolen_credential_is_found_and_can_be_acknowledged(sit: S
     assert (own["order"], own["reason"]) == (str(ssl_id), "ordered by the library")
 
 
+def test_an_acknowledgement_names_the_day_on_which_scm_replaced_the_certificate(sit: Sit):
+    """The RAO spoke of the one before, and a thief has replaced it since: the same SSL ID, and another key."""
+    desk = sit("idp:20")
+    ssl_id = order_with(desk.secret(), desk.system.simulator)
+    desk.run("check", "univ")
+    desk.system.aws.client("dynamodb").update_item(
+        TableName=desk.system.aws.outputs["OrdersTable"],
+        Key={"delegation": {"S": "univ"}, "item": {"S": "delegation"}},
+        UpdateExpression="SET inspection.#foreign.noticed[0] = :key",
+        ExpressionAttributeNames={"#foreign": "foreign"},
+        ExpressionAttributeValues={":key": {"S": f"{ssl_id}@2026-12-01"}},
+    )
+
+    asked = desk.refused("acknowledge", "univ", ssl_id, "--reason", "the library's", stdin="n\n")
+
+    assert f"Record SSL ID {ssl_id} as replaced on 2026-12-01 as ordered by the organisation" in asked
+
+
 def order_with(credential: dict[str, str], simulator: Simulator) -> int:
     """Order a certificate for another key, as a thief of the credential would; return its SSL ID."""
     csr = KeyPair.generate(KeyType.P_256).signing_request(["login.univ.example"])

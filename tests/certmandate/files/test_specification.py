@@ -69,7 +69,7 @@ def test_a_small_file_is_read_with_its_defaults() -> None:
 def test_a_full_file_is_read_whole() -> None:
     """Every field of the format."""
     document = FILE | {
-        "rao_email": "rao@univ.example",
+        "rao_email": "rao@université.example",
         "mandate_ends": date(2028, 12, 31),
         "address": "192.0.2.10/32",
         "delegated_names": ["idp.univ.example", "*.Université.example"],
@@ -104,7 +104,7 @@ def test_a_full_file_is_read_whole() -> None:
     assert not faults
     assert specification is not None
     delegation, (idp, www) = specification.delegation, specification.certificates
-    assert (delegation.rao_email, delegation.mandate_ends) == ("rao@univ.example", date(2028, 12, 31))
+    assert (delegation.rao_email, delegation.mandate_ends) == ("rao@xn--universit-j4a.example", date(2028, 12, 31))
     assert delegation.address == "192.0.2.10/32"
     assert (idp.names, idp.key_type, idp.profile_id) == (("idp.univ.example",), KeyType.RSA_3072, 7)
     assert (idp.term_days, idp.stores, dict(idp.arns)) == (99, ("acm:eu-west-3", "s3"), {"eu-west-3": ARN})
@@ -158,6 +158,8 @@ REQUESTER = "must be an e-mail address, or several with commas between them, of 
         ("department_id", 0, WHOLE),
         ("department_id", None, "is missing"),
         ("rao_email", "rao", "must be an e-mail address"),
+        ("rao_email", "raé@univ.example", "must have ASCII before the @: Amazon SES sends to no other address"),
+        ("rao_email", "rao@un iversité.example", "must be an e-mail address"),
         ("rao_email", "rao,helpdesk@univ.example", "must be an e-mail address"),
         ("rao_email", "RAO <rao@univ.example>", "must be an e-mail address"),
         ("mandate_ends", "31.12.2028", "must be a day, as in 2028-12-31"),

@@ -45,7 +45,9 @@ def observed(managed: ManagedCertificate, state: EndpointState, text: str = "") 
     unserved = None if state is EndpointState.SERVED else since
     serial = managed.stored.serial if managed.stored else ""
     hours = None if unserved else 26.25
-    return replace(managed, service=ServiceRecord(serial, NOW, (found,), unserved_since=unserved, hours=hours))
+    return replace(
+        managed, service=ServiceRecord(serial, NOW, (found,), unserved_since=unserved, hours_to_served=hours)
+    )
 
 
 def estate(

@@ -44,6 +44,19 @@ def listings(*parts: RenderableType) -> list[RowListing]:
     return found
 
 
+def test_an_internationalised_name_is_printed_in_both_spellings() -> None:
+    """Operators and RAOs know it with accents; only `xn--…` can be searched for in SCM and in certificates."""
+    name, both = "xn--universit-j4a.example", "université.example (xn--universit-j4a.example)"
+    parts = (
+        printing.table(["name"], [[name]]),
+        printing.facts([("names", name)]),
+        *printing.bullets("Findings", [name]),
+        *printing.numbered("To do", [(1, name)]),
+    )
+
+    assert rendered(120, *parts).count(both) == 4
+
+
 def test_no_word_of_any_page_is_broken_at_any_width(sit: Sit, monkeypatch: pytest.MonkeyPatch) -> None:
     """A serial, a name, a path, an ARN or a command over two lines cannot be copied, searched for or compared."""
     desk = sit("recent:20", "application-of-the-registrar-long-name:198", "new", "due:160")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from scm_simulator import Account, Organisation, Profile, Simulator, World, WorldError
+from scm_simulator.world.domain_names import a_labels
 from scm_simulator.world.example import example_world
 from scm_simulator.world.world_file import read_world
 from tests.simulator.driver import Clock
@@ -52,7 +53,7 @@ def path(tmp_path: Path) -> Path:
 
 def load(path: Path, text: str = GOOD) -> World:
     """Write the text to the file, and read the file."""
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return read_world(path)
 
 
@@ -158,6 +159,17 @@ def test_a_reference_to_an_unreadable_entry_is_not_an_error(path: Path):
         "custom_fields[0].name: is missing",
         "custom_fields[0].nome: is not a known field; did you mean name?",
     ]
+
+
+def test_a_file_may_have_names_as_their_owners_write_them(path: Path):
+    """A delegation file may, and SCM's state was refused as `not a domain name`; SCM itself has A-labels."""
+    text = GOOD.replace("- service.example.edu\n", "- '*.université.example'\n", 1)
+
+    names = [domain.name for domain in load(path, text).organisations[0].departments[0].domains]
+
+    assert "*.xn--universit-j4a.example" in names
+    assert a_labels("straße.example") == "straße.example"  # IDNA 2003 would make it another name
+    assert "'straße.example' is not a domain name" in errors_in(path, text.replace("*.université", "straße"))[0]
 
 
 @pytest.mark.parametrize(

@@ -189,10 +189,10 @@ def test_the_hours_from_issued_to_served_are_measured_once() -> None:
     late = observed(observed(stored(6), OLD, SERVED, at=NOW - 2 * HOUR), SERVED, SERVED, at=NOW - HOUR)
 
     assert late.service is not None
-    assert late.service.hours == 5.5
+    assert late.service.hours_to_served == 5.5
     again = observed(observed(late, OLD, SERVED), SERVED, SERVED)
     assert again.service is not None
-    assert again.service.hours == 5.5
+    assert again.service.hours_to_served == 5.5
 
 
 def test_the_hours_of_what_was_served_before_it_was_declared_are_unknown() -> None:
@@ -202,7 +202,7 @@ def test_the_hours_of_what_was_served_before_it_was_declared_are_unknown() -> No
 
     for found in (declared, again, observed(observed(again, OLD, SERVED), SERVED, SERVED)):
         assert found.service is not None
-        assert found.service.hours is None
+        assert found.service.hours_to_served is None
 
 
 def test_a_store_that_is_not_recorded_measures_and_announces_nothing() -> None:
@@ -212,7 +212,7 @@ def test_a_store_that_is_not_recorded_measures_and_announces_nothing() -> None:
     record = service_after(certificate, [Observation(str(each), SERVED, NOW, serial="C3") for each in (WEB, MAIL)], NOW)
 
     assert service_state(replace(certificate, service=record), NOW) is ServiceState.SERVED
-    assert record.hours is None
+    assert record.hours_to_served is None
     assert to_announce(certificate, record) is None
 
 
@@ -245,7 +245,7 @@ def test_a_first_certificate_is_expected_as_soon_as_a_store_has_it() -> None:
     assert [each.code for each in service_findings([first], NOW + 48 * HOUR)] == ["NotVerified"]
     everywhere = observed(missing, SERVED, SERVED, at=NOW + HOUR)
     assert everywhere.service is not None
-    assert (everywhere.service.serial, everywhere.service.hours) == (serial, 2.0)
+    assert (everywhere.service.serial, everywhere.service.hours_to_served) == (serial, 2.0)
     assert to_announce(everywhere, everywhere.service) is ServiceState.SERVED
 
 
@@ -257,7 +257,7 @@ def test_the_record_of_a_first_certificate_goes_on_when_its_order_ends() -> None
     ended = observed(replace(begun, order=None, stored=stored), SERVED, SERVED, at=NOW + 11 * HOUR)
 
     assert ended.service is not None
-    assert ended.service.hours == 12.0
+    assert ended.service.hours_to_served == 12.0
 
 
 def test_the_grace_of_a_first_certificate_begins_when_it_is_verified_first() -> None:
@@ -326,7 +326,7 @@ def test_the_hours_of_what_no_order_issued_are_unknown() -> None:
     adopted = observed(replace(certificate, stored=replace(certificate.stored, issued_at=None)), SERVED, SERVED)
 
     assert adopted.service is not None
-    assert adopted.service.hours is None
+    assert adopted.service.hours_to_served is None
 
 
 def test_each_change_is_announced_once() -> None:

@@ -105,6 +105,14 @@ def test_an_open_order_names_who_keeps_it_waiting(status: str, waits: str) -> No
     assert notes_of(managed(age=150, order=order), None, NOW) == (waits,)
 
 
+@pytest.mark.parametrize(("ssl_id", "text"), [(5001, "SCM has not issued it yet"), (None, "has not confirmed it yet")])
+def test_an_order_whose_answer_was_lost_is_not_called_unissued(ssl_id: int | None, text: str) -> None:
+    """The operator would wait for the CA, and SCM may have no such order."""
+    (problem,) = judged(managed(age=150, order=an_order(ssl_id=ssl_id))).problems
+
+    assert problem.text.endswith(text)
+
+
 def test_an_issued_order_states_when_its_certificate_begins() -> None:
     """It is neither pending nor stored."""
     begins = NOW + timedelta(days=1)

@@ -21,7 +21,7 @@ from tests.unit.system import DELEGATION, NOW, managed
 TODAY = NOW.date()
 KEY = reading_key(DELEGATION, (), "v1")
 ENTRY = DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", TODAY + timedelta(days=190))
-LAST = Inspection("run", NOW, delegated=(ENTRY,), full_at=NOW, read_for=KEY)
+LAST = Inspection("run", NOW, delegated=(ENTRY,), full_at=NOW, reading_key=KEY)
 RAO_DAYS = 14
 """The ten working days of the default, on the calendar."""
 

@@ -82,7 +82,7 @@ def test_a_region_that_fails_keeps_no_other_store_waiting(system: System, error:
     assert order is not None
     assert stored is not None
     new = system.objects.current[PATH]
-    assert (order.status, order.stores, certificate.lacking) == (OrderStatus.ISSUED, (VIRGINIA, "s3"), (PARIS,))
+    assert (order.status, order.stores, certificate.lacking_stores) == (OrderStatus.ISSUED, (VIRGINIA, "s3"), (PARIS,))
     assert stored == before, "what is stored by every store is still the earlier certificate"
     assert {arn: pair.chain.leaf.serial == new for arn, pair in system.acm.held.items()} == {
         before.arns["eu-west-3"]: False,

@@ -186,11 +186,15 @@ def store(value: Any) -> str:
 
 
 def email(value: Any) -> str:
-    """Text in the form of an e-mail address."""
+    """Text in the form of an e-mail address; its domain in A-labels, because Amazon SES takes ASCII only."""
     if not isinstance(value, str) or not EMAIL.fullmatch(value):
         msg = "must be an e-mail address"
         raise ValueError(msg)
-    return value
+    local, _, domain = value.rpartition("@")
+    if not local.isascii():
+        msg = "must have ASCII before the @: Amazon SES sends to no other address"
+        raise ValueError(msg)
+    return value if domain.isascii() else f"{local}@{normalised(domain)}"
 
 
 def external_requester(value: Any) -> str:

@@ -117,7 +117,7 @@ def _endpoints_part(state: Judgement) -> list[RenderableType]:
     if record is None:
         endpoints = ", ".join(map(str, certificate.spec.served_at))
         return [heading, Text(f"  {endpoints}: not verified since this certificate was stored")]
-    hours = "" if record.hours is None else f"{record.hours:.1f} hours after it was issued"
+    hours = "" if record.hours_to_served is None else f"{record.hours_to_served:.1f} hours after it was issued"
     is_stored = certificate.stored and certificate.stored.serial == record.serial
     pairs = [
         ("expected", "" if is_stored else f"serial {printed_serial(record.serial)}, of the open order"),

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from certmandate.files.atomic_files import NotWritten
 from certmandate.views.language import languages, marked
+from renewal.domain.names import with_readable_names
 from renewal.mail.visible_text import visible
 
 if TYPE_CHECKING:
@@ -70,4 +71,5 @@ def _environment() -> Environment:
     )
     environment.filters["marked"] = marked
     environment.filters["breakable"] = breakable
+    environment.filters["readable"] = with_readable_names
     return environment

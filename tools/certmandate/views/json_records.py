@@ -64,7 +64,7 @@ def service_document(state: Judgement) -> Document:
         "state": state.service,
         "declared": [str(endpoint) for endpoint in certificate.spec.served_at],
         "verified_at": record.observed_at if record else None,
-        "hours_to_served": record.hours if record else None,
+        "hours_to_served": record.hours_to_served if record else None,
         "unserved_since": record.unserved_since if record else None,
         "observations": [_observation(each) for each in record.observations] if record else [],
     }

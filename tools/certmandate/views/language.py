@@ -11,6 +11,7 @@ import yaml
 from markupsafe import Markup, escape
 
 from renewal.domain.delegation import LANGUAGES
+from renewal.domain.names import with_readable_names
 from renewal.mail.language import Language, language_of, mail_language, plain
 
 TEXTS = Path(__file__).parent / "texts"
@@ -34,7 +35,7 @@ def _part(match: re.Match[str], values: Mapping[str, object]) -> Markup:
         return Markup('<code class="screen" lang="en">{}</code>').format(match["screen"])
     if match["code"]:
         return Markup("<code>{}</code>").format(plain(match["code"], values))
-    return escape(values[match["value"]])
+    return escape(with_readable_names(str(values[match["value"]])))
 
 
 @cache

@@ -14,6 +14,7 @@ from certmandate.views import printing
 from certmandate.views.json_records import certificate_document
 from certmandate.views.problems import next_step
 from renewal.domain.judgement.certificate import Judgement
+from renewal.domain.names import with_readable_names
 
 if TYPE_CHECKING:
     from certmandate.estate_changes import Change, Loaded
@@ -78,7 +79,7 @@ def _lines(changes: list[Change]) -> Iterator[Text]:
         mark, style = _MARKS[change.kind]
         yield Text(f"  {mark} {change.path}", style=style)
         for field in change.differences:
-            yield Text(f"      {field.field}: {field.before}  →  {field.after}")
+            yield Text(with_readable_names(f"      {field.field}: {field.before}  →  {field.after}"))
 
 
 def _expiry(state: Judgement) -> str:

@@ -24,6 +24,7 @@ from rich.text import Text
 
 from certmandate.files.visible_text import VisibleStream
 from renewal.domain.errors import RecordUnreadable
+from renewal.domain.names import with_readable_names
 from renewal.mail.visible_text import visible
 
 if TYPE_CHECKING:
@@ -135,8 +136,8 @@ def _longest(parts: Iterable[str]) -> int:
 
 
 def _joined(cell: str | Text) -> Text:
-    """Return a copy whose commands in backticks are one word each."""
-    text = Text(cell) if isinstance(cell, str) else cell.copy()
+    """Return a copy whose commands in backticks are one word each; a string with U-labels beside A-labels."""
+    text = Text(with_readable_names(cell)) if isinstance(cell, str) else cell.copy()
     text.plain = _COMMAND.sub(lambda found: found[0].replace(" ", _HARD_SPACE), text.plain)
     return text
 
@@ -248,12 +249,12 @@ def heading(text: str) -> Text:
 
 def bullets(title: str, lines: Iterable[str]) -> list[RenderableType]:
     """Return a titled list, or nothing when there are no lines."""
-    return _titled(title, (Wrapped(Text(line), Text("  - ")) for line in lines))
+    return _titled(title, (Wrapped(_joined(line), Text("  - ")) for line in lines))
 
 
 def numbered(title: str, lines: Iterable[tuple[int, str]]) -> list[RenderableType]:
     """Return a titled list of lines with the numbers of their details, or nothing when there are no lines."""
-    return _titled(title, (Wrapped(Text(line), Text(f"{number:>4}. ")) for number, line in lines))
+    return _titled(title, (Wrapped(_joined(line), Text(f"{number:>4}. ")) for number, line in lines))
 
 
 def _titled(title: str, lines: Iterable[RenderableType]) -> list[RenderableType]:

@@ -13,7 +13,7 @@ from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.judgement.order_wait import awaits_approval
 from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate
 from renewal.domain.setup.finding import Finding
-from renewal.mail.findings_mail import detail_in, finding_values, names_in
+from renewal.mail.findings_mail import certificates_in, detail_in, finding_values, names_in
 from renewal.mail.language import Language
 from renewal.mail.rao_report import NextOrder, RaoReport
 
@@ -140,6 +140,7 @@ def page(report: RaoReport, third_party: str = "") -> str:
         values={language.code: _values(report, language, third_party) for language in languages()},
         finding_texts={language.code: language.texts["findings"] for language in languages()},
         names_in=names_in,
+        certificates_in=certificates_in,
         detail_in=detail_in,
         reason_in=_reason_in,
         awaits_approval=awaits_approval,

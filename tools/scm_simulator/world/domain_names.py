@@ -14,6 +14,21 @@ def is_domain_name(name: str) -> bool:
     return len(name) <= _LONGEST and _NAME.fullmatch(name) is not None
 
 
+def a_labels(name: str) -> str:
+    """Return *name* with its internationalised labels as SCM has them, `xn--…`; as it is where that is not certain.
+
+    Python has IDNA 2003, of which a few letters, such as ß, are others than in IDNA 2008.
+    """
+    star, base = ("*.", name[2:]) if name.startswith("*.") else ("", name)
+    if base.isascii():
+        return name
+    try:
+        encoded = base.encode("idna")
+        return star + encoded.decode() if encoded.decode("idna") == base.lower() else name
+    except UnicodeError:
+        return name
+
+
 def permits(entry: str, name: str) -> bool:
     """Return whether the delegated *entry* permits a certificate for *name*.
 

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, GetPyda
 from pydantic_core import core_schema
 
 from scm_simulator.world.dials import Dials, DomainValidation
-from scm_simulator.world.domain_names import is_domain_name
+from scm_simulator.world.domain_names import a_labels, is_domain_name
 
 KeyTypes = Mapping[str, tuple[str, ...]]
 Place = tuple[str | int, ...]
@@ -41,10 +41,11 @@ class WorldError(Exception):
 
 
 def _domain_name(text: str) -> str:
-    if not is_domain_name(text):
+    name = a_labels(text)
+    if not is_domain_name(name):
         message = f"{text!r} is not a domain name; write `a.example.org` or `*.example.org`"
         raise ValueError(message)
-    return text
+    return name
 
 
 def _network(text: str) -> str:
@@ -176,7 +177,7 @@ class PastCertificate:
     """
 
     department: int
-    names: Annotated[tuple[str, ...], Field(min_length=1)]
+    names: Annotated[tuple[Annotated[str, AfterValidator(a_labels)], ...], Field(min_length=1)]
     profile: int
     term_days: Annotated[int, Field(ge=1)]
     issued_days_ago: int = 0
@@ -197,7 +198,7 @@ _DIAL_CHANGES = GetPydanticSchema(
 class Behaviour:
     """Dials that hold for orders of one name only."""
 
-    name: str
+    name: Annotated[str, AfterValidator(a_labels)]
     dials: Annotated[Mapping[str, Any], _DIAL_CHANGES] = field(default_factory=dict)
 
 

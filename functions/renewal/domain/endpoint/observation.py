@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -123,7 +123,7 @@ class ServiceRecord:
     observations: tuple[Observation, ...]
     unserved_since: datetime | None = None
     """Since when not every endpoint has served it; None while they do."""
-    hours: float | None = None
+    hours_to_served: float | None = field(default=None, metadata={"stored": "hours"})
     """From issuing the certificate to the first time that every endpoint served it; None before, or when unknown.
 
     In records of earlier versions: from storing it."""

@@ -274,7 +274,8 @@ class _Case:
         why = f" ({order.reason})" if order.reason else ""
         number = f" SSL ID {order.ssl_id}" if order.ssl_id else ""
         which = f"order{number}{why} of {order.opened_at:%Y-%m-%d} for {some(order.names)}"
-        text = f"{which}: {waits_for(order, self.now) or 'SCM has not issued it yet'}"
+        missing = "issued" if order.ssl_id else "confirmed"
+        text = f"{which}: {waits_for(order, self.now) or f'SCM has not {missing} it yet'}"
         early: Severity = "warning" if awaits else "info"
         severity = "error" if self._is_late(actor, order) else early
         return self._made(OrderPending.__name__, text, severity, actor)

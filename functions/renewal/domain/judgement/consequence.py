@@ -51,11 +51,6 @@ class Consequence(StrEnum):
         """That it has happened, in English, before its day; empty for what does not begin on a day and go on."""
         return _PAST.get(self, "")
 
-    @property
-    def lasts(self) -> bool:
-        """Whether it begins on its day and goes on."""
-        return bool(self.past)
-
 
 _SENTENCES: Mapping[Consequence, str] = MappingProxyType(
     {

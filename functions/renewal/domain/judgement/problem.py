@@ -80,9 +80,9 @@ class Problem:
             return text and f"otherwise {text}"
         if on <= today and is_expiry:
             return f"{which} expired on {on}"
-        if on < today and self.consequence.lasts:
-            return f"{self.consequence.past} {on}"
-        return f"otherwise {text} {'from' if self.consequence.lasts else 'on'} {on}"
+        if on < today and (past := self.consequence.past):
+            return f"{past} {on}"
+        return f"otherwise {text} {'from' if self.consequence.past else 'on'} {on}"
 
     @property
     def needs_attention(self) -> bool:
@@ -93,10 +93,6 @@ class Problem:
     def is_outage(self) -> bool:
         """Whether it ends without an action of the operator or the RAO."""
         return self.code in OUTAGES
-
-    def affects(self, spec: CertificateSpec) -> bool:
-        """Return whether it concerns a certificate of its delegation."""
-        return _affects(self, spec)
 
     @property
     def urgency(self) -> tuple[int, date, date, str, str]:
@@ -127,7 +123,7 @@ def problem_of(
 
     *issued*: keys of the foreign orders whose certificates are valid.
     """
-    affected = [each for each in certificates if _affects(finding, each.spec)]
+    affected = [each for each in certificates if affects(finding, each.spec)]
     consequence, on = _consequence(finding, affected, issued)
     return Problem(
         delegation=delegation,
@@ -147,7 +143,8 @@ def problem_of(
     )
 
 
-def _affects(finding: Finding | Problem, spec: CertificateSpec) -> bool:
+def affects(finding: Finding | Problem, spec: CertificateSpec) -> bool:
+    """Return whether *finding*, of the delegation of *spec*, concerns the certificate."""
     if finding.certificate:
         return finding.certificate == spec.name
     if finding.code not in DOMAIN_CODES or is_listed(finding.text, spec.names):

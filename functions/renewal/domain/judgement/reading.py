@@ -30,7 +30,7 @@ def is_kept(
     certificates: all of the delegation; key: the `reading_key` of this inspection.
     """
     last = record.inspection
-    if last is None or last.full_at is None or last.read_for != key:
+    if last is None or last.full_at is None or last.reading_key != key:
         return False
     return not (
         _week(last.full_at, record.delegation.name) != _week(now, record.delegation.name)

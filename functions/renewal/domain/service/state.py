@@ -88,11 +88,16 @@ def service_after(certificate: ManagedCertificate, observations: Iterable[Observ
     most = _MOST_TEXT // max(len(dated), 1)
     record = ServiceRecord(serial, now, tuple(replace(each, text=each.text[:most]) for each in dated))
     if _is_everywhere(certificate, record):
-        hours = _hours(certificate, now) if _is_of_stored(record) else before.hours if before else None
-        return replace(record, hours=hours, announced=before.announced if before else None)
+        hours = _hours(certificate, now) if _is_of_stored(record) else before.hours_to_served if before else None
+        return replace(record, hours_to_served=hours, announced=before.announced if before else None)
     if before is None:
         return replace(record, unserved_since=expected_since(certificate, expected, now) if expected else now)
-    return replace(record, unserved_since=before.unserved_since or now, hours=before.hours, announced=before.announced)
+    return replace(
+        record,
+        unserved_since=before.unserved_since or now,
+        hours_to_served=before.hours_to_served,
+        announced=before.announced,
+    )
 
 
 def _is_of_stored(record: ServiceRecord) -> bool:
@@ -129,7 +134,7 @@ def not_served(certificate: ManagedCertificate) -> Finding | None:
     named = "; ".join(map(str, wrong[:_MOST_NAMED]))
     commands = [each.reload for each in certificate.spec.served_at if str(each) in {place.endpoint for place in wrong}]
     act = f". On the server: `{'` or `'.join(dict.fromkeys(commands))}`" if commands else ""
-    lacking = ", ".join(certificate.lacking) if certificate.order else ""
+    lacking = ", ".join(certificate.lacking_stores) if certificate.order else ""
     stores = f". {lacking} does not have this certificate, so that endpoints which use it cannot" if lacking else ""
     text = f"not every endpoint presents serial {printed_serial(record.serial)}: {named}{more}{stores}{act}"
     return Finding(NOT_SERVED, "error", "operator", text, certificate.spec.name)
@@ -161,8 +166,8 @@ def _hours(certificate: ManagedCertificate, now: datetime) -> float | None:
     None when they are unknown: no order of ours issued it, or it may have been served long before it was verified.
     """
     expected, before = expected_certificate(certificate), current_service(certificate)
-    if before and before.hours is not None:
-        return before.hours
+    if before and before.hours_to_served is not None:
+        return before.hours_to_served
     if expected is None or expected.issued_at is None:
         return None
     is_open = expected is not certificate.stored

@@ -145,9 +145,9 @@ def not_checked(step: SetupStep, text: str) -> CheckResult:
     return CheckResult(step, CheckStatus.NOT_CHECKED, "NotChecked", text)
 
 
-def suspected(step: SetupStep, code: str, text: str, actor: Actor = "rao") -> CheckResult:
-    """Return the result that *step* is one of several that may be wrong."""
-    return CheckResult(step, CheckStatus.SUSPECTED, code, f"perhaps: {text}", actor)
+def suspected(step: SetupStep, text: str, actor: Actor = "rao") -> CheckResult:
+    """Return the result that *step* is one of several that may be wrong, because SCM refuses the login."""
+    return CheckResult(step, CheckStatus.SUSPECTED, "LoginRefused", f"perhaps: {text}", actor)
 
 
 def failed(step: SetupStep, code: str, text: str, actor: Actor = "rao") -> CheckResult:

@@ -122,15 +122,14 @@ def refused_login(error: NeedsAttention) -> tuple[Finding, ...]:
 
 
 _REFUSED = (
-    suspected(SetupStep.ADMIN, "LoginRefused", "the login is mistyped, or the account is locked or suspended"),
+    suspected(SetupStep.ADMIN, "the login is mistyped, or the account is locked or suspended"),
     suspected(
         SetupStep.FIRST_LOGIN,
-        "LoginRefused",
         "the temporary password is still in place, or the stored password is wrong or has expired",
         "operator",
     ),
-    suspected(SetupStep.API_ONLY, "LoginRefused", "the account's type does not permit the API"),
-    suspected(SetupStep.ACCESS_LIST, "LoginRefused", "the access list lacks the address that we send from"),
+    suspected(SetupStep.API_ONLY, "the account's type does not permit the API"),
+    suspected(SetupStep.ACCESS_LIST, "the access list lacks the address that we send from"),
 )
 _ADDRESS_REFUSED = (
     failed(SetupStep.ACCESS_LIST, "AddressRefused", "the access list lacks the address that we send from"),

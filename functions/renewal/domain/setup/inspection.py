@@ -61,8 +61,8 @@ class Inspection:
     organisation_validated_until: date | None = None
     full_at: datetime | None = None
     """When an inspection last read everything; None when SCM did not answer all of it: the next one does."""
-    read_for: str = ""
-    """What it was read for (`reading_key`); for anything else, it does not hold."""
+    reading_key: str = field(default="", metadata={"stored": "read_for"})
+    """The `reading_key` of what it was read for; for anything else, it does not hold."""
     observed_address: str = field(default="", metadata={"stored": "seen_address"})
     """From which the run `address_run` reached other hosts; empty when not known."""
     address_run: str = ""  # later than run_id when SCM has not answered since

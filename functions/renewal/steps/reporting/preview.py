@@ -22,7 +22,7 @@ def preview(
     if inspection is None:
         return ""
     if certificate.order is not None:
-        return _resumed(certificate.order, certificate.lacking)
+        return _resumed(certificate.order, certificate.lacking_stores)
     if refusal := obstacle(certificate, record, now):
         return f"be refused: {refusal.code}"
     try:

@@ -167,7 +167,7 @@ def acknowledge_command(
         if not reason.strip():
             msg = "--reason is empty: pass whose order it is and who said so"
             raise Refused(msg)
-        listed = ", ".join(map(str, ssl_ids))
+        listed = ", ".join(keys[ssl_id].replace("@", " as replaced on ") for ssl_id in ssl_ids)
         confirm(f"Record SSL ID {listed} as ordered by the organisation of {name} itself?", yes=yes)
         now = datetime.now(UTC)
         for ssl_id in ssl_ids:
