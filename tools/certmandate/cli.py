@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ import typer
 from typer._click.exceptions import UsageError  # typer does not export it
 from typer.core import TyperGroup
 
-from certmandate.files.visible_text import visible_output
+from certmandate.files.visible_text import UNENCODABLE, visible_output
 
 COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Delegations": {
@@ -153,7 +154,8 @@ def _open_streams() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - until the process ends
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # what the locale does not have
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=UNENCODABLE)
 
 
 def _not_printed(error: OSError) -> int:

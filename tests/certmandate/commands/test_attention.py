@@ -84,6 +84,18 @@ def test_a_refused_login_is_repeated_only_after_a_question(sit: Sit, arguments: 
     assert desk.run(*arguments, stdin="y\n").exit_code == 0
 
 
+def test_findings_of_a_delegation_that_is_not_selected_are_left_out(sit: Sit):
+    """The exit code is of what is selected: `--expires-before` named a delegation none of whose certificates was."""
+    desk = sit("idp:20")
+    desk.store_wrong_password()
+    desk.run("check", "univ")
+
+    selected, others = desk.run("status", "--state", "fine"), desk.run("status", "--expires-before", "2020-01-01")
+
+    assert (selected.exit_code, "CredentialRefused" in selected.stdout) == (1, True)
+    assert (others.exit_code, "nothing needs attention" in others.stdout) == (0, True)
+
+
 def test_a_credential_that_was_stored_since_takes_the_place_of_the_refusal(sit: Sit):
     """The operator had done what was asked, and `status` went on asking for it, and the mail the RAO, until a run."""
     desk = sit("idp:160")

@@ -76,18 +76,6 @@ def test_retire_is_refused_while_an_order_is_open(sit: Sit):
     assert desk.secret()
 
 
-def test_apply_prune_is_refused_while_an_order_is_open(sit: Sit):
-    """Exit code 75 means "later", and waiting alone never ended an order that SCM does not answer."""
-    desk = sit("idp", scm=OPEN_ORDER)
-    desk.file.write_text(desk.file.read_text(encoding="utf-8").partition("certificates:")[0] + "certificates: []\n")
-
-    refused = desk.refused("apply", desk.folder, "--prune", "--yes")
-
-    assert "univ/idp: an order is open" in refused
-    assert "`certmandate close-order univ/idp --reason …`" in refused
-    assert desk.certificate("idp").order
-
-
 def test_an_interrupted_retire_is_completed_by_the_next(sit: Sit):
     """After an interruption between order book and secret, the credential must not stay."""
     desk = sit("idp:20")

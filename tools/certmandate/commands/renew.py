@@ -16,10 +16,10 @@ from certmandate.deployment import Deployment, read_stored, to_change
 from certmandate.execution import Ended, start
 from certmandate.exit import Refused
 from certmandate.options import JsonOption, YesOption, confirm, confirm_logins, split
+from certmandate.run_failures import judged_with_runs
 from certmandate.views import printing
 from certmandate.views.printing import print_error, printer
 from certmandate.views.run_page import print_page
-from renewal.domain.judgement.certificate import judge
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.run.report import Outcome
 from renewal.domain.setup.inspection import DelegationRecord
@@ -94,7 +94,7 @@ def renew_command(
         if order_again:
             _permit_order_again(deployment, request, yes=yes)
         elif not dry_run:
-            _confirm_orders(deployment, selected, force=force, yes=yes)
+            _confirm_orders(deployment, selected, is_daily=all_due, force=force, yes=yes)
         if force:
             _ask(deployment, selected, request["reason"])
         code = run(deployment, request, "renew", follow=follow, as_json=as_json)
@@ -169,9 +169,9 @@ def _selected(deployment: Deployment, request: Mapping[str, Any]) -> _Selected:
     return _Selected(records, {each.spec.path: each for each in found})
 
 
-def _confirm_orders(deployment: Deployment, selected: _Selected, *, force: bool, yes: bool) -> None:
+def _confirm_orders(deployment: Deployment, selected: _Selected, *, is_daily: bool, force: bool, yes: bool) -> None:
     """Print what the run is expected to order, and ask. Raises Refused."""
-    rows = list(_expected(deployment, selected, force=force))
+    rows = list(_expected(deployment, selected, is_daily=is_daily, force=force))
     more = [f"and {len(rows) - _MOST_LISTED} more"] if len(rows) > _MOST_LISTED else []
     console = printer(to_stderr=True)
     printing.show(console, *printing.bullets("To be ordered", [*rows[:_MOST_LISTED], *more]))
@@ -179,16 +179,22 @@ def _confirm_orders(deployment: Deployment, selected: _Selected, *, force: bool,
     confirm(f"Start a run that orders {count}?" if rows else "Start a run? It is expected to order nothing.", yes=yes)
 
 
-def _expected(deployment: Deployment, selected: _Selected, *, force: bool) -> Iterator[str]:
-    """Yield what no order is open for, and is due or with *force* replaced, with the causes."""
-    now, rules = datetime.now(UTC), deployment.book.replacement_rules()
-    for path, certificate in sorted(selected.certificates.items()):
-        record = selected.delegations.get(certificate.spec.delegation)
-        state = judge(certificate, record, now, deployment.acting_times, replacements=rules)
-        if certificate.order or state.mandate_ends or not (force or state.decision.is_due):
+def _expected(deployment: Deployment, selected: _Selected, *, is_daily: bool, force: bool) -> Iterator[str]:
+    """Yield what no order is open for, and is due or with *force* replaced, with the causes.
+
+    *is_daily*: the run leaves out what the next daily run does.
+    """
+    certificates = tuple(selected.certificates.values())
+    rules, estate = deployment.book.replacement_rules(), certificates if is_daily else ()
+    judged = judged_with_runs(
+        deployment, selected.delegations, certificates, datetime.now(UTC), replacements=rules, estate=estate
+    )
+    for state in judged.certificates:
+        is_kept = state.certificate.order or state.mandate_ends or state.is_left_out
+        if is_kept or not (force or state.decision.is_due):
             continue
         refused = f"; SCM is expected to refuse it: {state.obstacle.code}" if state.obstacle else ""
-        yield f"{path} ({', '.join(state.decision.causes) or 'not due'}){refused}"
+        yield f"{state.path} ({', '.join(state.decision.causes) or 'not due'}){refused}"
 
 
 def _require_reason(request: Mapping[str, Any], *, option: str) -> None:

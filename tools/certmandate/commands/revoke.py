@@ -24,7 +24,9 @@ from certmandate.views.rao_report import REVOCATION
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import normalised_serial, printed_serial
 from renewal.domain.delegation import CertificatePath
+from renewal.domain.endpoint.observation import EndpointState
 from renewal.domain.judgement.certificate import Judgement
+from renewal.domain.order import ManagedCertificate
 from renewal.domain.run.report import Outcome
 from renewal.domain.setup.inspection import DelegationRecord
 
@@ -108,7 +110,9 @@ def revoke_command(
         if not urgent:
             _require_unpresented(deployment, target, yes=yes)
         deployment.editor.request_revocation(delegation, name, _remembered(target, reason_code))
+        unverified = _unverified(deployment.book.certificate(delegation, name)) if replace else []
     request = _request(record, target, reason_code, reason, replaced=replace, urgent=urgent)
+    request["not_verified"] = unverified
     if as_json:
         printing.print_json(request)
     else:
@@ -173,6 +177,18 @@ def _require_unpresented(deployment: Deployment, target: Target, *, yes: bool) -
         confirm("Have it revoked all the same?", yes=yes)
 
 
+def _unverified(certificate: ManagedCertificate) -> list[str]:
+    """Return the declared endpoints of which it is not known that they present the stored certificate."""
+    stored, service = certificate.stored, certificate.service
+    is_current = stored is not None and service is not None and service.serial == stored.serial
+    observations = service.observations if service and is_current else ()
+    states: dict[str, set[EndpointState]] = {}
+    for each in observations:
+        states.setdefault(each.endpoint, set()).add(each.state)
+    declared = dict.fromkeys(map(str, certificate.spec.served_at))
+    return [endpoint for endpoint in declared if states.get(endpoint) != {EndpointState.SERVED}]
+
+
 def _request(
     record: DelegationRecord, target: Target, code: ReasonCode, reason: str, *, replaced: bool, urgent: bool
 ) -> dict[str, Any]:
@@ -212,18 +228,21 @@ def _lines(request: dict[str, Any]) -> Iterator[RenderableType]:
     replacement = {
         "none": "No replacement was ordered. The next daily run orders one, unless it is removed from its file.",
         "ordered": f"A run that replaces it was started; `{show}` shows when it is stored.",
-        "stored": "The replacement is stored. Check that every server has loaded it before the old one is revoked.",
+        "stored": "The replacement is stored. Check that every server presents it before the old one is revoked.",
     }
     number = f"SSL ID {request['ssl_id']}" if request["ssl_id"] else "SSL ID unknown: search for the serial"
-    when = "NOW, by telephone as well: the key is compromised" if request["urgent"] else "now that it is replaced"
-    if request["replacement"] == "none":
-        when = "when the service has ended"
+    when = send = "once every server presents the new certificate"
+    if request["urgent"]:
+        when, send = "NOW, by telephone as well: the key is compromised", "now"
+    elif request["replacement"] == "none":
+        when = send = "when the service has ended"
     yield Text(replacement[request["replacement"]])
+    yield from printing.bullets("Not verified to present the new certificate", request["not_verified"])
     facts = (
         request["where"],
         f"{number}, serial {request['serial']}, {', '.join(request['names'])}",
         f"reason {request['reason_code']} ({request['reason_number']}){note}",
     )
     yield from printing.bullets(f"To do for {request['who']}, {when}", facts)
-    heading = "Send this to the RAO now (the stack mails it only after its next daily run)"
+    heading = f"Send this to the RAO {send} (the stack mails the request after its next daily run)"
     yield from printing.bullets(heading, request["rao"].values())

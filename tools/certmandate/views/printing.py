@@ -22,7 +22,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.segment import Segment
 from rich.text import Text
 
-from certmandate.files.visible_text import VisibleStream
+from certmandate.files.visible_text import UNENCODABLE, VisibleStream
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.names import with_readable_names
 from renewal.mail.visible_text import visible
@@ -199,7 +199,9 @@ def print_for_programs(text: str) -> None:
 
 def in_utf8(stream: Any) -> None:
     """Have *stream* encode what follows in UTF-8."""
-    stream.reconfigure(encoding="utf-8")
+    raw = stream.raw if isinstance(stream, VisibleStream) else stream
+    if isinstance(raw, io.TextIOWrapper):
+        raw.reconfigure(encoding="utf-8", errors=UNENCODABLE)
 
 
 def print_result(document: Mapping[str, Any], text: str, *, as_json: bool, style: str = "") -> None:
