@@ -87,7 +87,7 @@ from renewal.domain.setup.snapshot import (
 )
 from renewal.mail.mail import Mail
 from renewal.ports.order_book import Listing
-from renewal.ports.stores import CertificateWithKey
+from renewal.ports.stores import ArnUse, CertificateWithKey
 from tests.throwaway_ca import hierarchy, pem
 
 Path = tuple[str, str]
@@ -763,6 +763,8 @@ class FakeAcm:
     """So many searches do not list what was imported."""
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     """By ARN; those of first imports."""
+    used: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By ARN: what uses it."""
 
     def refusal(self, certificate: ManagedCertificate, region: str) -> RenewalError | None:
         spec, stored = certificate.spec, certificate.stored
@@ -778,6 +780,11 @@ class FakeAcm:
 
     def stored_serial(self, region: str, arn: str) -> str:
         return self.held[arn].chain.leaf.serial if f":{region}:" in arn and arn in self.held else ""
+
+    def use(self, region: str, arn: str) -> ArnUse | None:
+        if not self.stored_serial(region, arn) or arn not in self.used:
+            return None
+        return ArnUse(self.used[arn], self.held[arn].chain.leaf.not_after.date())
 
     def put(self, pair: CertificateWithKey, region: str, arn: str | None) -> str:
         require_algorithm_of_issuer(pair.chain)

@@ -136,6 +136,17 @@ def test_an_old_order_is_notified_beside_what_does_not_explain_it(outcome: Outco
     assert set(keys) == {beside.key, "univ/idp: OrderPending"}
 
 
+def test_a_replaced_arn_is_notified_at_once_and_when_time_is_short() -> None:
+    """A load balancer is changed at leisure; other warnings with a day wait for it, since `status` has them."""
+    early = a_problem("ArnReplaced", severity="warning", actor="operator", act_by=date(2026, 12, 20))
+    other = replace(early, code="MandateEnding")
+    late = replace(early, severity="error")
+
+    keys, _ = notified(a_report(early, other), a_report(early, other, at=NOW + DAY), a_report(late, at=NOW + 27 * DAY))
+
+    assert keys == [early.key, late.key]
+
+
 def test_an_old_order_that_was_notified_is_not_again_after_another_trouble() -> None:
     """The account was refused for two days: the order has waited all the while."""
     refused, order = a_problem("CredentialRefused"), a_row(ordered_at=NOW - 3 * DAY)

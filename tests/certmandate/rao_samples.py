@@ -11,6 +11,8 @@ from certmandate.onboarding import Answers
 from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.audit.seal import Seal, SealStatement
 from renewal.domain.delegation import CertificateSpec, Delegation
+from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.notices.month import month_named
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
@@ -134,6 +136,11 @@ def record(*findings: Finding, delegation: Delegation = DELEGATION) -> Delegatio
     return DelegationRecord(delegation, Inspection("run-1", NOW, findings=findings))
 
 
+def judged(found: DelegationRecord, *certificates: ManagedCertificate) -> list[Judgement]:
+    """Judge *certificates* of the delegation *found*."""
+    return [judge(each, found, NOW, ActingTimes()) for each in certificates]
+
+
 def month(*, name: str = "2026-11", organisation: str = DELEGATION.organisation) -> RaoReport:
     """A month with an order, a refusal, an order under way, and a certificate that was never issued."""
     managed = [
@@ -143,5 +150,6 @@ def month(*, name: str = "2026-11", organisation: str = DELEGATION.organisation)
     delegation = replace(DELEGATION, organisation=organisation)
     rows, own = [REFUSED, row()], [Acknowledgement("univ", "4711", "ordered by the library", NOW)]
     found = record(*FINDINGS, delegation=delegation)
-    report = rao_report(found, managed, rows, month_named(name), NOW, acknowledged=own, proof=Proof(HEAD, SEAL))
+    certificates = judged(found, *managed)
+    report = rao_report(found, certificates, rows, month_named(name), NOW, acknowledged=own, proof=Proof(HEAD, SEAL))
     return replace(report, asks=dict.fromkeys(FINDINGS, Otherwise(Consequence.EXPIRES, date(2026, 12, 8))))

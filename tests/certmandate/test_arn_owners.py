@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from certmandate.estate_changes import arn_fault, arn_owners
+from certmandate.estate_changes import Stored, arn_fault, arn_owners, warnings
+from certmandate.files.specification import Specification
+from certmandate.files.yaml_document import YamlDocument
 from renewal.domain.delegation import CertificateSpec
+from renewal.domain.key_type import KeyType
 from renewal.domain.order import ManagedCertificate
 from tests.unit.orders import an_order
-from tests.unit.system import IDP, stored_by
+from tests.unit.system import DELEGATION, IDP, NOW, stored_by
 
 ACCOUNT, REGION = "123456789012", "eu-west-3"
 ARN = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/00000000-0000-4000-8000-000000000000"
@@ -52,3 +56,18 @@ def test_a_file_that_gives_up_an_arn_frees_it_once_nothing_is_stored_in_it() -> 
 def test_an_arn_of_another_account_is_refused() -> None:
     """S1: the role may import only into its own account, and an order would be spent to find that out."""
     assert "is of account 999999999999" in arn_fault(ARN.replace(ACCOUNT, "9" * 12), "univ/idp", {}, ACCOUNT)
+
+
+@pytest.mark.parametrize("pinned", [False, True], ids=["ACM makes one", "the file has one"])
+def test_a_plan_shows_that_another_key_type_gets_a_new_arn(pinned: bool) -> None:
+    """What uses the old one keeps its certificate until it expires."""
+    spec = replace(IDP, stores=(f"acm:{REGION}", "s3"))
+    certificate = ManagedCertificate(spec, stored_by(spec, arns={REGION: ARN}))
+    changed = replace(spec, key_type=KeyType.RSA_2048, arns={REGION: ARN.replace("0", "1")} if pinned else {})
+
+    def planned(file: CertificateSpec) -> list[str]:
+        loaded = [(Specification(DELEGATION, (file,)), YamlDocument(Path("univ.yaml"), {}, {}))]
+        return list(warnings(loaded, Stored({}, {spec.path: certificate}), NOW.date()))
+
+    assert planned(spec) == []
+    assert ["under a new ARN in eu-west-3" in text for text in planned(changed)] == ([] if pinned else [True])

@@ -65,6 +65,8 @@ def test_a_name_that_a_wildcard_permits_is_not_delegated_too() -> None:
         ({"certificates": {}}, "--certificate: is missing"),
         ({"role_email": "rao@UNIV.example"}, "--role-email: is the RAO's own address"),
         ({"rao_email": "nobody"}, "--rao-email: must be an e-mail address"),
+        ({"rao_email": "raô@univ.example"}, "--rao-email: must have ASCII before the @"),
+        ({"rao_email": "rao@é_.example"}, "--rao-email: 'é_.example' is not a valid internationalised domain name"),
         ({"third_party": " "}, "--third-party: is missing"),
         ({"mandate_ends": "2026-11-22"}, "--mandate-ends: 2026-11-22 is in the past"),
         ({"account": "drao univ"}, "--account: must be 3 to 128 of the characters"),
@@ -223,6 +225,40 @@ def test_an_invalid_answer_is_asked_again_immediately(tmp_path: Path) -> None:
     assert "'idp' must be NAME=domain,domain" in screen
     assert screen.count("is not a public address") == 2
     assert (tmp_path / "delegations" / "univ.yaml").exists()
+
+
+def test_the_last_day_of_the_mandate_is_asked_at_a_terminal(tmp_path: Path) -> None:
+    """The account's name was asked instead, a date was accepted as one, and the mandate had no end."""
+    folder = tmp_path / "delegations"
+    ended, screen = typed(
+        folder, "Example University", "univ.example", "idp=idp.univ.example", "rao@univ.example",
+        "Example Network", "certificates@network.example", "51.15.20.30/32", "31/12/2098", "2001-01-01", "2098-12-31",
+        "", "", "", "",
+    )  # fmt: skip
+
+    assert ended == 0, screen
+    assert "Last day of the mandate, as in 2028-12-31 (empty: indefinite)" in " ".join(screen.split())
+    assert "must be a day, as in 2028-12-31" in screen
+    assert "2001-01-01 is in the past" in screen
+    assert "User name" not in screen
+    assert "mandate_ends: '2098-12-31'" in (folder / "univ.yaml").read_text(encoding="utf-8")
+
+
+def test_the_file_has_one_spelling_of_an_internationalised_name() -> None:
+    """It had the A-labels in `delegated_names` and the U-labels in `certificates`."""
+    facts = {"domains": ("école.example",), "certificates": {"www": ("www.École.example",)}}
+    for delegate in ((), ("www.école.example",)):
+        text = delegation_file(onboarding(answers(**facts, delegate=delegate, profile_id=1018), NOW))
+
+        assert text.count("www.xn--cole-9oa.example") == 2
+        assert "cole.example" not in text.replace("xn--cole-9oa.example", "")
+
+
+def test_an_address_is_one_that_ses_can_send_to() -> None:
+    """Amazon SES takes A-labels only."""
+    found = onboarding(answers(rao_email="rao@école.example"), NOW)
+
+    assert found.specification.delegation.rao_email == "rao@xn--cole-9oa.example"
 
 
 def test_who_the_third_party_is_is_asked_once(tmp_path: Path) -> None:

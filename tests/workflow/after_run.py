@@ -92,15 +92,16 @@ def facts(problem: Problem) -> dict[str, Any]:
 def after_a_run(folder: Path) -> Iterator[AfterRun]:
     """Start the estate in *folder* and run it once."""
     with started(folder) as system, operated(system, folder / "delegations") as desk:
-        known, mailed, printed = len(_notifications()), len(accepted()), io.StringIO()
+        known, mailed, printed = len(notifications()), len(accepted()), io.StringIO()
         with redirect_stdout(printed):
             ended = system.run()
         assert ended.report
-        alerts = "\n".join(_notifications()[known:])
+        alerts = "\n".join(notifications()[known:])
         yield AfterRun(desk, ended, ended.report, _metrics(printed.getvalue()), alerts, accepted()[mailed:])
 
 
-def _notifications() -> list[str]:
+def notifications() -> list[str]:
+    """The texts of all alerts so far."""
     topics = sns_backends[ACCOUNT][REGION].topics.values()
     return [message for topic in topics for _, message, *_ in topic.sent_notifications]
 

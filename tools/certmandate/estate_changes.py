@@ -229,6 +229,8 @@ def warnings(loaded: Loaded, stored: Stored, today: date) -> Iterator[str]:
                 f"{delegation.name} and {first} have the same department_id {delegation.department_id}: each will "
                 "report the orders of the other as OrderNotOurs"
             )
+        for spec in specification.certificates:
+            yield from _new_arns(spec, stored.certificates.get(spec.path))
         record = stored.delegations.get(delegation.name)
         if record and record.inspection:
             yield from _field_warnings(specification, record.inspection)
@@ -248,6 +250,18 @@ def _shared_names(loaded: Loaded) -> Iterator[str]:
                 shared.setdefault((owner.path, spec.path), []).append(name)
     for (one, other), names in shared.items():
         yield f"{one} and {other} both have {some(names)}: both are ordered, and a server presents only one of them"
+
+
+def _new_arns(spec: CertificateSpec, certificate: ManagedCertificate | None) -> Iterator[str]:
+    """ACM never changes the key type of an ARN."""
+    held = certificate.stored if certificate else None
+    if held is None or held.key_type is spec.key_type:
+        return
+    if regions := sorted(set(held.arns) & set(spec.acm_regions) - set(spec.arns)):
+        yield (
+            f"{spec.path}: the key type changes from {held.key_type} to {spec.key_type}, so the next certificate is "
+            f"imported under a new ARN in {', '.join(regions)}; associate it then where the old one is in use"
+        )
 
 
 def renamed(loaded: Loaded, stored: Stored) -> Iterator[str]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import Failure, RecordUnreadable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
+from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.judgement.delegation import problems_of, rule_problems
 from renewal.domain.judgement.outdated import without_resolved
 from renewal.domain.judgement.problem import Problem, affects
@@ -122,6 +123,21 @@ def judged_estate(
         tuple(sorted(judged, key=lambda judgement: judgement.urgency)),
         tuple(sorted(problems, key=lambda problem: problem.urgency_on(now.date()))),
     )
+
+
+def soonest_first(problems: Iterable[Problem], today: date) -> list[Problem]:
+    """Return *problems* as pages list them.
+
+    Of what needs attention, the soonest consequence is first; services without a certificate so far are last.
+    """
+    return sorted(problems, key=lambda problem: _soonness(problem, today))
+
+
+def _soonness(problem: Problem, today: date) -> tuple[Any, ...]:
+    has_not_happened, rank, *begin = problem.urgency_on(today)
+    undated = date.max if problem.consequence is Consequence.NO_CERTIFICATE else date.min
+    soonest = (problem.consequence_on or undated) if problem.needs_attention else date.min
+    return has_not_happened, rank, soonest, *begin
 
 
 def _without_resolved(

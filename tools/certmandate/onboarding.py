@@ -119,7 +119,8 @@ def _plain(text: str) -> str:
 
 
 def _document(answers: Answers) -> dict[str, Any]:
-    names = [name for names in answers.certificates.values() for name in names]
+    certificates = {name: [*map(_normalised_or_same, names)] for name, names in answers.certificates.items()}
+    names = [name for names in certificates.values() for name in names]
     document = {
         "delegation": answers.delegation,
         "organisation": answers.organisation,
@@ -127,9 +128,9 @@ def _document(answers: Answers) -> dict[str, Any]:
         "rao_email": answers.rao_email or None,
         "mandate_ends": answers.mandate_ends or None,
         "address": answers.address,
-        "delegated_names": list(answers.delegate or _without_permitted(map(_normalised_or_same, names))),
+        "delegated_names": [*map(_normalised_or_same, answers.delegate)] or [*_without_permitted(names)],
         "profile_id": answers.profile_id or None,
-        "certificates": [_certificate(answers, name, names) for name, names in answers.certificates.items()],
+        "certificates": [_certificate(answers, name, names) for name, names in certificates.items()],
     }
     return {key: value for key, value in document.items() if value is not None}
 

@@ -8,6 +8,7 @@ import-certificate-prerequisites.html.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from renewal.adapters.acm_rules import (
@@ -31,7 +32,7 @@ from renewal.domain.errors import (
     StoreUnavailable,
 )
 from renewal.domain.order import ManagedCertificate
-from renewal.ports.stores import CertificateWithKey
+from renewal.ports.stores import ArnUse, CertificateWithKey
 
 if TYPE_CHECKING:
     from mypy_boto3_acm.client import ACMClient
@@ -80,6 +81,13 @@ class Acm:
             return self._held(region, arn).serial if arn else ""
         except AcmCertificateMissing:
             return ""
+
+    def use(self, region: str, arn: str) -> ArnUse | None:
+        try:
+            held = self._held(region, arn)
+        except AcmCertificateMissing:
+            return None
+        return ArnUse(held.in_use_by, held.expires) if held.in_use_by else None
 
     def refusal(self, certificate: ManagedCertificate, region: str) -> RenewalError | None:
         spec, stored = certificate.spec, certificate.stored
@@ -136,6 +144,8 @@ class Acm:
             serial=normalised_serial(described.get("Serial", "")),
             key_algorithm=str(described.get("KeyAlgorithm", "")),
             kind=str(described.get("Type", "")),
+            in_use_by=tuple(sorted(described.get("InUseBy", ()))),
+            expires=described["NotAfter"].astimezone(UTC).date() if "NotAfter" in described else None,
             names=frozenset(name.lower() for name in described.get("SubjectAlternativeNames", [])),
             extended_key_usages=_usages(described.get("ExtendedKeyUsages", [])),
             key_usages=frozenset(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 from renewal.domain.delegation import CertificateSpec
@@ -40,6 +41,9 @@ class HeldCertificate:
     key_algorithm: str
     kind: str = IMPORTED
     """ACM's `Type`."""
+    in_use_by: tuple[str, ...] = ()
+    """ARNs of load balancers, distributions …"""
+    expires: date | None = None
     names: frozenset[str] = frozenset()
     extended_key_usages: frozenset[str] = frozenset()
     """Dotted object identifiers."""

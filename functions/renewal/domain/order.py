@@ -20,13 +20,11 @@ from renewal.records import REQUIRED, REWRITTEN
 
 COMMENT_PREFIX = "certmandate order "
 IMPORT_LEASE = timedelta(seconds=300)
-"""Longer than a collect function can live (`CollectFunction` in template.yaml), and than ACM may omit a new certificate
-from its list."""
+"""Longer than `CollectFunction` (template.yaml) can live, and than ACM may omit a new certificate from its list."""
 RESTORED_AFTER = timedelta(minutes=10)
 """After the POST of an order: a restore of the orders table and its deployment take longer."""
 RELEASED = datetime(1970, 1, 1, tzinfo=UTC)
-"""The time of an import claim that was released. It blocks no other claim. It stays, because the next import must
-know that an earlier one may have succeeded."""
+"""The time of a released import claim. It blocks no other; it stays, because the import may have succeeded."""
 MOST_POSTS = 10
 """Of one order; about a night in which SCM lists orders and answers none. Further ones are the operator's decision."""
 CLOSED = "ClosedByOperator"
@@ -152,7 +150,10 @@ class Order:
 
     def failed_row(self, error: str, text: str, now: datetime) -> FinishedOrder:
         """Return the audit row of this order when it ends with the error named *error*."""
-        return replace(self._finished(OrderStatus.FAILED, now), error=error, text=text)
+        from renewal.domain.certificate.chain import leaf_serial  # noqa: PLC0415 - imports cryptography
+
+        row = self._finished(OrderStatus.FAILED, now)
+        return replace(row, error=error, text=text, serial=leaf_serial(self.chain))
 
     def _finished(self, status: OrderStatus, now: datetime) -> FinishedOrder:
         from renewal.domain.keypair import requested_key_fingerprint  # noqa: PLC0415 - imports cryptography
@@ -191,6 +192,8 @@ class StoredCertificate:
     """When its order was opened; None where it was adopted, and in records of earlier versions."""
     issued_at: datetime | None = None
     """As of its order; None where it was adopted, and in records of earlier versions."""
+    former_arns: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
+    """ARNs that no renewal imports into any more, until what they hold has expired: by this time, at the latest."""
 
     @property
     def held_arns(self) -> dict[str, str]:

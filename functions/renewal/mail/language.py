@@ -14,7 +14,11 @@ from typing import Any
 TEXTS = Path(__file__).parent / "texts"
 _VALUE = re.compile(r"\{([a-z_]+)\}")
 _MENU = re.compile(r"\[\[(.+?)\]\]")
-_BEFORE, _AFTER = re.compile(r" (?=[:;?!»])"), re.compile(r"(?<=«) ")
+_NO_BREAK = re.compile(r" (?=[:;?!»])|(?<=«) ")
+_SECTION = re.compile(r"(?<=§) ")
+_APOSTROPHE = re.compile(r"(?<=[^\W\d_])'(?=\S)")
+_VERBATIM = re.compile(r"(\[\[.+?\]\]|`[^`]+`)")
+"""Labels of SCM and code, which are copied."""
 _FRENCH_MENUS = {
     "Access Control": "Contrôle d'accès",
     "Add": "Ajouter",
@@ -99,24 +103,35 @@ def mail_language(code: str) -> Language:
 def language_of(code: str, texts: Mapping[str, Any]) -> Language:
     """Return *texts* as a language.
 
-    French texts get the meaning beside each menu, and no-break spaces before : ; ? ! and inside quotes.
+    A paragraph's number stays beside its sign. French texts get the meaning beside each menu, no-break spaces before
+    : ; ? ! and inside quotes, and typographic apostrophes outside labels and code.
     """
-    return Language(code, _in_french(texts) if code == "fr" else texts)
+    return Language(code, _typeset(texts, is_french=code == "fr"))
 
 
-def _in_french(value: Any) -> Any:
+def _typeset(value: Any, *, is_french: bool) -> Any:
     if isinstance(value, dict):
-        return {key: _in_french(inner) for key, inner in value.items()}
+        return {key: _typeset(inner, is_french=is_french) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_in_french(inner) for inner in value]
+        return [_typeset(inner, is_french=is_french) for inner in value]
     if not isinstance(value, str):
         return value
-    text = _MENU.sub(lambda match: match[0] + _meaning(match[1]), value)
-    return _AFTER.sub("\u00a0", _BEFORE.sub("\u00a0", text))
+    text = _SECTION.sub("\u00a0", value)
+    return _in_french(text) if is_french else text
+
+
+def _in_french(text: str) -> str:
+    with_meanings = _MENU.sub(lambda match: match[0] + _meaning(match[1]), text)
+    pieces = _VERBATIM.split(_NO_BREAK.sub("\u00a0", with_meanings))
+    return "".join(piece if number % 2 else _with_apostrophes(piece) for number, piece in enumerate(pieces))
+
+
+def _with_apostrophes(text: str) -> str:
+    return _APOSTROPHE.sub("\N{RIGHT SINGLE QUOTATION MARK}", text)
 
 
 def _meaning(path: str) -> str:
     """Return the French meaning of a menu path in brackets; empty when no part of it has one."""
     labels = re.split(r"( → |, |; )", path)
     meaning = "".join(_FRENCH_MENUS.get(label, label) for label in labels)
-    return f" ({meaning})" if {*labels} & _FRENCH_MENUS.keys() else ""
+    return f" ({_with_apostrophes(meaning)})" if {*labels} & _FRENCH_MENUS.keys() else ""

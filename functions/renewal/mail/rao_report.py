@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 from types import MappingProxyType
+from typing import Self
 
 from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.audit.seal import Seal
-from renewal.domain.forecast import NextRenewal
+from renewal.domain.errors import Actor
+from renewal.domain.judgement.certificate import Judgement
+from renewal.domain.judgement.obstacle import is_shut_out
+from renewal.domain.judgement.order_wait import awaits_approval
+from renewal.domain.judgement.problem import OUTAGES
 from renewal.domain.notices.month import Month
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
@@ -18,12 +24,41 @@ from renewal.domain.setup.inspection import DelegationRecord
 from renewal.mail.findings_mail import Otherwise
 
 
+class Waits(StrEnum):
+    """For what the next renewal of a certificate waits."""
+
+    DAY = "day"
+    """On which it is due, or on which a refused order is placed again."""
+    RUN = "run"
+    """The next daily run, which orders it or tries again."""
+    ISSUANCE = "issuance"
+    """It is ordered; SCM or the CA has to issue it."""
+    RAO = "rao"
+    OPERATOR = "operator"
+    MANDATE = "mandate"
+    """Nothing: the mandate may have ended by then."""
+
+
 @dataclass(frozen=True, slots=True)
 class NextOrder:
-    """A managed certificate with the day of its next renewal; None: the mandate may have ended by then."""
+    """What happens next with a managed certificate, as `status` has it."""
 
     certificate: ManagedCertificate
+    waits_for: Waits
     renewal: date | None
+    """Its day; today for one that is due. None: no day is known."""
+
+    @classmethod
+    def of(cls, judgement: Judgement, today: date) -> Self:
+        """Return what happens next with the certificate of *judgement*, which is of *today*."""
+        waits_for, certificate = _waits(judgement), judgement.certificate
+        day = {Waits.RUN: today, Waits.DAY: _day(judgement)}.get(waits_for)
+        return cls(certificate, waits_for, day)
+
+    @property
+    def urgency(self) -> tuple[bool, date, str]:
+        """Sort key: what waits for an action or SCM first, last what the mandate does not cover."""
+        return self.waits_for is Waits.MANDATE, self.renewal or date.min, self.certificate.spec.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +100,7 @@ class RaoReport:
 
 def rao_report(
     record: DelegationRecord,
-    certificates: Iterable[ManagedCertificate],
+    judged: Iterable[Judgement],
     history: Iterable[FinishedOrder],
     month: Month,
     now: datetime,
@@ -73,8 +108,12 @@ def rao_report(
     acknowledged: Iterable[Acknowledgement] = (),
     proof: Proof | None = None,
 ) -> RaoReport:
-    """Return the report of *month*. *history*: the delegation's audit rows, oldest first; *proof*: of their chain."""
-    managed = tuple(certificates)
+    """Return the report of *month*.
+
+    *judged*: the delegation's certificates at *now*; *history*: its audit rows, oldest first; *proof*: of their chain.
+    """
+    judgements = tuple(judged)
+    managed = [each.certificate for each in judgements]
     rows = [row for row in history if month.has(row.ended_at)]
     return RaoReport(
         record=record,
@@ -83,18 +122,42 @@ def rao_report(
         orders=tuple(row for row in rows if row.status == OrderStatus.STORED),
         refusals=tuple(row for row in rows if row.status != OrderStatus.STORED),
         under_way=tuple(each for each in managed if each.order and each.order.opened_at < month.ends),
-        nexts=_nexts(record, managed, now),
+        nexts=_nexts(judgements, now.date()),
         acknowledged=tuple(row for row in acknowledged if month.has(row.at)),
         proof=proof,
     )
 
 
-def _nexts(record: DelegationRecord, managed: Iterable[ManagedCertificate], now: datetime) -> tuple[NextOrder, ...]:
-    ends = record.delegation.mandate_ends
-    orders = []
-    for certificate in managed:
-        following = NextRenewal.of(certificate, record, now)
-        day = max(following.at or now, now).date()
-        is_late = following.is_after_the_mandate or (ends and ends < day)
-        orders.append(NextOrder(certificate, None if is_late else day))
-    return tuple(sorted(orders, key=lambda order: (order.renewal or date.max, order.certificate.spec.name)))
+def _nexts(judgements: Iterable[Judgement], today: date) -> tuple[NextOrder, ...]:
+    return tuple(sorted((NextOrder.of(each, today) for each in judgements), key=lambda order: order.urgency))
+
+
+def _waits(judgement: Judgement) -> Waits:
+    order = judgement.certificate.order
+    if order is None and judgement.mandate_ends:
+        return Waits.MANDATE
+    if actor := _awaited(judgement):
+        return Waits(actor)
+    if order is not None:
+        return Waits.ISSUANCE
+    return Waits.RUN if judgement.decision.is_due else Waits.DAY
+
+
+def _awaited(judgement: Judgement) -> Actor | None:
+    """Return who must act before the certificate is renewed; None: no action is needed."""
+    order, blocked, problem = judgement.certificate.order, judgement.obstacle, judgement.problem
+    if order is not None:
+        is_unstored = bool(order.storing_error) and order.storing_error not in OUTAGES
+        is_stopped = is_unstored or awaits_approval(order) or (blocked and is_shut_out(blocked, order))
+        return problem.actor if is_stopped and problem else None
+    if not judgement.decision.causes:
+        return None
+    if blocked:
+        return blocked.actor
+    return "rao" if problem and problem.actor == "rao" else None
+
+
+def _day(judgement: Judgement) -> date | None:
+    """Return when it is due, or until when no order follows a refused one."""
+    until = judgement.certificate.hold_until if judgement.decision.is_held else judgement.renew_at
+    return until.date() if until else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import CertificateSpec
@@ -13,7 +13,7 @@ from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.mail.findings_mail import finding_item, names_in
 from renewal.mail.language import Language
 from renewal.mail.mail import Mail, mail_of
-from renewal.mail.rao_report import NextOrder, RaoReport
+from renewal.mail.rao_report import NextOrder, RaoReport, Waits
 
 MOST_LINES = 100
 """Certificates that a list of the mail names; the report's page has all of them."""
@@ -31,15 +31,15 @@ def report_mail(report: RaoReport, language: Language, third_party: str) -> Mail
     }
     sections = [
         *_asks(report, language),
-        _list(language, "orders", (_order(row, language) for row in report.orders)),
+        _list(language, "orders", values, (_order(row, language) for row in report.orders)),
         *(
-            [_list(language, "refusals", (_refusal(row, language) for row in report.refusals))]
+            [_list(language, "refusals", values, (_refusal(row, language) for row in report.refusals))]
             if report.refusals
             else []
         ),
-        _list(language, "next", (_next(each, report, language) for each in report.nexts)),
+        _list(language, "next", values, (_next(each, report, language) for each in report.nexts)),
         *(
-            [_list(language, "acknowledged", (_acknowledged(row, language) for row in report.acknowledged))]
+            [_list(language, "acknowledged", values, (_acknowledged(row, language) for row in report.acknowledged))]
             if report.acknowledged
             else []
         ),
@@ -61,11 +61,11 @@ def _asks(report: RaoReport, language: Language) -> Iterator[str]:
         yield language.text("report_mail.otherwise")
 
 
-def _list(language: Language, name: str, lines: Iterable[str]) -> str:
+def _list(language: Language, name: str, values: Mapping[str, object], lines: Iterable[str]) -> str:
     every = list(lines)
     left = [language.text("report_mail.more", number=len(every) - MOST_LINES)] if len(every) > MOST_LINES else []
     shown = [f"- {line}" for line in [*every[:MOST_LINES], *left]] or [language.text("report_mail.none")]
-    return "\n".join([language.text(f"report_mail.{name}"), *shown])
+    return "\n".join([language.text(f"report_mail.{name}", **values), *shown])
 
 
 def _order(row: FinishedOrder, language: Language) -> str:
@@ -79,24 +79,30 @@ def _order(row: FinishedOrder, language: Language) -> str:
 def _refusal(row: FinishedOrder, language: Language) -> str:
     known = language.at("findings")
     what = known.get(row.error, known["unknown"])["what"]
-    return f"{_named(row.certificate, row.names)}{language.texts['colon']}{what} ({row.error})"
+    number = f", SSL ID {row.ssl_id}" if row.ssl_id else ""
+    number += f", {language.text('mail.serial')} {printed_serial(row.serial)}" if row.serial else ""
+    return f"{_named(row.certificate, row.names)}{language.texts['colon']}{what} ({row.error}{number})"
 
 
 def _next(order: NextOrder, report: RaoReport, language: Language) -> str:
     spec, stored = order.certificate.spec, order.certificate.stored
-    until = language.text("report_mail.until", until=language.day(stored.not_after.date())) if stored else ""
-    when = _when(order, report, language)
+    is_past = stored is not None and stored.not_after <= report.made_at
+    key = "report_mail.expired" if is_past else "report_mail.until"
+    until = language.text(key, until=language.day(stored.not_after.date())) if stored else ""
+    when = renewal_text(order, report, language)
     return f"{_named(spec.name, spec.names)}{language.texts['colon']}{when}{until}"
 
 
-def _when(order: NextOrder, report: RaoReport, language: Language) -> str:
-    """Return the day of the next renewal; of what is due, or was due, whether the RAO has to act first."""
-    if order.renewal is None:
-        return language.text("report_mail.mandate")
-    if order.renewal > report.made_at.date():
+def renewal_text(order: NextOrder, report: RaoReport, language: Language) -> str:
+    """Return when a certificate is renewed, or for what it waits; of what the RAO is asked, with the numbers."""
+    if order.renewal and order.renewal > report.made_at.date():
         return language.text("report_mail.on", day=language.day(order.renewal))
-    is_asked = any(_stops(finding, order.certificate.spec) for finding in report.asks)
-    return language.text("report_mail.after_ask" if is_asked else "report_mail.soon")
+    points = [str(number) for number, ask in enumerate(report.asks, 1) if _stops(ask, order.certificate.spec)]
+    if points and order.waits_for in {Waits.RUN, Waits.RAO}:
+        key = "after_point" if len(points) == 1 else "after_points"
+        return language.text(f"report_mail.{key}", numbers=", ".join(points))
+    key = "first" if order.waits_for is Waits.RUN and order.certificate.stored is None else order.waits_for.value
+    return language.text(f"report_mail.waits.{key}")
 
 
 def _stops(finding: Finding, spec: CertificateSpec) -> bool:

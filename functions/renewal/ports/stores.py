@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Protocol
 
 from renewal.domain.delegation import CertificateSpec
@@ -24,6 +25,15 @@ class CertificateWithKey:
     replaces: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ArnUse:
+    """What ACM shows of a certificate that is in use."""
+
+    by: tuple[str, ...]
+    """ARNs of load balancers, distributions …; at least one."""
+    expires: date | None
+
+
 class AcmStore(Protocol):
     """ACM in any region."""
 
@@ -42,6 +52,9 @@ class StoredInAcm(Protocol):
 
     def stored_serial(self, region: str, arn: str) -> str:
         """Return the serial under *arn*; empty when there is no such certificate."""
+
+    def use(self, region: str, arn: str) -> ArnUse | None:
+        """Return what uses the certificate under *arn*; None when nothing does, or there is no such certificate."""
 
 
 class StoredObjects(Protocol):

@@ -22,7 +22,7 @@ from renewal.deadline import Deadline
 from renewal.domain.delegation import LANGUAGES
 from renewal.domain.errors import MailRefused, RenewalError, StoreRefused, StoreUnavailable
 from renewal.domain.judgement.acting_times import ActingTimes
-from renewal.domain.judgement.certificate import judge
+from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.delegation import problems_of
 from renewal.domain.judgement.outdated import without_resolved
 from renewal.domain.judgement.problem import Problem
@@ -166,8 +166,8 @@ class Notify:
             facts.name, lambda notices: notices if notices.has_report(str(month)) else notices.with_notice(claim)
         )
         if after.notice(claim.id):
-            record, certificates, now = facts.record, facts.certificates, facts.now
-            report = rao_report(record, certificates, history, month, now, acknowledged=acknowledged, proof=proof)
+            record, judged, now = facts.record, facts.judged(), facts.now
+            report = rao_report(record, judged, history, month, now, acknowledged=acknowledged, proof=proof)
             report = replace(report, asks=facts.listed(facts.problems(), history))
             yield self._sent(facts, claim, lambda language, who: report_mail(report, language, who))
 
@@ -219,10 +219,13 @@ class _Facts:
     def notices(self) -> Notices:
         return self.record.notices or Notices()
 
+    def judged(self) -> list[Judgement]:
+        """Return the judgement of each certificate."""
+        return [judge(each, self.record, self.now, self.times, replacements=self.rules) for each in self.certificates]
+
     def problems(self) -> list[Problem]:
         """Return on what the RAO must act, most urgent first."""
-        judged = [judge(each, self.record, self.now, self.times, replacements=self.rules) for each in self.certificates]
-        problems = problems_of(self.name, self.record, judged, self.now, self.times)
+        problems = problems_of(self.name, self.record, self.judged(), self.now, self.times)
         today = self.now.date()
         return sorted((each for each in problems if each.actor == "rao"), key=lambda each: each.urgency_on(today))
 

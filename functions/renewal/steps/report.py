@@ -11,20 +11,16 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from renewal.domain.alerts.memory import NotifiedProblems
-from renewal.domain.delegation import CertificatePath
-from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.errors import Failure, RecordUnreadable, RenewalError, ScmUnavailable, UnknownDelegation
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.acting_times import ActingTimes
-from renewal.domain.judgement.certificate import Judgement, judge
+from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.judgement.delegation import problems_of, rule_problems
 from renewal.domain.judgement.outdated import without_resolved
-from renewal.domain.judgement.problem import Problem, severity_at
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, StoredCertificate
-from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.map_results import failure, read_map_results
 from renewal.domain.run.outcome import (
-    RunResults,
     notes_of,
     outcome_of,
     planned_by_inspection,
@@ -45,8 +41,8 @@ from renewal.domain.run.report import (
 )
 from renewal.domain.run.unforeseen import unforeseen
 from renewal.domain.service.state import current_service, service_findings
-from renewal.domain.setup.finding import Finding, Severity, sorted_and_capped
-from renewal.domain.setup.inspection import DelegationRecord, Inspection
+from renewal.domain.setup.finding import sorted_and_capped
+from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import Listing, OrderReader
 from renewal.ports.runs import RunArchive
@@ -54,6 +50,7 @@ from renewal.steps.reporting.alert_sender import AlertSender
 from renewal.steps.reporting.metrics import run_metrics
 from renewal.steps.reporting.preview import preview
 from renewal.steps.reporting.reader import DelegationRead, Record, ReportReader
+from renewal.steps.reporting.reported_run import ReportedRun
 
 Time = TypeVar("Time", date, datetime)
 _VERIFIED: Mapping[str, Any] = MappingProxyType({})
@@ -99,7 +96,8 @@ class Report:
         self, run_id: str, facts: PlanFacts, verification: Mapping[str, Any], before: Collection[str]
     ) -> RunReport:
         rules = self.book.replacement_rules()
-        run = _Run(run_id, facts, read_map_results(*self.archive.read_results(run_id)), self.clock(), self.times, rules)
+        results = read_map_results(*self.archive.read_results(run_id))
+        run = ReportedRun(run_id, facts, results, self.clock(), self.times, rules)
         parts = [self._part(read, run) for read in self.reader(facts, run.results, run.now, before)]
         problems = [*chain.from_iterable(part.problems for part in parts), *rule_problems(rules.unreadable)]
         members = _members(parts)
@@ -124,7 +122,7 @@ class Report:
             **members,
         )
 
-    def _part(self, read: DelegationRead, run: _Run) -> _Part:
+    def _part(self, read: DelegationRead, run: ReportedRun) -> _Part:
         """The part of the report about one delegation; a bug costs the delegation that leads to it."""
         try:
             return self._part_of(read, run)
@@ -133,7 +131,7 @@ class Report:
         except Exception as error:  # noqa: BLE001 - see above
             return self._part_of(DelegationRead(read.delegation, unforeseen(error, read.delegation), Listing()), run)
 
-    def _part_of(self, read: DelegationRead, run: _Run) -> _Part:
+    def _part_of(self, read: DelegationRead, run: ReportedRun) -> _Part:
         if read.record is None:
             return _Part(read.delegation, read.summary.first_expiry, read.summary.password_expires)
         known = read.record if isinstance(read.record, DelegationRecord) else None
@@ -145,12 +143,13 @@ class Report:
         problems = problems_of(
             read.delegation,
             known,
-            [judgement for _, judgement in judged],
+            [*(judgement for _, judgement in judged), *run.judged_besides(read, known)],
             run.now,
             run.times,
             failure=Failure(about.error, about.text) if about.error else None,
             unreadable=damaged,
         )
+        problems = run.concerning(problems, covered)
         wrong = {problem.certificate for problem in problems}
         rows = (*(row for row, _ in judged if run.is_reported(row, wrong)), *map(_unreadable_row, damaged))
         is_near = self.reader.is_near(about.password_expires, run.now.date())
@@ -160,7 +159,7 @@ class Report:
         return _Part(read.delegation, first_expiry, expires, None if is_quiet else about, rows, problems)
 
     def _row(
-        self, certificate: ManagedCertificate, record: DelegationRecord | None, run: _Run
+        self, certificate: ManagedCertificate, record: DelegationRecord | None, run: ReportedRun
     ) -> tuple[CertificateRow, Judgement]:
         spec, order = certificate.spec, certificate.order
         inspected = run.inspection_of(record) if record else None
@@ -171,7 +170,7 @@ class Report:
         outcome, failed = outcome_of(certificate, planned, run.results, finished, run.facts.doubt)
         next_renewal = NextRenewal.of(certificate, record, run.now)
         error = failed if outcome is Outcome.FAILED else None
-        judged = judge(certificate, record, run.now, run.times, replacements=run.replacements, failure=error)
+        judged = run.judged(certificate, record, error)
         notes = list(notes_of(certificate, finished, run.now))
         if outcome is Outcome.DEFERRED:
             result = run.results.certificates.get(spec.path)
@@ -199,7 +198,7 @@ class Report:
             **_failure_members(failed),
         ), judged
 
-    def _finished(self, certificate: ManagedCertificate, run: _Run) -> FinishedOrder | None:
+    def _finished(self, certificate: ManagedCertificate, run: ReportedRun) -> FinishedOrder | None:
         """The audit row of what this run, or another one at the same time, has stored since it began."""
         spec = certificate.spec
         result = run.results.certificates.get(spec.path)
@@ -224,45 +223,9 @@ class _Part:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """What is reported on."""
-
-    run_id: str
-    facts: PlanFacts
-    results: RunResults
-    now: datetime
-    times: ActingTimes
-    replacements: Iterable[ReplacementRule]
-
-    def covered(self, read: DelegationRead) -> tuple[list[ManagedCertificate], list[RecordUnreadable]]:
-        """The certificates that the run was asked for, and those of them that cannot be read."""
-        covers, listing = self.facts.covers, read.certificates
-        damaged = [each for each in listing.unreadable if covers(CertificatePath(read.delegation, each.certificate))]
-        return [each for each in listing if covers(each.spec.record_key)], damaged
-
-    def is_reported(self, row: CertificateRow, wrong: Collection[str]) -> bool:
-        """Whether *row* is reported: it was due, worked on, verified or asked for, or is wrong (names in *wrong*)."""
-        is_idle = row.outcome is Outcome.NOT_DUE and row.service == ServiceState.NOT_DECLARED
-        is_named = row.path in self.facts.due or row.path in self.results.certificates or row.name in wrong
-        return self.facts.is_narrowed or is_named or not is_idle
-
-    def ssl_id_of(self, certificate: ManagedCertificate) -> int | None:
-        """The SSL ID of this run's order, else of what is stored."""
-        result, stored = self.results.certificates.get(certificate.spec.path), certificate.stored
-        return (result.ssl_id if result else None) or (stored.ssl_id if stored else None)
-
-    def severity_of(self, finding: Finding) -> Severity:
-        """The severity of a finding at the end of the run."""
-        return severity_at(finding, self.now.date(), self.times)
-
-    def inspection_of(self, record: DelegationRecord) -> Inspection | None:
-        """The inspection that this run made, None when it made none."""
-        inspection = record.inspection
-        return inspection if inspection and inspection.run_id == self.run_id else None
-
-
-def _delegation_row(name: str, record: Record, certificates: Iterable[ManagedCertificate], run: _Run) -> DelegationRow:
+def _delegation_row(
+    name: str, record: Record, certificates: Iterable[ManagedCertificate], run: ReportedRun
+) -> DelegationRow:
     if isinstance(record, UnknownDelegation):
         # The operator retired it during the run: that is no failure, and the other delegations are still reported.
         text = "removed from the order book during the run"

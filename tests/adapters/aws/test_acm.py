@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from moto.acm.models import acm_backends
 
 from local.moto_repairs.strict_acm import StrictAcm
 from renewal.adapters.acm import EVERY_KEY_TYPE, MAX_KEY, Acm
@@ -27,7 +28,7 @@ from renewal.domain.errors import (
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate
-from renewal.ports.stores import CertificateWithKey
+from renewal.ports.stores import ArnUse, CertificateWithKey
 from tests.throwaway_ca import hierarchy
 
 from .conftest import REGION, client
@@ -208,6 +209,17 @@ def test_the_stored_serial_is_that_under_the_arn(acm: Acm):
 
     assert acm.stored_serial(REGION, acm.put(pair, REGION, None)) == pair.chain.leaf.serial
     assert acm.stored_serial(REGION, NO_SUCH_ARN) == acm.stored_serial(REGION, "") == ""
+
+
+def test_what_uses_an_arn_is_returned_with_its_expiry(acm: Acm):
+    """Until then a load balancer presents it; a deleted certificate, and one that nothing uses, has no use."""
+    pair = a_pair(ACM_SPEC)
+    arn = acm.put(pair, REGION, None)
+    assert acm.use(REGION, arn) is acm.use(REGION, NO_SUCH_ARN) is None
+
+    acm_backends["123456789012"][REGION].set_certificate_in_use_by(arn, "arn:lb")
+
+    assert acm.use(REGION, arn) == ArnUse(("arn:lb",), pair.chain.leaf.not_after.date())
 
 
 # ---- Refusals ------------------------------------------------------------------------------------------

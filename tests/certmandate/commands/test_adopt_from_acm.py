@@ -31,6 +31,29 @@ def test_an_acm_certificate_is_found_by_its_names(sit: Sit):
     assert "several" in desk.refused("adopt", "univ/idp", "--yes")
 
 
+def test_what_is_adopted_in_place_of_an_arn_leaves_that_arn_on_record(sit: Sit):
+    """A load balancer may use it until it expires (`ArnReplaced`)."""
+    desk = sit("idp:20")
+    acm, expiries, arns = desk.system.aws.client("acm", "eu-west-3"), [], []
+    for _ in range(2):
+        files = {name: desk.pem("idp", file) for name, file in PARTS.items()}
+        arns.append(acm.import_certificate(**files)["CertificateArn"])
+        expiries.append(desk.stored("idp").not_after)
+        desk.system.ask("univ", "idp")
+        desk.system.run()
+    desk.forget("idp")
+    former, new = arns
+    for arn in (former, new):
+        text = 'names: [idp.univ.example], stores: ["acm:eu-west-3"], arns: {eu-west-3: "' + arn + '"}'
+        old = "names: [idp.univ.example]" if arn == former else text.replace(new, former)
+        desk.rewrite(old, text)
+        desk.run("apply", desk.folder, "--yes")
+        desk.document("adopt", "univ/idp", "--yes")
+
+    stored = desk.stored("idp")
+    assert (stored.arns, stored.former_arns) == ({"eu-west-3": new}, {former: expiries[0]})
+
+
 def test_what_belongs_to_another_certificate_is_neither_adopted_nor_applied(sit: Sit):
     """S1: an SSL ID and an ARN were believed as they were given; the renewal would overwrite the other one's store."""
     desk = sit("idp:20", "www:20")

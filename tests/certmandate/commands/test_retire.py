@@ -112,11 +112,13 @@ def test_a_requested_revocation_outlives_retire_and_undo(sit: Sit):
     serial, ssl_id = printed_serial(desk.stored("idp").serial), desk.stored("idp").ssl_id
 
     (open_one,) = desk.document("retire", "univ", "--yes")["not_revoked"]
+    status = " ".join(desk.run("status").stdout.split())
     undone = desk.document("retire", "univ", "--undo", "--yes")
     again = desk.document("retire", "univ", "--undo", "--yes")
     desk.run("apply", desk.folder, "--yes")
 
     assert serial in open_one
+    assert f"SCM did not show the revocation of serial {serial}" in status
     assert undone["not_revoked"] == again["not_revoked"] == [open_one]
     assert undone["commands"] == ["certmandate apply DIR", f"certmandate adopt univ/idp --ssl-id {ssl_id}"]
     assert desk.run(*undone["commands"][1].split()[1:], "--yes").exit_code == 0

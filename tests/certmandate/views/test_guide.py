@@ -12,6 +12,7 @@ from markupsafe import escape
 from certmandate.files.third_party import LegalIdentity
 from certmandate.onboarding import onboarding
 from certmandate.views.guide import entries_of, guide
+from certmandate.views.language import language
 from renewal.domain.setup.checks import ALLOWED_PRIVILEGES
 from scm_simulator.world.world import LEAST_PRIVILEGES
 from tests.certmandate.rao_samples import HOSTILE, IDENTITY, answers
@@ -138,3 +139,36 @@ def test_each_part_is_marked_with_its_language() -> None:
     assert '<html lang="fr">' in page
     assert re.findall(r'<section class="language" id="(\w\w)" lang="(\w\w)"', page) == [("fr", "fr"), ("en", "en")]
     assert '<code class="screen" lang="en">Web API</code>' in part(page, "fr")
+
+
+def test_an_internationalised_name_has_both_spellings() -> None:
+    """The RAO signed a mandate for `xn--…`, which says nothing to the reader; the A-labels show look-alike letters."""
+    facts = {"domains": ("école.example",), "certificates": {"all": ("*.école.example", "école.example")}}
+    page = made(**facts, delegate=())
+
+    for shown in (page, page.split('<article class="mandate"')[1]):
+        assert "<code>*.école.example (*.xn--cole-9oa.example)</code>" in shown
+    assert "<code>école.example (xn--cole-9oa.example)</code>" in page
+
+
+@pytest.mark.parametrize(
+    ("code", "texts"),
+    [
+        ("fr", ("Le mandat ne peut être prolongé que par écrit", "sous forme chiffrée le mot de passe")),
+        ("en", ("The mandate can be extended in writing only", "keeps the account's password encrypted")),
+    ],
+)
+def test_the_mandate_reads_without_doubt(code: str, texts: tuple[str, str]) -> None:
+    """*Il ne peut être prolongé* was read of the last day or the certificate, *chiffré* of the account."""
+    mandate = str(language(code).at("guide.mandate"))
+
+    assert [text in mandate for text in texts] == [True, True]
+
+
+@pytest.mark.parametrize("code", ["fr", "en"])
+def test_a_privilege_is_named_once(code: str) -> None:
+    """Its French label was there twice, and the English one too."""
+    last = language(code).at("guide.steps")[4]["privileges"][-1]
+
+    assert last.lower().count("automati") == 2
+    assert "`Automatically approve certificate requests` (`autoApproveCertificates`)" in last

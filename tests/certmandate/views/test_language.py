@@ -15,6 +15,7 @@ from certmandate.views.language import language, languages, marked
 from renewal.domain.due import Cause
 from renewal.domain.errors import NeedsAttention, every_error
 from renewal.domain.setup.check_result import SetupStep
+from renewal.mail.language import language_of
 
 _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 _SCREEN = re.compile(r"\[\[.+?\]\]")
@@ -127,3 +128,15 @@ def test_values_never_become_markup() -> None:
     assert made.count("<b>") == 0
     assert made.count("&lt;b&gt;[[x]]`y`{name}") == 2
     assert made.count("<code>") == 1
+
+
+def test_french_texts_have_typographic_apostrophes_but_not_in_code() -> None:
+    """The papers had typewriter apostrophes beside proper quotation marks; what is typed or copied stays as it is."""
+    texts = {"a": "l'accès à [[Sectigo's page]], d'une `l'option` (§ 4)", "b": ["'quoted'"]}
+
+    french, english = language_of("fr", texts).texts, language_of("en", texts).texts
+
+    assert french["a"] == "l\u2019accès à [[Sectigo's page]], d\u2019une `l'option` (§\u00a04)"
+    assert english["a"] == "l'accès à [[Sectigo's page]], d'une `l'option` (§\u00a04)"
+    assert french["b"] == ["'quoted'"]
+    assert language_of("fr", {"a": "[[Access Control]]"}).texts["a"] == "[[Access Control]] (Contrôle d\u2019accès)"

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from certmandate.judged_estate import soonest_first
 from certmandate.views.problems import problem_lines
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.consequence import Consequence
@@ -103,3 +104,18 @@ def test_what_happens_otherwise_is_true_of_the_code(code: str, otherwise: str) -
     finding = Finding(code, "warning", "operator", "text")
 
     assert problem_of(finding, "univ", [managed(age=20)], DAY, ActingTimes()).otherwise(DAY) == otherwise
+
+
+def test_the_soonest_consequence_comes_first() -> None:
+    """A certificate with two days left was below every new service whose first order had failed."""
+    day = DAY
+    expires = Problem(code="today", severity="error", actor="rao", consequence=Consequence.EXPIRES, consequence_on=day)
+    found = [
+        replace(expires, code="later", severity="warning", act_by=day),
+        replace(expires, code="never", consequence=Consequence.NO_CERTIFICATE, consequence_on=None),
+        replace(expires, code="soon", consequence_on=day + timedelta(days=2), act_by=day),
+        replace(expires, code="OrderNotOurs", consequence=Consequence.MISUSE, consequence_on=None),
+        expires,
+    ]
+
+    assert [each.code for each in soonest_first(found, day)] == ["today", "OrderNotOurs", "soon", "never", "later"]

@@ -12,25 +12,35 @@ import pytest
 
 from certmandate.commands.revoke import ReasonCode
 from certmandate.views.rao_report import REVOCATION, document, page
+from renewal.domain.certificate.chain import Chain
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.notices.month import month_before, month_named
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.foreign_orders import Acknowledgement
-from renewal.domain.setup.inspection import Inspection
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.mail.findings_mail import Otherwise
 from renewal.mail.language import mail_language
 from renewal.mail.rao_report import Proof, RaoReport, rao_report
 from renewal.mail.report_mail import report_mail
-from tests.certmandate.rao_samples import DELEGATION, HEAD, HOSTILE, IDP, SEAL, month, record, row
+from tests.certmandate.rao_samples import APPS, DELEGATION, HEAD, HOSTILE, IDP, SEAL, judged, month, record, row
+from tests.throwaway_ca import pem
+from tests.unit.leaves import leaf
 from tests.unit.orders import an_order
 from tests.unit.system import NOW, stored_by
 
 
 def of(*rows: FinishedOrder, name: str = "2026-11", **changes: Any) -> RaoReport:
     delegation = replace(DELEGATION, **changes)
-    managed = [ManagedCertificate(IDP, stored_by(IDP, age=10))]
-    return rao_report(record(delegation=delegation), managed, rows, month_named(name), NOW, proof=Proof(HEAD))
+    found = record(delegation=delegation)
+    certificates = judged(found, ManagedCertificate(IDP, stored_by(IDP, age=10)))
+    return rao_report(found, certificates, rows, month_named(name), NOW, proof=Proof(HEAD))
+
+
+def of_certificates(found: DelegationRecord, *certificates: ManagedCertificate) -> RaoReport:
+    """A month without an order, of *certificates*."""
+    return rao_report(found, judged(found, *certificates), (), month_named("2026-11"), NOW, proof=Proof(HEAD))
 
 
 def test_the_report_has_the_head_of_the_audit_trail() -> None:
@@ -111,15 +121,14 @@ def test_the_next_renewal_is_the_day_of_the_next_order(mandate_ends: date | None
         (Finding("OrderPending", "warning", "rao", "order", "other"), "as soon as possible"),
         (Finding("OrderNotOurs", "error", "rao", "order SSL ID 9, issued: other.example"), "as soon as possible"),
         (Finding("DcvLapsed", "error", "rao", "other.example has expired"), "as soon as possible"),
-        (Finding("DcvLapsed", "error", "rao", f"{IDP.names[0]} has expired"), "as soon as the point above is resolved"),
-        (Finding("OrderPending", "warning", "rao", "order", "idp"), "as soon as the point above is resolved"),
-        (Finding("AccountSuspended", "error", "rao", "suspended"), "as soon as the point above is resolved"),
+        (Finding("DcvLapsed", "error", "rao", f"{IDP.names[0]} has expired"), "as soon as point 1 above is resolved"),
+        (Finding("OrderPending", "warning", "rao", "order", "idp"), "as soon as point 1 above is resolved"),
+        (Finding("AccountSuspended", "error", "rao", "suspended"), "as soon as point 1 above is resolved"),
     ],
 )
 def test_the_mail_promises_no_renewal_that_the_rao_must_permit_first(ask: Finding | None, when: str) -> None:
     """It promised one for the day of the mail, although the order waited for the RAO."""
-    managed = [ManagedCertificate(IDP, stored_by(IDP, age=180))]
-    report = rao_report(record(), managed, (), month_named("2026-10"), NOW, proof=Proof(HEAD))
+    report = of_certificates(record(), ManagedCertificate(IDP, stored_by(IDP, age=180)))
     report = replace(report, asks={ask: Otherwise(Consequence.NONE, None)} if ask else {})
 
     assert f": {when} (" in report_mail(report, mail_language("en"), "Us").body
@@ -129,7 +138,7 @@ def test_the_mail_has_what_was_recorded_as_the_organisations_own() -> None:
     """`acknowledge --help` promises it: the RAO can contradict; the head of the audit trail is out of our reach."""
     body = report_mail(month(), mail_language("en"), "Us").body
 
-    assert "Orders that we recorded as yours this month; please tell us if they are not:\n- SSL ID" in body
+    assert "Orders that we recorded as yours in November 2026; please tell us if they are not:\n- SSL ID" in body
     assert HEAD.hash in body
 
 
@@ -147,21 +156,91 @@ def test_an_unfinished_and_an_empty_month_are_marked() -> None:
     """The first must not be filed as the whole month; the second must state that nothing was ordered."""
     unfinished, empty = page(of()), page(of(name="2026-10"))
 
-    assert "Le mois n&#39;est pas terminé" in unfinished
-    assert "Le mois n&#39;est pas terminé" not in empty
-    assert "Nothing was ordered in this month." in empty
-    assert "Nothing was refused in this month." in empty
+    assert "Le mois n\u2019est pas terminé" in unfinished
+    assert "Le mois n\u2019est pas terminé" not in empty
+    assert "Nothing was ordered in October 2026." in empty
+    assert "No order was refused or failed in October 2026." in empty
+    assert "Aucune demande n\u2019a été refusée ni n\u2019a échoué en octobre 2026." in empty
 
 
 def test_what_was_never_issued_is_to_be_ordered_and_not_renewed() -> None:
     """*Due now* beside *not issued yet* leaves the RAO to guess what there is to renew."""
-    french, _, english = page(month()).partition('<section class="language" id="en"')
+    report = of_certificates(record(), ManagedCertificate(APPS))
+    french, _, english = page(report).partition('<section class="language" id="en"')
 
     for text, (never, first) in {
-        french: ("pas encore émis", "à demander maintenant"),
-        english: ("not issued yet", "to be ordered now"),
+        french: ("pas encore émis", "première demande dès que possible"),
+        english: ("not issued yet", "ordered for the first time as soon as possible"),
     }.items():
         assert first in text.partition(never)[2].partition("</tr>")[0]
+
+
+def ordered(**changes: Any) -> ManagedCertificate:
+    """`idp` with an open order, while the former certificate is valid."""
+    order = replace(an_order(certificate="idp", status=OrderStatus.ORDERED, ssl_id=4002), **changes)
+    return ManagedCertificate(IDP, stored_by(IDP, age=180), order)
+
+
+WEB_API = Finding("WebApiOff", "error", "rao", "step 2: 'Web API' is not ticked")
+HELD = ManagedCertificate(IDP, stored_by(IDP, age=150), failures=1, last_error="OrderRejected")
+DUE_AGAIN = ManagedCertificate(IDP, stored_by(IDP, age=180), failures=1, last_error="OrderRejected")
+
+
+@pytest.mark.parametrize(
+    ("certificate", "found", "english", "french"),
+    [
+        (ordered(scm_status="APPLIED"), (), "an order is open", "demande en cours, en attente"),
+        (ordered(scm_status="REQUESTED"), (), "after you have acted", "après votre intervention"),
+        (
+            ordered(storing_error="AcmRefused"),
+            (),
+            "after the operator has acted",
+            "après une intervention de l\u2019exploitant",
+        ),
+        (ordered(storing_error="StoreUnavailable"), (), "an order is open", "demande en cours, en attente"),
+        (DUE_AGAIN, (), "as soon as possible", "dès que possible"),
+        (replace(HELD, hold_until=NOW + timedelta(days=2)), (), "on 25 November 2026", "le 25 novembre 2026"),
+        (replace(DUE_AGAIN, last_error="OrderDeclined"), (), "after you have acted", "après votre intervention"),
+        (replace(DUE_AGAIN, failures=0), (WEB_API,), "after you have acted", "après votre intervention"),
+        (replace(DUE_AGAIN, stored=stored_by(IDP, age=10), asked_reason="drill"), (), "as soon as", "dès que possible"),
+    ],
+)
+def test_the_next_renewal_waits_for_what_status_names(
+    certificate: ManagedCertificate, found: tuple[Finding, ...], english: str, french: str
+) -> None:
+    """The RAO read a date for what the next run tries again, and *as soon as possible* for what no run orders."""
+    report = of_certificates(record(*found), certificate)
+
+    for code, text in (("en", english), ("fr", french)):
+        for shown in (report_mail(report, mail_language(code), "Us").body, page(report)):
+            assert text in shown
+
+
+def test_a_certificate_that_has_expired_is_not_called_valid() -> None:
+    """The mail of 1 December had *is valid until 27 November*."""
+    report = of_certificates(record(), ManagedCertificate(IDP, stored_by(IDP, age=210)))
+
+    for code, text in (
+        ("en", " (the current certificate expired on "),
+        ("fr", " (le certificat actuel a expiré le "),
+    ):
+        body = report_mail(report, mail_language(code), "Us").body
+        assert text in body
+        assert "is valid until" not in body
+        assert "est valide jusqu" not in body
+
+
+def test_the_mail_numbers_what_a_renewal_waits_for() -> None:
+    """*As soon as the point above is resolved* stood below five points."""
+    other = Finding("DcvLapsed", "error", "rao", "other.example has expired")
+    asks = (other, WEB_API, Finding("DcvLapsed", "error", "rao", f"{IDP.names[0]} has expired"))
+    report = replace(
+        of_certificates(record(WEB_API), ManagedCertificate(IDP, stored_by(IDP, age=180))),
+        asks=dict.fromkeys(asks, Otherwise(Consequence.NONE, None)),
+    )
+
+    assert "as soon as points 2, 3 above are resolved" in report_mail(report, mail_language("en"), "Us").body
+    assert "dès que les points 2, 3 ci-dessus seront réglés" in page(report)
 
 
 def test_the_page_begins_with_what_the_rao_must_do() -> None:
@@ -191,6 +270,43 @@ def test_a_serial_is_printed_in_whole_bytes() -> None:
     assert "<code>0A77</code>" in page(of(row(serial="A77")))
 
 
+@pytest.mark.parametrize(
+    ("error", "english", "french"),
+    [
+        ("OrderRevoked", "The new certificate was revoked", "Le nouveau certificat a été révoqué"),
+        ("ClosedByOperator", "The operator closed the order", "L\u2019exploitant a clos la demande"),
+    ],
+)
+def test_a_refused_order_is_found_in_scm_by_its_numbers(error: str, english: str, french: str) -> None:
+    """The French page had `OrderRevoked` only, and none had the SSL ID by which the RAO finds the order."""
+    report = of(row(status="failed", error=error, ssl_id=10020, serial="A77"))
+    pages = page(report).partition('<section class="language" id="en"')
+    mails = [report_mail(report, mail_language(code), "Us").body for code in ("fr", "en")]
+
+    for sentence, shown, mail in zip((french, english), (pages[0], pages[2]), mails, strict=True):
+        assert f"{sentence}" in shown
+        assert "<code>0A77</code><br>SSL ID 10020" in shown
+        assert f"{sentence}" in mail
+        assert f"({error}, SSL ID 10020, " in mail
+        assert " 0A77)" in mail
+    assert document(report)["refusals"][0]["serial"] == "0A77"
+
+
+def test_an_order_that_was_issued_and_not_stored_has_its_serial() -> None:
+    """The guide promises the serial number of each certificate that was ordered in the organisation's name."""
+    chain = Chain.parse(pem(leaf(names=list(IDP.names))))
+    order = an_order(certificate="idp", status=OrderStatus.ISSUED, ssl_id=4002)
+    order = replace(order, chain=chain.pem(), storing_error="AcmRefused")
+    serial = printed_serial(chain.leaf.serial)
+
+    assert f"<code>{serial}</code><br>SSL ID 4002" in page(
+        of_certificates(record(), ManagedCertificate(IDP, None, order))
+    )
+    closed = order.failed_row("ClosedByOperator", "closed", NOW)
+    assert f"<code>{serial}</code><br>SSL ID 4002" in page(of(closed))
+    assert replace(order, chain="damaged").failed_row("ClosedByOperator", "closed", NOW).serial == ""
+
+
 def test_an_expired_certificate_is_marked() -> None:
     """N11: it was a row like any other."""
     report = month()
@@ -216,7 +332,7 @@ def test_the_operators_reason_is_beside_the_cause() -> None:
     """The RAO will ask why the operator requested it."""
     made = of(row(causes=("asked",), reason="laptop <stolen>"))
 
-    assert 'à la demande de l&#39;exploitant\u00a0: <span class="any">laptop &lt;stolen&gt;</span>' in page(made)
+    assert 'à la demande de l\u2019exploitant\u00a0: <span class="any">laptop &lt;stolen&gt;</span>' in page(made)
     assert document(made)["orders"][0]["reason"] == "laptop <stolen>"
 
 
@@ -234,11 +350,11 @@ def test_a_mismatched_certificate_is_not_reported_as_pending() -> None:
     """The CA has issued; the RAO may have to revoke the certificate."""
     order = an_order(certificate="idp", status=OrderStatus.ORDERED, ssl_id=4002)
     now, then = (
-        rao_report(record(), [ManagedCertificate(IDP, None, item)], [], month_named("2026-11"), NOW, proof=Proof(HEAD))
+        of_certificates(record(), ManagedCertificate(IDP, None, item))
         for item in (order, replace(order, storing_error="CertificateMismatch"))
     )
 
-    assert "en attente de l&#39;autorité de certification" in page(now)
+    assert "en attente de l\u2019autorité de certification" in page(now)
     assert "en attente" not in page(then)
     assert "SCM a émis un certificat différent de la demande" in page(then)
     assert document(then)["under_way"][0]["trouble"] == "CertificateMismatch"
@@ -250,9 +366,8 @@ def test_a_mismatched_certificate_is_not_reported_as_pending() -> None:
 def test_an_order_that_awaits_the_rao_is_reported_as_such(status: str, state: str) -> None:
     """The RAO had to approve it, and read that the certificate authority had to act."""
     order = an_order(status=OrderStatus.ORDERED, ssl_id=5001, scm_status=status)
-    managed = [ManagedCertificate(IDP, None, order)]
 
-    assert state in page(rao_report(record(), managed, (), month_named("2026-11"), NOW, proof=Proof(HEAD)))
+    assert state in page(of_certificates(record(), ManagedCertificate(IDP, None, order)))
 
 
 def test_adopted_certificates_are_excepted_from_the_comment() -> None:

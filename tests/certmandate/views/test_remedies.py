@@ -61,7 +61,7 @@ def test_the_operator_has_one_command_without_a_placeholder(code: str) -> None:
     for delegation, certificate in WHERE:
         found = problem(code, "operator", delegation, certificate)
         if not found.command:
-            assert found.remedy.startswith(("first resolve", "no command", "not in SCM", "nothing to do"))
+            assert found.remedy.startswith(("AWS: ", "first resolve", "no command", "not in SCM", "nothing to do"))
             assert "replies to the operator" not in found.remedy
             continue
         assert found.remedy == found.command

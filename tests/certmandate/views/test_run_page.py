@@ -16,6 +16,7 @@ from certmandate.views.incident import incidents_of
 from certmandate.views.run_page import print_page, summary
 from renewal.domain.errors import AddressRefused, DcvLapsed, OrderDeclined, RecordUnreadable, error_named, every_error
 from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.judgement.delegation import rule_problems
 from renewal.domain.judgement.problem import Problem, problem_of
 from renewal.domain.run.report import CertificateRow, DelegationOutcome, DelegationRow, Outcome, RunOutcome, RunReport
@@ -123,17 +124,16 @@ def test_the_most_urgent_certificate_is_first() -> None:
         assert sorted(listed, key=text.index) == list(listed)
 
 
-def test_incidents_have_the_order_of_the_reports_problems() -> None:
-    """That of `status`: an account that is refused is not below each certificate that expires in spring."""
-    made = report(
-        row("young", Outcome.FAILED, error="DcvLapsed", not_after="2027-03-01T00:00:00+00:00"),
-        findings=(Finding("WebApiOff", "error", "rao", "nothing can be ordered"),),
-    )
-    urgent = replace(made, problems=tuple(reversed(made.problems)))
+def test_incidents_have_the_order_of_status() -> None:
+    """An account that is refused was below each certificate that expires in spring, because it expires on no day."""
+    row_of = row("young", Outcome.FAILED, error="DcvLapsed", not_after="2027-03-01T00:00:00+00:00")
+    made = report(row_of, findings=(Finding("WebApiOff", "error", "rao", "nothing can be ordered"),))
+    expires, stops = made.problems
+    expires = replace(expires, consequence=Consequence.EXPIRES, consequence_on=date(2027, 3, 1))
 
-    orders = [[each.code for each in incidents_of(each)] for each in (made, urgent)]
-
-    assert orders == [["DcvLapsed", "WebApiOff"], ["WebApiOff", "DcvLapsed"]]
+    for problems in ((expires, stops), (stops, expires)):
+        found = incidents_of(replace(made, problems=problems))
+        assert [each.code for each in found] == ["WebApiOff", "DcvLapsed"]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_failed_delegation_is_one_incident() -> None:
     ("expires", "known"),
     [
         (date(2026, 11, 20), "its password expired on 2026-11-20, which is the most likely cause"),
-        (date(2027, 2, 1), "its password is valid until 2027-02-01: first check for a lock"),
+        (date(2027, 2, 1), "its password is valid until 2027-02-01, so it has not expired: first check for a lock"),
     ],
 )
 def test_a_refused_login_shows_what_is_known_of_the_password(expires: date, known: str) -> None:

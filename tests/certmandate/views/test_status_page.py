@@ -70,6 +70,22 @@ def test_what_needs_attention_comes_first(code: str) -> None:
     assert page.index('class="task error"') < page.index('class="task warning"')
 
 
+@pytest.mark.parametrize(("code", "now"), [("fr", "dès maintenant"), ("en", "now")])
+def test_what_needs_attention_now_has_no_later_day(code: str, now: str) -> None:
+    """`status` had *for the operator now*, and the page *begin by 7 January 2027* under what needs attention now."""
+    refused = samples.certificate("refused", age=150, failures=1, last_error="OrderRevoked")
+    estate = samples.estate([DelegationRecord(DELEGATION)], [refused])
+    problem = estate.judged.problems[0]
+    assert problem.needs_attention
+    assert problem.act_by
+    assert problem.act_by > estate.at.date()
+
+    page = section(status_page(estate, [], samples.STACK, code), code)
+
+    assert f"<strong>{now}</strong>" in page
+    assert languages()[code == "en"].text("status.attention.until", day="").strip() not in page.split("task warning")[0]
+
+
 @pytest.mark.parametrize("code", ["fr", "en"])
 def test_each_command_can_be_copied(code: str) -> None:
     """On a phone it breaks between its words, and not within an option."""
@@ -84,7 +100,7 @@ def test_each_command_can_be_copied(code: str) -> None:
 @pytest.mark.parametrize(
     ("code", "awaits", "misuse"),
     [
-        ("fr", "en attente de l'approbation du RAO", "il est possible de demander plus que ce qui a été convenu"),
+        ("fr", "en attente de l\u2019approbation du RAO", "il est possible de demander plus que ce qui a été convenu"),
         ("en", "it waits for the RAO's approval in SCM", "more can be ordered than was agreed"),
     ],
 )
@@ -104,7 +120,7 @@ def test_the_page_is_for_the_operator(code: str, awaits: str, misuse: str) -> No
 @pytest.mark.parametrize(
     ("code", "what"),
     [
-        ("fr", "Le certificat d'une demande n'est pas encore émis"),
+        ("fr", "Le certificat d\u2019une demande n\u2019est pas encore émis"),
         ("en", "SCM has not issued the certificate of an order"),
     ],
 )
@@ -142,7 +158,7 @@ def test_one_cause_in_one_delegation_is_one_task() -> None:
     tasks = re.findall(r'<li class="task error">.*?</li>', page, re.DOTALL)
 
     (undelegated,) = (task for task in tasks if "is not delegated to the department" in task)
-    assert re.findall(r'<a href="#en-univ/(\w+)">', undelegated) == ["new", "due"]
+    assert re.findall(r'<a href="#en-univ/(\w+)">', undelegated) == ["due", "new"]
 
 
 def test_both_languages_have_every_certificate_and_order() -> None:

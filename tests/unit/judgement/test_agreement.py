@@ -23,6 +23,7 @@ from renewal.domain.run.report import RunReport
 from renewal.domain.setup.finding import Finding, finding_from
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import OrganisationValidation
+from renewal.mail.rao_report import NextOrder, Waits
 from tests.unit.orders import an_order
 from tests.unit.system import DELEGATION, IDP, NOW, System, caught, child, managed, stored_by
 
@@ -63,6 +64,22 @@ def require_agreement(report: RunReport, status: JudgedEstate) -> None:
     for judgement in status.certificates:
         is_promised = next_step(judgement).startswith(("the next daily run renews it", "the next daily run orders"))
         assert not (is_promised and judgement.obstacle), judgement
+        assert NextOrder.of(judgement, status.at.date()).waits_for in waited_for(next_step(judgement)), judgement
+
+
+def waited_for(step: str) -> set[Waits]:
+    """What the RAO's report may have a certificate wait for, of which `status` has *step*."""
+    actors = {Waits.RAO, Waits.OPERATOR}
+    begins = {
+        "open order": {Waits.ISSUANCE, *actors},
+        "held until": {Waits.DAY, Waits.MANDATE, *actors},
+        "nothing: ": {Waits.MANDATE},
+        "no run ": actors,
+        "the next daily run tries; SCM is expected": actors,
+        "the next daily run": {Waits.RUN, Waits.RAO},
+        "due from": {Waits.DAY},
+    }
+    return next(found for beginning, found in begins.items() if step.startswith(beginning))
 
 
 def a_certificate(chance: random.Random, name: str, delegation: str) -> ManagedCertificate:

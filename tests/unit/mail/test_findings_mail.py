@@ -146,7 +146,7 @@ def test_each_finding_has_its_task_deadline_and_menu_path() -> None:
     assert "1. A name that a certificate needs is not delegated to the department" in body
     assert "Names: b.univ.example, c.univ.example" in body
     assert "In SCM: Settings → Organizations → Departments → Domains" in body
-    assert "By: 1 December 2026" in body
+    assert "Deadline: 1 December 2026" in body
     assert "found nothing for you to do" in mail("en")[1]
 
 
@@ -164,7 +164,7 @@ def test_a_finding_without_a_text_is_quoted_as_english() -> None:
     _, body = mail("fr", FINDINGS[2])
 
     assert "La délégation présente un défaut" in body
-    assert "texte d'origine, en anglais\u00a0: «\u00a0unheard of" in body
+    assert "texte d\u2019origine, en anglais\u00a0: «\u00a0unheard of" in body
 
 
 def test_without_an_address_the_mail_refers_to_the_guide() -> None:
@@ -207,7 +207,7 @@ def test_the_mail_is_signed_by_the_third_party() -> None:
     ("text", "french"),
     [
         ("the account needs DRAO_SSL on department 7; it has no role", "aucun rôle"),
-        ("… it has RAO_SSL on 5002, MRAO on everything", "RAO_SSL sur 5002, MRAO sur l'ensemble"),
+        ("… it has RAO_SSL on 5002, MRAO on everything", "RAO_SSL sur 5002, MRAO sur l\u2019ensemble"),
     ],
 )
 def test_the_french_mail_translates_the_scope_of_roles(text: str, french: str) -> None:

@@ -225,7 +225,7 @@ def test_the_report_is_sent_once_in_the_first_days_of_a_month(system: System) ->
     assert len(reports) == 2
     assert date(2026, 12, 2) in days
     body = reports[0].body
-    assert body.index("Ce que nous attendons de vous") < body.index("Demandés et enregistrés ce mois-ci")
+    assert body.index("Ce que nous attendons de vous") < body.index("Demandés et enregistrés en ")
     assert "idp (idp.univ.example)\u00a0: le " in body
     assert "idp (idp.univ.example): on " in body
     assert "stops working at the end of its validity" in body

@@ -98,6 +98,39 @@ def test_a_declined_order_is_held_and_still_needs_attention(system: System) -> N
     assert len(system.scm.orders) == 1
 
 
+def test_a_run_by_name_leaves_the_problems_of_others_to_the_daily_run(system: System) -> None:
+    """Its operator asked for one certificate: the exit code is of that one, and others had a false consequence."""
+    serving(system, "wrong", age=30, profile_id=7)
+    system.add(replace(IDP, name="wrong", profile_id=7, names=("wrong.apps.univ.example",)))
+    expired = DelegatedName("*.apps.univ.example", True, frozenset({"SSL"}), "VALIDATED", NOW.date())
+    valid = DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", NOW.date() + timedelta(days=300))
+    system.scm.delegated = (valid, expired)
+
+    system.daily_run()
+    named, other = system.daily_run(certificates=["univ/idp"]), system.daily_run(certificates=["univ/wrong"])
+    daily = system.daily_run()
+
+    assert [alert.text.count("DcvLapsed") for alert in system.alerts.sent if "DcvLapsed" in alert.text] == [1]
+    assert ([each.code for each in named.problems], named.outcome) == ([], "succeeded")
+    assert {each.code for each in other.problems} == {each.code for each in daily.problems} >= {"ProfileRefused"}
+    assert (other.outcome, daily.outcome) == ("failed", "failed")
+
+
+def test_a_run_by_name_judges_a_delegation_with_all_its_certificates(system: System) -> None:
+    """What a fault of the account leads to is the same in this report and in `status`."""
+    serving(system, "sooner", age=190)
+    system.book.adopt(PATH, stored_by(IDP, age=20), NOW)
+    system.accounts.refused.add(("univ", "v1"))
+
+    named = system.daily_run(certificates=["univ/idp"])
+    daily = system.daily_run()
+
+    def of_the_account(report: RunReport) -> list[Problem]:
+        return [each for each in report.problems if not each.certificate]
+
+    assert of_the_account(named) == of_the_account(daily) != []
+
+
 def test_a_lost_delegation_is_reported_until_it_is_removed(system: System) -> None:
     """Without its records no other daily run would know of it; an hourly run between them forgets nothing."""
     system.daily_run()

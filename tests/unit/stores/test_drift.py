@@ -11,6 +11,8 @@ import pytest
 from renewal.deadline import Deadline
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.errors import RenewalError, StoreRefused, StoreUnavailable
+from renewal.domain.key_type import KeyType
+from renewal.domain.order import StoredCertificate
 from renewal.domain.setup.finding import Finding
 from renewal.steps.stores.drift import LONGEST_SECONDS, NOT_COMPARED, StoreComparison
 from tests.fakes import ample, interrupted
@@ -260,3 +262,86 @@ def test_a_restored_order_book_is_not_taken_for_a_change_by_someone_else(system:
 
     assert len(texts) == len(SPEC.stores)
     assert all(serial in text and "(runbook: Restore)" in text for text in texts)
+
+
+# ---- ARNs that are replaced ------------------------------------------------------------------------------------------
+
+BALANCER = "arn:aws:elasticloadbalancing:eu-west-3:111122223333:loadbalancer/app/idp/1"
+RSA = KeyType.RSA_2048
+
+
+def replaced_arn(system: System, **changes: object) -> tuple[str, StoredCertificate]:
+    """Renew after *changes* of the file, while a load balancer uses the ARN; return the ARN, and what it holds."""
+    before = system.stored()
+    (arn,) = before.arns.values()
+    system.acm.used[arn] = (BALANCER,)
+    changed = replace(SPEC, **(changes or {"key_type": RSA}))  # type: ignore[arg-type]
+    system.add(changed)
+    system.book.ask(PATH, "the file has changed", system.clock())
+    system.renew(changed)
+    system.clock.advance(days=1)
+    return arn, before
+
+
+def test_a_replaced_arn_that_is_in_use_is_found_until_it_is_not(system: System) -> None:
+    """The load balancer kept the old certificate until it expired, while every run succeeded."""
+    arn, before = replaced_arn(system)
+    (new,) = system.stored().arns.values()
+
+    (finding,) = compared(system)
+    system.acm.used[new] = system.acm.used.pop(arn)
+
+    assert (finding.code, finding.severity, finding.actor) == ("ArnReplaced", "warning", "operator")
+    assert (finding.certificate, finding.about, finding.due) == ("idp", arn, before.not_after.date())
+    assert f"is in use by {BALANCER}: associate {new} there" in finding.text
+    assert compared(system) == ()
+
+
+def test_an_arn_that_was_deleted_is_in_use_by_nothing(system: System) -> None:
+    """ACM deletes none that is in use."""
+    arn, _ = replaced_arn(system)
+    del system.acm.held[arn]
+
+    assert compared(system) == ()
+
+
+@pytest.mark.parametrize("stores", [("s3",), ("acm:eu-west-1", "s3")])
+def test_an_arn_of_a_removed_store_is_found_while_it_is_in_use(system: System, stores: tuple[str, ...]) -> None:
+    """No renewal reaches that region any more; before the first one, nothing has changed there."""
+    arn, _ = replaced_arn(system, stores=stores)
+
+    (finding,) = (each for each in compared(system) if each.code == "ArnReplaced")
+
+    assert (finding.about, "associate another certificate there" in finding.text) == (arn, True)
+
+
+def test_in_a_removed_store_only_the_use_of_a_former_arn_is_read(system: System) -> None:
+    """The operator may delete the other ARN there."""
+    arn, _ = replaced_arn(system)
+    system.add(replace(SPEC, key_type=RSA, stores=("s3",)))
+    del system.acm.held[system.stored().arns["eu-west-3"]]
+
+    assert [finding.about for finding in compared(system)] == [arn]
+
+
+def test_a_replaced_arn_is_kept_until_its_certificate_has_expired(system: System) -> None:
+    """Also over further renewals, and in a region that lacked the last certificate; then it is forgotten."""
+    arn, before = replaced_arn(system)
+    rsa = replace(SPEC, key_type=RSA)
+    system.book.ask(PATH, "again", system.clock())
+    again = system.renew(rsa)
+    assert again.former_arns == {arn: before.not_after}
+
+    system.clock.now = before.not_after
+    assert system.renew(rsa).former_arns == {}
+
+
+def test_a_finding_stays_on_a_day_on_which_acm_is_busy(system: System) -> None:
+    """It must not disappear because no one could ask."""
+    replaced_arn(system)
+    before = compared(system)
+
+    silent = interrupted(system.acm, "use", before=raised(StoreUnavailable("throttled")))
+    kept, not_compared = compared(system, before, acm=silent)
+
+    assert (kept, not_compared.code) == (*before, NOT_COMPARED)

@@ -60,6 +60,8 @@ def adopt_command(
     (ACM: the ARN in `arns`, or the only imported certificate with these names; S3: current.json) or from --pem. A
     `www` that the CA added is ignored.
     """
+    from renewal.domain.stored_certificate import former_arns
+
     delegation, name = split(certificate)
     with to_change(context) as deployment:
         now = datetime.now(UTC)
@@ -70,7 +72,8 @@ def adopt_command(
         others = [each for each in read_stored(deployment).certificates.values() if each.spec.path != certificate]
         found = _from_file(pem, managed.spec) if pem else _from_stores(deployment, managed.spec)
         _require_unowned(deployment, managed.spec, found, ssl_id, others)
-        stored = _stored(found, managed.spec, ssl_id, now)
+        former = former_arns(managed.stored, found.arns.values(), now)
+        stored = replace(_stored(found, managed.spec, ssl_id, now), former_arns=former)
         _require_newer(managed, stored)
         record = deployment.book.delegation(delegation)
         after = judge(replace(managed, stored=stored), record, now, deployment.acting_times)

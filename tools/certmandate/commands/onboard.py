@@ -18,7 +18,7 @@ from certmandate.exit import Refused, exit_on_error
 from certmandate.files import fields
 from certmandate.files.atomic_files import write_together
 from certmandate.files.third_party import FILE, LegalIdentity, read_third_party, third_party_file
-from certmandate.onboarding import Answers, FactsInvalid, Onboarding, onboarding, proposed_account
+from certmandate.onboarding import Answers, FactsInvalid, Onboarding, onboarding
 from certmandate.options import JsonOption
 from certmandate.views.guide import guide
 from certmandate.views.html_page import pdf
@@ -29,7 +29,7 @@ _LATER = {
     "profile_id": "the number of the certificate profile; then uncomment the certificates",
 }
 _FROM_STEP_3 = "the custom fields that are mandatory, with the values that the RAO notes in step 3 of the guide"
-_QUESTIONS = {
+_REQUIRED = {
     "organisation": "Name of the organisation in SCM",
     "domain": "The organisation's own domain",
     "certificate": "Certificates, each NAME=domain,domain (separated by blanks)",
@@ -38,6 +38,8 @@ _QUESTIONS = {
     "role_email": "Your role's e-mail",
     "address": "The address from which you call SCM, as a /32",
 }
+_OPTIONAL = {"mandate_ends": "Last day of the mandate, as in 2028-12-31 (empty: indefinite)"}
+"""Asked at a terminal like the others, and not missing without one."""
 _ASKED_ONCE = {
     "legal_identity": "For the mandate, your name and legal form as registered, with the number (empty: a blank)",
     "postal_address": "Your postal address, in one line (empty: a blank)",
@@ -108,7 +110,8 @@ def onboard_command(
 ) -> None:
     """Write the file of a new delegation and the RAO's guide.
 
-    At a terminal, asks for the facts that no option gives. All files are written, or none. Who you are is read from
+    At a terminal, asks for the necessary facts that no option gives, and for the last day of the mandate; the other
+    options have defaults. All files are written, or none. Who you are is read from
     third-party.yaml beside the folder; it is written when it does not exist and you were asked.
     """
     given = dict(locals())  # by the options' names, which the prompts and the messages use
@@ -157,15 +160,14 @@ def _answers(facts: Mapping[str, Any]) -> Answers:
 
 def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
     """Ask for the missing facts at a terminal; without one, print which options are missing and exit."""
-    missing = [key for key in _QUESTIONS if not given[key]]
+    missing = [key for key in _REQUIRED if not given[key]]
     if missing and not sys.stdin.isatty():
         options = ", ".join(f"--{key.replace('_', '-')}" for key in missing)
         msg = f"missing: {options}\nPass them, or run the command at a terminal, where it asks. Nothing was written."
         raise Refused(msg)
-    answers = {key: _ask(_QUESTIONS[key], key) for key in missing}
-    if missing and not given["account"]:
-        proposed = proposed_account(given["name"], answers.get("third_party") or given["third_party"])
-        answers["account"] = _ask("User name of the account", "account", proposed)
+    answers = {key: _ask(_REQUIRED[key], key) for key in missing}
+    if missing:
+        answers |= {key: _ask(question, key, "") for key, question in _OPTIONAL.items() if not given[key]}
     return {key: text.split() if key in _LISTS else text for key, text in answers.items()}
 
 
@@ -199,7 +201,15 @@ def check_answer(key: str, text: str) -> None:
         _READERS[key](text)
 
 
-_READERS: Mapping[str, Callable[[str], str]] = {
+def _require_future_day(text: str) -> None:
+    day = fields.day(text) if text else None
+    if day and day < datetime.now(UTC).date():
+        msg = f"{text} is in the past"
+        raise ValueError(msg)
+
+
+_READERS: Mapping[str, Callable[[str], object]] = {
+    "mandate_ends": _require_future_day,
     "organisation": fields.text,
     "rao_email": fields.email,
     "third_party": fields.text,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from certmandate.judged_estate import soonest_first
 from certmandate.views.advice import EVERY_ACCOUNT, Advice, advice_for
 from certmandate.views.problems import typed
 from renewal.domain.errors import CREDENTIAL_ERRORS, Actor, CredentialRefused
@@ -99,15 +100,16 @@ class Incident:
             return ""
         if expires <= today:
             return f"its password expired on {expires}, which is the most likely cause"
-        return f"its password is valid until {expires}: first check for a lock or a changed password"
+        text = "so it has not expired: first check for a lock or a changed password"
+        return f"its password is valid until {expires}, {text}"
 
 
 def incidents_of(report: RunReport) -> list[Incident]:
-    """Return what needs attention, in the order in which the report has its problems: most urgent first."""
+    """Return what needs attention, most urgent first, as `status` has it."""
     delegations = report.delegations if report.common_cause else ()
     refused = {row.delegation for row in delegations if row.error in CREDENTIAL_ERRORS}
     groups: dict[tuple[str, str], list[Problem]] = {}
-    for problem in report.problems:
+    for problem in soonest_first(report.problems, report.finished_at.date()):
         if problem.needs_attention:
             groups.setdefault(_group(problem, refused), []).append(problem)
     return [_incident(group, problems, report) for group, problems in groups.items()]

@@ -45,6 +45,12 @@ def language(code: str) -> Language:
     return Language(code, {**language_of(code, texts).texts, **mail_language(code).texts})
 
 
+def what_is_wrong(of: Language, code: str) -> str:
+    """Return the sentence about a finding or an error; the code itself where there is none."""
+    texts, findings = of.at("status.problems"), of.at("findings")
+    return str(texts[code] if code in texts else findings[code]["what"] if code in findings else code)
+
+
 def languages() -> tuple[Language, ...]:
     """Return both languages, in the order of a page."""
     return tuple(language(code) for code in LANGUAGES)

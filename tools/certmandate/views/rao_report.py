@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from certmandate.views.html_page import html
-from certmandate.views.language import languages
+from certmandate.views.language import languages, what_is_wrong
 from renewal.domain.audit.seal import Seal
+from renewal.domain.certificate.chain import leaf_serial
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.judgement.order_wait import awaits_approval
 from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate
@@ -16,6 +17,7 @@ from renewal.domain.setup.finding import Finding
 from renewal.mail.findings_mail import certificates_in, detail_in, finding_values, names_in
 from renewal.mail.language import Language
 from renewal.mail.rao_report import NextOrder, RaoReport
+from renewal.mail.report_mail import renewal_text
 
 REVOCATION = "revoke: "
 """Begins the reason of an order that `certmandate revoke` requested; a ReasonCode and the operator's text follow."""
@@ -94,6 +96,7 @@ def _refusal(row: FinishedOrder) -> dict[str, Any]:
         "certificate": row.certificate,
         "names": list(row.names),
         "ssl_id": row.ssl_id,
+        "serial": printed_serial(row.serial) or None,
         "ordered_at": row.opened_at.isoformat(),
         "ended_at": row.ended_at.isoformat(),
         "error": row.error,
@@ -109,6 +112,7 @@ def _under_way(certificate: ManagedCertificate) -> dict[str, Any]:
         "names": list(order.names if order else ()),
         "ordered_at": _iso(order.opened_at if order else None),
         "ssl_id": order.ssl_id if order else None,
+        "serial": printed_serial(leaf_serial(order.chain)) or None if order else None,
         "trouble": order.storing_error or None if order else None,
     }
 
@@ -121,6 +125,7 @@ def _next(order: NextOrder) -> dict[str, Any]:
         "serial": printed_serial(stored.serial) if stored else None,
         "not_after": _iso(stored.not_after if stored else None),
         "renewal": order.renewal.isoformat() if order.renewal else None,
+        "waits_for": order.waits_for.value,
     }
 
 
@@ -139,13 +144,15 @@ def page(report: RaoReport, third_party: str = "") -> str:
         report=report,
         values={language.code: _values(report, language, third_party) for language in languages()},
         finding_texts={language.code: language.texts["findings"] for language in languages()},
+        what=what_is_wrong,
         names_in=names_in,
         certificates_in=certificates_in,
         detail_in=detail_in,
         reason_in=_reason_in,
         awaits_approval=awaits_approval,
+        renewal_text=renewal_text,
+        leaf_serial=leaf_serial,
         printed_serial=printed_serial,
-        today=day,
         otherwise={
             language.code: {finding: each.line(day, language) for finding, each in report.asks.items()}
             for language in languages()

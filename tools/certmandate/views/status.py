@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from certmandate.judged_estate import JudgedEstate
+from certmandate.judged_estate import JudgedEstate, soonest_first
 from certmandate.views import printing
 from certmandate.views.json_records import certificate_document
 from certmandate.views.problems import by_cause, next_step, problem_lines
@@ -69,7 +69,9 @@ def page(estate: EstateStatus) -> list[RenderableType]:
     columns = ["certificate", "state", "expires", "days#", "what happens next"]
     parts.append(printing.table(columns, map(_row, estate.judged.certificates)))
     parts += printing.bullets("Cannot be read, so nothing is ordered for it", map(str, estate.unreadable))
-    parts += printing.bullets("Findings, errors first", problem_lines(estate.judged.problems, estate.at.date()))
+    today = estate.at.date()
+    found = problem_lines(soonest_first(estate.judged.problems, today), today)
+    parts += printing.bullets("Findings, errors first", found)
     parts += printing.bullets("Notes", _notes(estate))
     parts += printing.bullets("Last runs", map(_run_line, estate.runs))
     return [*parts, Text(), _summary(estate)]
@@ -99,7 +101,10 @@ def _notes(estate: EstateStatus) -> Iterator[str]:
     yield from map(_rule_line, estate.replacements)
     yield from replacement_lines(estate.progress.values())
     for retired in estate.retired:
-        yield f"{retired.delegation} is retired; its last certificate expires on {printing.day(retired.valid_until)}"
+        serials = ", ".join(printed_serial(request.serial) for request in retired.revocations)
+        owed = f"; when it was retired, SCM did not show the revocation of serial {serials}" if serials else ""
+        until = printing.day(retired.valid_until)
+        yield f"{retired.delegation} is retired; its last certificate expires on {until}{owed}"
 
 
 def password_end(estate: EstateStatus, delegation: str) -> date | None:

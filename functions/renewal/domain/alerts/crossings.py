@@ -11,7 +11,7 @@ from renewal.domain.errors import OrderPending
 from renewal.domain.judgement.command import command_for
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.run.report import CertificateRow, Outcome, RunReport
-from renewal.domain.setup.finding import RANKS, expires_on
+from renewal.domain.setup.finding import ARN_REPLACED, RANKS, expires_on
 
 NEAR_EXPIRY = "CertificateNearExpiry"
 PASSWORD_EXPIRING = "PasswordExpiring"  # noqa: S105 - the name of a finding
@@ -57,9 +57,9 @@ def _first_named(problem: Problem) -> tuple[Any, ...]:
 def _is_notified(problem: Problem) -> bool:
     """Whether it needs attention, is an outage, or is a warning for which no run will ever fail.
 
-    Open orders have a threshold.
+    Open orders have a threshold. A replaced ARN is notified at once, after the renewal that replaced it.
     """
-    if problem.needs_attention or problem.is_outage:
+    if problem.needs_attention or problem.is_outage or problem.code == ARN_REPLACED:
         return True
     return problem.severity == "warning" and problem.act_by is None and problem.code != OrderPending.__name__
 

@@ -103,8 +103,12 @@ class NotifiedProblems:
 
 
 def _may_last(key: str, report: RunReport) -> bool:
-    """Whether a problem that *report* does not have may last: the run did not work on its path, or could not."""
-    path = key.partition(": ")[0]
+    """Whether a problem that *report* does not have may last.
+
+    The run did not work on its path, or could not, or was asked for certificates that the finding does not concern.
+    """
+    path, _, cause = key.partition(": ")
     if report.is_daily:
         return path.partition("/")[0] in {row.delegation for row in report.delegations if row.error}
-    return path not in report.resolved
+    found = {finding.code for row in report.delegations if row.delegation == path for finding in row.findings}
+    return path not in report.resolved or cause.partition(" ")[0] in found

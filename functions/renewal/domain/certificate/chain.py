@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -106,6 +107,13 @@ class Delivery:
             f"{self.leaf.issuer}) to a trusted root: {verifier.refusal}"
         )
         raise ChainBroken(msg)
+
+
+def leaf_serial(pem: str) -> str:
+    """Return the serial of the first certificate in *pem*; empty when there is none, or it cannot be read."""
+    with suppress(ChainBroken):
+        return Chain.parse(pem).leaf.serial if pem else ""
+    return ""
 
 
 def _parse(pem: str) -> list[Certificate]:

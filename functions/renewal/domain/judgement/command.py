@@ -32,6 +32,7 @@ _OF_A_DELEGATION = {"RecordUnreadable": "certmandate apply delegations/"}
 _BY_CODE = MappingProxyType({code: command for command, codes in _COMMANDS.items() for code in codes})
 
 _WITHOUT: Mapping[str, tuple[str, ...]] = {
+    "AWS: associate the new ARN where the old one is in use": ("ArnReplaced",),
     "not in SCM: extend the mandate in writing": ("MandateEnded", "MandateEnding"),
     "first resolve the findings that are listed": ("MoreFindings",),
     "no command repairs the item: docs/runbook.md, RecordUnreadable": ("RecordUnreadable",),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-from renewal.domain.setup.finding import SECURITY
+from renewal.domain.setup.finding import ARN_REPLACED, SECURITY
 
 
 class Consequence(StrEnum):
@@ -78,6 +78,7 @@ _PAST = MappingProxyType(
     }
 )
 _CODES = {
+    Consequence.EXPIRES: (ARN_REPLACED,),
     Consequence.IMPERSONATION: ("NotRevoked",),
     Consequence.MISUSE: SECURITY,
     Consequence.NONE: ("OrdersBefore", "PasswordRotation"),

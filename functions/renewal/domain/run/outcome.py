@@ -147,6 +147,6 @@ def notes_of(certificate: ManagedCertificate, finished: FinishedOrder | None, no
         made = ", ".join(stored.held_arns.values())
         notes.append(
             f"ACM never changes the key type of an ARN, so a new one was made: {made}. "
-            "Associate it where the old one is in use; the old one stays as it is"
+            "Associate it where the old one is in use; while it is, inspections report ArnReplaced"
         )
     return tuple(notes)

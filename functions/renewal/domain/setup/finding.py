@@ -12,6 +12,8 @@ from renewal.domain.setup.scm_menu import screen_of
 
 ORDER_NOT_OURS = "OrderNotOurs"
 """Code of the findings about orders that the order book does not have (`renewal.domain.setup.foreign_orders`)."""
+ARN_REPLACED = "ArnReplaced"
+"""Code of the findings about ARNs that are in use and get no new certificate any more (`StoredCertificate`)."""
 SECURITY = frozenset(
     {
         "NameExtra", "NoDepartment", "NotApiOnly", ORDER_NOT_OURS, "PrivilegeExtra", "RoleExtra", "TypesExtra",

@@ -12,12 +12,14 @@ from renewal.domain.delegation import ACM, S3
 from renewal.domain.errors import NeedsAttention, RenewalError, StoreUnavailable
 from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.run.turns import in_turn
-from renewal.domain.setup.finding import Finding, Severity
+from renewal.domain.setup.domain_checks import some
+from renewal.domain.setup.finding import ARN_REPLACED, Finding, Severity
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import OrderReader
 from renewal.ports.stores import StoredInAcm, StoredObjects
 
-STORE_DRIFTED, NOT_COMPARED = STORE_CODES = "StoreDrifted", "StoresNotCompared"
+STORE_DRIFTED, NOT_COMPARED = "StoreDrifted", "StoresNotCompared"
+STORE_CODES = STORE_DRIFTED, NOT_COMPARED, ARN_REPLACED
 SETTLED_AFTER = timedelta(hours=1)
 """After a certificate was stored; until then ACM may describe the one before."""
 _Left = dict[tuple[str, str], RenewalError | None]
@@ -52,23 +54,38 @@ class StoreComparison:
                 left[place] = silent.get(store)
                 continue
             try:
-                differing += self._compared(certificate, store)
+                differing += [*self._replaced(certificate, store), *self._compared(certificate, store)]
             except RenewalError as error:
                 left[place] = error
                 if isinstance(error, StoreUnavailable):
                     silent[store] = error
-        kept = (each for each in before if each.code == STORE_DRIFTED and (each.about, each.certificate) in left)
+        own = (each for each in before if each.code in {STORE_DRIFTED, ARN_REPLACED})
+        kept = (each for each in own if (_store_of(each.about), each.certificate) in left)
         return (*differing, *kept, *_not_compared(left))
 
     def _in_turn(self, stored: Iterable[ManagedCertificate]) -> Iterator[tuple[str, ManagedCertificate]]:
         """Yield each certificate with each of its stores; in as many days as there are stores, each is the first."""
         named = {certificate.spec.name: certificate for certificate in stored}
-        stores = {store for certificate in named.values() for store in certificate.spec.stores}
+        places = {name: _places(certificate) for name, certificate in named.items()}
+        stores = {store for each in places.values() for store in each}
         day = self.clock().toordinal()
         for store in in_turn(stores, day):
             for name in in_turn(named, day // len(stores)):
-                if store in named[name].spec.stores:
+                if store in places[name]:
                     yield store, named[name]
+
+    def _replaced(self, certificate: ManagedCertificate, store: str) -> Iterator[Finding]:
+        """What uses an ARN that no renewal imports into any more."""
+        stored = certificate.stored
+        for arn in (arn for arn in (stored.former_arns if stored else ()) if _store_of(arn) == store):
+            region = store.removeprefix(ACM)
+            if stored and (use := self.acm.use(region, arn)):
+                new = stored.arns.get(region, "another certificate")
+                text = (
+                    f"{arn}, into which no renewal is imported any more, is in use by {some(use.by)}: associate {new} "
+                    "there in its place"
+                )
+                yield Finding(ARN_REPLACED, "warning", "operator", text, certificate.spec.name, use.expires, about=arn)
 
     def _compared(self, certificate: ManagedCertificate, store: str) -> Iterator[Finding]:
         if not self._difference(certificate, store):
@@ -83,7 +100,8 @@ class StoreComparison:
         stored = certificate.stored
         if stored is None or self.clock() < stored.stored_at + SETTLED_AFTER:
             return ""
-        if store not in stored.stores or (observed := self._observed(certificate, store)) in _serials(certificate):
+        is_written = store in stored.stores and store in certificate.spec.stores
+        if not is_written or (observed := self._observed(certificate, store)) in _serials(certificate):
             return ""
         if (
             not observed and store == S3 and not stored.token
@@ -107,6 +125,17 @@ class StoreComparison:
         if store == S3:
             return self.objects.stored_serial(*certificate.spec.record_key)
         return self.acm.stored_serial(region, stored.arns.get(region, "")) if stored else ""
+
+
+def _store_of(about: str) -> str:
+    """The store of a finding: it is about the store, or about an ARN."""
+    return f"{ACM}{about.split(':')[3]}" if about.startswith("arn:") else about
+
+
+def _places(certificate: ManagedCertificate) -> frozenset[str]:
+    """The stores to compare: those of the file, and those in which an earlier import may still be in use."""
+    former = certificate.stored.former_arns if certificate.stored else {}
+    return frozenset((*certificate.spec.stores, *map(_store_of, former)))
 
 
 def _serials(certificate: ManagedCertificate) -> set[str]:

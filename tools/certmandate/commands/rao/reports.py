@@ -37,6 +37,7 @@ from renewal.ports.order_book import Listing
 
 if TYPE_CHECKING:
     from certmandate.deployment import Deployment
+    from certmandate.judged_estate import JudgedEstate
 
 ThirdPartyOption = Annotated[
     str,
@@ -74,8 +75,9 @@ def report_command(
         certificates, history = book.certificates(name), book.history(name, "")
         acknowledged, record = book.acknowledgements(name), book.delegation(name)
         proof = Proof(deployment.audit_trails.head(name), deployment.seals.newest(name))
-        found = rao_report(record, certificates, history, chosen, now, acknowledged=acknowledged, proof=proof)
-        found = replace(found, asks=without_repetitions(_asks(deployment, record, certificates, history)))
+        judged = _judged(deployment, record, certificates, now)
+        found = rao_report(record, judged.certificates, history, chosen, now, acknowledged=acknowledged, proof=proof)
+        found = replace(found, asks=without_repetitions(_asks(judged, record, history)))
         who = third_party or deployment.facts.get("ThirdParty", "")
     print_left_out((*certificates.unreadable, *history.unreadable, *acknowledged.unreadable))
     if as_json:
@@ -103,7 +105,7 @@ def findings_command(
         record, certificates, history = book.delegation(name), book.certificates(name), book.history(name, "")
         who = third_party or deployment.facts.get("ThirdParty", "")
         day = _inspection(record).at.date()
-        asks = _asks(deployment, record, certificates, history)
+        asks = _asks(_judged(deployment, record, certificates, datetime.now(UTC)), record, history)
     print_left_out((*certificates.unreadable, *history.unreadable))
     codes = [language_code] if language_code else LANGUAGES
     mail = partial(findings_mail, record, without_repetitions(asks), day)
@@ -124,13 +126,10 @@ def _inspection(record: DelegationRecord) -> Inspection:
     raise NotInspected(msg)
 
 
-def _asks(
-    deployment: Deployment,
-    record: DelegationRecord,
-    certificates: Listing[ManagedCertificate],
-    history: Iterable[FinishedOrder],
-) -> Mapping[Finding, Otherwise]:
-    """Return what the RAO is asked to do, most urgent first. Raises NotInspected when a refused login may be past."""
+def _judged(
+    deployment: Deployment, record: DelegationRecord, certificates: Listing[ManagedCertificate], now: datetime
+) -> JudgedEstate:
+    """Return the judgement of the delegation. Raises NotInspected when a refused login may be past."""
     name = record.delegation.name
     if StoredCredentials(deployment).with_untried(record) is not record:
         msg = (
@@ -138,9 +137,15 @@ def _asks(
             f"do is not known; run certmandate check {name} first"
         )
         raise NotInspected(msg)
-    judged = judged_delegation(deployment, record, certificates, datetime.now(UTC))
-    problems = [problem for problem in judged.problems_of(name) if problem.actor == "rao"]
-    return asks_of(problems, certificates, history)
+    return judged_delegation(deployment, record, certificates, now)
+
+
+def _asks(
+    judged: JudgedEstate, record: DelegationRecord, history: Iterable[FinishedOrder]
+) -> Mapping[Finding, Otherwise]:
+    """Return what the RAO is asked to do, most urgent first."""
+    problems = [problem for problem in judged.problems_of(record.delegation.name) if problem.actor == "rao"]
+    return asks_of(problems, [each.certificate for each in judged.certificates], history)
 
 
 def acknowledge_command(

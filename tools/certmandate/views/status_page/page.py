@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from certmandate.judged_estate import soonest_first
 from certmandate.views.html_page import html
-from certmandate.views.language import languages
+from certmandate.views.language import languages, what_is_wrong
 from certmandate.views.status import EstateStatus, password_end
 from certmandate.views.status_page.pictures import SPAN, Planned, Timeline, Weeks
 from certmandate.workload import Start, order_days, starts_of_book
@@ -99,6 +100,7 @@ def status_page(estate: EstateStatus, finished: Iterable[FinishedOrder], stack: 
     language that is shown first.
     """
     today, judged = estate.at.date(), estate.judged
+    problems = soonest_first(judged.problems, today)
     planned = _planned(estate, today)
     rows: dict[str, list[FinishedOrder]] = {}
     for row in sorted(finished, key=lambda row: row.ended_at, reverse=True):
@@ -109,7 +111,7 @@ def status_page(estate: EstateStatus, finished: Iterable[FinishedOrder], stack: 
         estate=estate,
         stack=stack,
         today=today,
-        tasks={severity: tuple(_tasks(judged.problems, severity)) for severity in ("error", "warning", "info")},
+        tasks={severity: tuple(_tasks(problems, severity)) for severity in ("error", "warning", "info")},
         parts=tuple(_parts(estate)),
         figures=_figures(judged.certificates, estate.at),
         timeline=Timeline.of(planned, today),
@@ -120,7 +122,7 @@ def status_page(estate: EstateStatus, finished: Iterable[FinishedOrder], stack: 
         most_tasks=_MOST_TASKS,
         page_id=_page_id,
         tone=_tone,
-        what=_what,
+        what=what_is_wrong,
         otherwise=_otherwise,
         next_step=_next_step,
         service=_service,
@@ -214,13 +216,6 @@ def _service_tone(judgement: Judgement) -> str:
     return tones.get(_service(judgement), "soft")
 
 
-def _what(language: Language, code: str) -> str:
-    """Return what is wrong; the code itself where there is no text for it."""
-    texts = language.at("status.problems")
-    findings = language.at("findings")
-    return str(texts[code] if code in texts else findings[code]["what"] if code in findings else code)
-
-
 def _otherwise(language: Language, action: NeededAction, today: date) -> tuple[str, ...]:
     """Return what happens to the first certificate, and where the most urgent one has none, that too."""
     nearest = min(action.problems, key=lambda problem: problem.consequence_on or date.max)
@@ -246,7 +241,7 @@ def _next(language: Language, judgement: Judgement) -> tuple[str, dict[str, obje
     certificate, order = judgement.certificate, judgement.certificate.order
     if order is not None:
         if order.storing_error:
-            return "trouble", {"what": _what(language, order.storing_error)}
+            return "trouble", {"what": what_is_wrong(language, order.storing_error)}
         return "awaits" if awaits_approval(order) else order.status.value, {}
     if judgement.decision.is_held and certificate.hold_until:
         return "held", {"day": language.day(certificate.hold_until.date())}
@@ -259,7 +254,7 @@ def _next(language: Language, judgement: Judgement) -> tuple[str, dict[str, obje
 
 def _due(language: Language, judgement: Judgement) -> tuple[str, dict[str, object]]:
     if judgement.obstacle:
-        return "blocked", {"what": _what(language, judgement.obstacle.code)}
+        return "blocked", {"what": what_is_wrong(language, judgement.obstacle.code)}
     if judgement.limit:
         return "limited", {"limit": judgement.limit}
     if judgement.certificate.stored is None and not judgement.last_failure:
