@@ -170,9 +170,9 @@ def _require_unpresented(deployment: Deployment, target: Target, *, yes: bool) -
     """Ask before the RAO is asked to revoke what servers still present. Raises Refused."""
     certificate = deployment.book.certificate(*CertificatePath.parse(target.path))
     observations = certificate.service.observations if certificate.service else ()
-    found = dict.fromkeys(each.endpoint for each in observations if printed_serial(each.serial) == target.serial)
-    if found:
-        text = f"{', '.join(found)} still presented it when last verified: clients would refuse it there."
+    endpoints = dict.fromkeys(each.endpoint for each in observations if printed_serial(each.serial) == target.serial)
+    if endpoints:
+        text = f"{', '.join(endpoints)} still presented it when last verified: clients would refuse it there."
         printing.print_line(text, style="bold red", to_stderr=True)
         confirm("Have it revoked all the same?", yes=yes)
 
