@@ -248,8 +248,8 @@ def _shared_names(loaded: Loaded) -> Iterator[str]:
             owner = first.setdefault(name, spec)
             if owner.delegation != spec.delegation:
                 shared.setdefault((owner.path, spec.path), []).append(name)
-    for (one, other), names in shared.items():
-        yield f"{one} and {other} both have {some(names)}: both are ordered, and a server presents only one of them"
+    for (former, later), names in shared.items():
+        yield f"{former} and {later} both have {some(names)}: both are ordered, and a server presents only one of them"
 
 
 def _new_arns(spec: CertificateSpec, certificate: ManagedCertificate | None) -> Iterator[str]:

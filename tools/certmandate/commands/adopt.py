@@ -79,9 +79,8 @@ def adopt_command(
         record = deployment.book.delegation(delegation)
         after = judge(replace(managed, stored=stored), record, now, deployment.acting_times)
         is_unverified = bool(ssl_id) and not _is_reported(record, managed.spec, stored)
-        notes = list(_notes(candidate, stored, after, from_file=pem is not None))
-        if is_unverified:
-            notes.append(_unverified_note(record, ssl_id))
+        doubts = [_unverified_note(record, ssl_id)] if is_unverified else []
+        notes = [*_notes(candidate, stored, after, from_file=pem is not None), *doubts]
         printing.show(printer(to_stderr=as_json), *_page(certificate, stored, after, notes))
         doubt = ", with an SSL ID that is not verified" if is_unverified else ""
         confirm(f"Adopt it as {certificate}{doubt}?", yes=yes)
@@ -150,8 +149,7 @@ def _require_unowned(
         raise Refused(msg)
     for row in deployment.book.history(spec.delegation, "") if ssl_id else ():
         if row.ssl_id == ssl_id and row.serial not in {"", candidate.leaf.serial}:
-            what = f"serial {printed_serial(row.serial)} of {row.delegation}/{row.certificate}"
-            msg = f"SSL ID {ssl_id} is {what}, ordered on {printing.day(row.opened_at)}: look it up in SCM"
+            msg = f"SSL ID {ssl_id} is serial {printed_serial(row.serial)} of {row.delegation}/{row.certificate}"
             raise Refused(msg)
     owners = arn_owners(others)
     for region, arn in candidate.arns.items():
