@@ -72,19 +72,19 @@ class Stored:
 
 def changes(loaded: Loaded, stored: Stored) -> list[Change]:
     """Return everything that the files change, in the order of the files; what only `--prune` removes comes last."""
-    found: list[Change] = []
+    differing: list[Change] = []
     for specification, _ in loaded:
         delegation = specification.delegation
         record = stored.delegations.get(delegation.name)
         if delegation.name in stored.damaged:
-            found.append(Change("change", delegation.name))  # the file has all that its item must have
+            differing.append(Change("change", delegation.name))  # the file has all that its item must have
         else:
-            found.append(_change(delegation.name, record.delegation if record else None, delegation))
+            differing.append(_change(delegation.name, record.delegation if record else None, delegation))
         for spec in specification.certificates:
             certificate = stored.certificates.get(spec.path)
             if spec.path not in stored.damaged:
-                found.append(_change(spec.path, certificate.spec if certificate else None, spec))
-    return found + _removals(loaded, stored)
+                differing.append(_change(spec.path, certificate.spec if certificate else None, spec))
+    return differing + _removals(loaded, stored)
 
 
 def _change(path: str, before: Delegation | CertificateSpec | None, after: Delegation | CertificateSpec) -> Change:
@@ -248,8 +248,8 @@ def _shared_names(loaded: Loaded) -> Iterator[str]:
             owner = first.setdefault(name, spec)
             if owner.delegation != spec.delegation:
                 shared.setdefault((owner.path, spec.path), []).append(name)
-    for (one, other), names in shared.items():
-        yield f"{one} and {other} both have {some(names)}: both are ordered, and a server presents only one of them"
+    for (former, later), names in shared.items():
+        yield f"{former} and {later} both have {some(names)}: both are ordered, and a server presents only one of them"
 
 
 def _new_arns(spec: CertificateSpec, certificate: ManagedCertificate | None) -> Iterator[str]:
@@ -264,7 +264,7 @@ def _new_arns(spec: CertificateSpec, certificate: ManagedCertificate | None) -> 
         )
 
 
-def renamed(loaded: Loaded, stored: Stored) -> Iterator[str]:
+def renamed_certificates(loaded: Loaded, stored: Stored) -> Iterator[str]:
     """Yield each new certificate with the names of one that no file has any more: unless it is removed, it stays."""
     in_files = {spec.path for specification, _ in loaded for spec in specification.certificates}
     staying = {

@@ -61,12 +61,12 @@ def functions(stack: Stack) -> dict[str, list[Statement]]:
 def permitted(stack: Stack, policies: Iterable[Statement], record: str, attribute: str) -> str:
     """Return what the policies permit: `deletes` its item, `writes` the attribute, `adds` items with it; or nothing."""
     table, partition, _ = RECORDS[record]
-    found = list(policies)
+    every = list(policies)
 
     def may(action: str, *attributes: str) -> bool:
         names = tuple(dict.fromkeys((*_KEYS, *attributes)))
         context = {"dynamodb:Attributes": names, "dynamodb:LeadingKeys": (partition,)}
-        return allowed(found, Request(action, stack.arn(table), context))
+        return allowed(every, Request(action, stack.arn(table), context))
 
     if any(may(action) for action in _DELETES):
         return "deletes"

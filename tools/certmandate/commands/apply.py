@@ -101,7 +101,7 @@ def make_plan(deployment: Deployment, folder: Path, now: datetime, *, prune: boo
         changes=estate_changes.changes(loaded, stored),
         warnings=[
             *estate_changes.warnings(loaded, stored, now.date()),
-            *(() if prune else estate_changes.renamed(loaded, stored)),
+            *(() if prune else estate_changes.renamed_certificates(loaded, stored)),
             *dict.fromkeys(problem.text for problem in after.problems if problem.code == TooManyDue.__name__),
         ],
         after=after.certificates,

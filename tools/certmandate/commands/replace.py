@@ -138,14 +138,14 @@ def _print_status(deployment: Deployment, *, as_json: bool) -> bool:
     book, stored, now = deployment.book, read_stored(deployment), datetime.now(UTC)
     rules = book.all_replacements()
     printing.print_left_out((*rules.unreadable, *stored.unreadable))
-    found = [progress_of(rule, stored.certificates.values(), now, listed=book.listed_for(rule)) for rule in rules]
+    progress = [progress_of(rule, stored.certificates.values(), now, listed=book.listed_for(rule)) for rule in rules]
     if as_json:
-        printing.print_json({"at": now, "replacements": [progress_view.document(each) for each in found]})
-    elif found:
-        printing.show(printer(), *progress_view.page(found))
+        printing.print_json({"at": now, "replacements": [progress_view.document(each) for each in progress]})
+    elif progress:
+        printing.show(printer(), *progress_view.page(progress))
     else:
         printing.print_line("There is no replacement rule.")
-    return any(each.is_late for each in found)
+    return any(each.is_late for each in progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +200,12 @@ def _serials(file: Path) -> frozenset[str]:
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{file} cannot be read ({type(error).__name__})"
         raise Refused(msg) from None
-    found = {number: normalised_serial(line) for number, line in enumerate(lines, 1) if line.strip()}
-    for number, serial in found.items():
+    by_line = {number: normalised_serial(line) for number, line in enumerate(lines, 1) if line.strip()}
+    for number, serial in by_line.items():
         if not _SERIAL.fullmatch(serial):
             msg = f"{file}, line {number}: not a serial in hexadecimal, such as 0A:1B or 0a1b"
             raise Refused(msg)
-    serials = frozenset(found.values())
+    serials = frozenset(by_line.values())
     if not serials:
         msg = f"{file} has no serial; write one a line"
         raise Refused(msg)

@@ -100,9 +100,9 @@ def _retirement(deployment: Deployment, name: str, now: datetime) -> tuple[Deleg
 
 def _is_known(deployment: Deployment, name: str) -> bool:
     """Whether it was in the order book once; a restored audit trail may be older than the last daily run."""
-    from certmandate.run_failures import notified
+    from certmandate.run_failures import notified_problems
 
-    return deployment.spec_writer.was_applied(name) or name in notified(deployment).delegations
+    return deployment.spec_writer.was_applied(name) or name in notified_problems(deployment).delegations
 
 
 def _require_name_again(name: str, *, yes: bool) -> None:

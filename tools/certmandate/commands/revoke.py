@@ -26,7 +26,6 @@ from renewal.domain.certificate.serial import normalised_serial, printed_serial
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.endpoint.observation import EndpointState
 from renewal.domain.judgement.certificate import Judgement
-from renewal.domain.order import ManagedCertificate
 from renewal.domain.run.report import Outcome
 from renewal.domain.setup.inspection import DelegationRecord
 
@@ -98,19 +97,17 @@ def revoke_command(
         replace = target.is_served and not no_replacement and reason_code is not ReasonCode.CESSATION_OF_OPERATION
         printing.print_line(f"To be revoked: {target}.", style="bold", to_stderr=as_json)
         confirm(_question(target, reason_code, replace=replace), yes=yes)
-        why = f"{REVOCATION}{reason_code.value}" + (f", {reason}" if reason else "")
-        order = {"certificates": [target.path], "reason": why[:200]}
+        why = (f"{REVOCATION}{reason_code.value}" + (f", {reason}" if reason else ""))[:200]
+        order = {"certificates": [target.path], "reason": why}
         urgent = reason_code is ReasonCode.KEY_COMPROMISE
         if replace and (urgent or state.certificate.order is None):  # the key of an open order is a new one
-            deployment.editor.ask(delegation, name, why[:200])
-        if replace and not urgent:
-            _replace(deployment, target, order, as_json=as_json)
-        elif replace:  # a compromised key is revoked whether its replacement is stored or not
-            start(deployment, order, "revoke")
+            deployment.editor.ask(delegation, name, why)
+        if replace:
+            _replace(deployment, target, order, urgent=urgent, as_json=as_json)
         if not urgent:
             _require_unpresented(deployment, target, yes=yes)
         deployment.editor.request_revocation(delegation, name, _remembered(target, reason_code))
-        unverified = _unverified(deployment.book.certificate(delegation, name)) if replace else []
+        unverified = _unverified(deployment, target) if replace else []
     request = _request(record, target, reason_code, reason, replaced=replace, urgent=urgent)
     request["not_verified"] = unverified
     if as_json:
@@ -151,9 +148,15 @@ def _target(deployment: Deployment, state: Judgement, serial: str | None) -> Tar
     raise Refused(msg)
 
 
-def _replace(deployment: Deployment, target: Target, order: dict[str, Any], *, as_json: bool) -> None:
-    """Order the replacement. Raises Stopped unless it is stored: revoking before would take the service down."""
-    ended = start(deployment, order, "revoke").follow(printer(to_stderr=as_json))
+def _replace(deployment: Deployment, target: Target, order: dict[str, Any], *, urgent: bool, as_json: bool) -> None:
+    """Order the replacement. Raises Stopped unless it is stored: revoking before would take the service down.
+
+    *urgent*: a compromised key is revoked whether its replacement is stored or not.
+    """
+    execution = start(deployment, order, "revoke")
+    if urgent:
+        return
+    ended = execution.follow(printer(to_stderr=as_json))
     rows = ended.report.certificates if ended.report else ()
     row = next((row for row in rows if row.path == target.path), None)
     if row is None or row.outcome is not Outcome.RENEWED:
@@ -170,15 +173,16 @@ def _require_unpresented(deployment: Deployment, target: Target, *, yes: bool) -
     """Ask before the RAO is asked to revoke what servers still present. Raises Refused."""
     certificate = deployment.book.certificate(*CertificatePath.parse(target.path))
     observations = certificate.service.observations if certificate.service else ()
-    found = dict.fromkeys(each.endpoint for each in observations if printed_serial(each.serial) == target.serial)
-    if found:
-        text = f"{', '.join(found)} still presented it when last verified: clients would refuse it there."
+    endpoints = dict.fromkeys(each.endpoint for each in observations if printed_serial(each.serial) == target.serial)
+    if endpoints:
+        text = f"{', '.join(endpoints)} still presented it when last verified: clients would refuse it there."
         printing.print_line(text, style="bold red", to_stderr=True)
         confirm("Have it revoked all the same?", yes=yes)
 
 
-def _unverified(certificate: ManagedCertificate) -> list[str]:
+def _unverified(deployment: Deployment, target: Target) -> list[str]:
     """Return the declared endpoints of which it is not known that they present the stored certificate."""
+    certificate = deployment.book.certificate(*CertificatePath.parse(target.path))
     stored, service = certificate.stored, certificate.service
     is_current = stored is not None and service is not None and service.serial == stored.serial
     observations = service.observations if service and is_current else ()

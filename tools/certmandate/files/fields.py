@@ -98,18 +98,18 @@ class Reader:
         return self._entries(values, (*place, key), read)
 
     def _entries(self, values: list[Any], place: Place, read: Callable[[Any], Any]) -> list[Any]:
-        found: dict[Any, None] = {}
+        entries: dict[Any, None] = {}
         for index, value in enumerate(values):
             try:
                 entry = read(value)
             except ValueError as error:
                 self.fault((*place, index), str(error))
                 continue
-            if entry in found:
+            if entry in entries:
                 self.fault((*place, index), f"'{entry}' is listed twice")
             else:
-                found[entry] = None
-        return list(found)
+                entries[entry] = None
+        return list(entries)
 
 
 def text(value: Any) -> str:

@@ -116,7 +116,7 @@ def retired_from(item: Item) -> Retired:
 
 def _action_from(item: Item) -> OperatorAction:
     if item["item"].startswith(schema.ACKNOWLEDGED_PREFIX):
-        return OperatorAction.acknowledged(schema.read(Acknowledgement, item, item))
+        return OperatorAction.of_acknowledgement(schema.read(Acknowledgement, item, item))
     return schema.read(OperatorAction, item, item)
 
 
@@ -163,8 +163,8 @@ class OperatorReader(DynamoDbOrderReader):
     def actions(self, delegation: str, certificate: str) -> Listing[OperatorAction]:
         """What operators have done to a certificate, its delegation, or all delegations, by time."""
         partitions = ((delegation, schema.ACTION_PREFIX), (delegation, schema.ACKNOWLEDGED_PREFIX))
-        found = [self._audit.query(*of) for of in (*partitions, (schema.ESTATE, schema.ACTION_PREFIX))]
-        rows = sorted(filter(number_of, chain.from_iterable(found)), key=lambda item: str(item.get("at")))
+        items = [self._audit.query(*of) for of in (*partitions, (schema.ESTATE, schema.ACTION_PREFIX))]
+        rows = sorted(filter(number_of, chain.from_iterable(items)), key=lambda item: str(item.get("at")))
         read = Listing.of(rows, _action_from)
         chosen = Listing(action for action in read if action.concerns(certificate))
         chosen.unreadable = read.unreadable

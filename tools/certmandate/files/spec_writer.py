@@ -167,9 +167,9 @@ class SpecWriter:
             yield OperatorAction(name, action, now, tuple(names[name]), tuple(removed[name]), reason=change.reason)
 
     def _changed(self, delegations: Sequence[Delegation]) -> Iterator[Delegation]:
-        found = self._table.read(schema.delegation_key(delegation.name) for delegation in delegations)
+        items = self._table.read(schema.delegation_key(delegation.name) for delegation in delegations)
         for delegation in delegations:
-            item = found.get(schema.delegation_key(delegation.name), {})
+            item = items.get(schema.delegation_key(delegation.name), {})
             if item.get("spec") != records.to_item(delegation, without=("name",)):
                 yield delegation
 

@@ -76,18 +76,20 @@ def verify_command(
     if source is not None and _is_path(source):
         with exit_on_error():
             trail = _read(Path(source))
-        found = [(trail, faults(trail, known, key))]
+        verified = [(trail, faults(trail, known, key))]
     else:
         with deployed(context) as deployment:
             key = key or sha256(b64decode(deployment.audit_signer.public_key())).hexdigest()
-            found = [_verified(deployment, name, known, key) for name in ([source] if source else _every(deployment))]
+            verified = [
+                _verified(deployment, name, known, key) for name in ([source] if source else _every(deployment))
+            ]
     if as_json:
-        documents = [_document(*each) for each in found]
+        documents = [_document(*each) for each in verified]
         print_json(documents[0] if source else {"trails": documents})
     else:
-        for each in found:
+        for each in verified:
             _print(*each)
-    raise typer.Exit(NEEDS_ATTENTION if any(wrong for _, wrong in found) else 0)
+    raise typer.Exit(NEEDS_ATTENTION if any(wrong for _, wrong in verified) else 0)
 
 
 def _is_path(source: str) -> bool:
@@ -168,8 +170,8 @@ def _read(file: Path) -> AuditTrail:
 def _parsed(head: str) -> ChainHead | None:
     if not head:
         return None
-    found = _HEAD.fullmatch(head)
-    if found is None:
+    match = _HEAD.fullmatch(head)
+    if match is None:
         msg = f"'{head}' is not NUMBER:HASH, as reports and `audit verify` print it"
         raise typer.BadParameter(msg, param_hint="--head")
-    return ChainHead(int(found["sequence"]), found["hash"])
+    return ChainHead(int(match["sequence"]), match["hash"])
