@@ -254,5 +254,5 @@ def test_every_trail_is_verified_at_once(sit: Sit) -> None:
     assert found.exit_code == 1
     assert "univ: row " in found.stderr
     assert item in found.stderr
-    assert "actions on all delegations ('#estate'): 1 row is as it was added" in found.stdout
+    assert "actions that concern no single delegation ('#estate'): 1 row is as it was added" in found.stdout
     assert "of one audit trail" in desk.refused("audit", "verify", "--head", f"1:{'0' * 64}")

@@ -115,7 +115,7 @@ def _every(deployment: Deployment) -> list[str]:
 
 def _print(trail: AuditTrail, found: tuple[str, ...]) -> None:
     is_whole = trail.delegation == WHOLE_ESTATE
-    name = f"actions on all delegations ('{WHOLE_ESTATE}')" if is_whole else trail.delegation
+    name = f"actions that concern no single delegation ('{WHOLE_ESTATE}')" if is_whole else trail.delegation
     for fault in found:
         print_error(f"{name}: {fault}")
     if not found:
