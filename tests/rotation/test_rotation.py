@@ -244,6 +244,15 @@ def test_a_change_whose_answer_is_lost_is_found_out(
     assert sum(rotation.failed_logins().values()) <= 1
 
 
+def test_an_account_that_may_not_read_its_password_state_is_rotated(rotation: Rotation) -> None:
+    """SCM checks the login before what the account may read: a missing privilege is no wrong password."""
+    rotation.simulator.dials.faults.append(Fault("refused", operation="GET /api/admin/v1/password", times=0))
+
+    rotation.attempt(TOKEN)
+
+    assert rotation.stored()["password"] == rotation.passwords() != LOGIN["password"]
+
+
 def test_an_oauth2_client_needs_no_rotation_and_returns_why(rotation: Rotation) -> None:
     """Its secret is not a password that SCM lets it change."""
     client = {"client_id": "example-client", "client_secret": "example-client-secret"}

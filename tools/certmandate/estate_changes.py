@@ -15,6 +15,7 @@ from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegati
 from renewal.domain.errors import FieldRefused, RecordUnreadable
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import require_custom_fields
+from renewal.domain.setup.domain_checks import some
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 
 Kind = Literal["create", "change", "remove", "keep"]
@@ -216,6 +217,7 @@ def _key_faults(
 def warnings(loaded: Loaded, stored: Stored, today: date) -> Iterator[str]:
     """Yield what can be applied and is probably a mistake, and what cannot be applied because it is damaged."""
     yield from (f"{error.path} is left as it is: {error}" for error in stored.unreadable if error.certificate)
+    yield from _shared_names(loaded)
     departments: dict[int, str] = {}
     for specification, _ in loaded:
         delegation = specification.delegation
@@ -234,6 +236,20 @@ def warnings(loaded: Loaded, stored: Stored, today: date) -> Iterator[str]:
             yield from _field_warnings(specification, record.inspection)
             for spec in specification.certificates:
                 yield from _profile_warnings(spec, record.inspection)
+
+
+def _shared_names(loaded: Loaded) -> Iterator[str]:
+    """Yield each pair of certificates of two delegations that have names in common."""
+    specs = [spec for specification, _ in loaded for spec in specification.certificates]
+    first: dict[str, CertificateSpec] = {}
+    shared: dict[tuple[str, str], list[str]] = {}
+    for spec in specs:
+        for name in spec.names:
+            owner = first.setdefault(name, spec)
+            if owner.delegation != spec.delegation:
+                shared.setdefault((owner.path, spec.path), []).append(name)
+    for (former, later), names in shared.items():
+        yield f"{former} and {later} both have {some(names)}: both are ordered, and a server presents only one of them"
 
 
 def _new_arns(spec: CertificateSpec, certificate: ManagedCertificate | None) -> Iterator[str]:

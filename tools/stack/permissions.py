@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from certmandate.files.operator_action import OperatorAction
-from certmandate.files.operator_records import Retired
+from certmandate.files.operator_records import Reinstated, Retired
 from gate import computed
 from renewal.adapters.order_book.schema import ESTATE, ORDER_ATTRIBUTES, CoveredPaths
 from renewal.domain.audit.hash_chain import ChainHead
@@ -37,6 +37,7 @@ RECORDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "list of a replacement rule": ("OrdersTable", ESTATE, stored_names(CoveredPaths)),
     "removed delegation": ("OrdersTable", ESTATE, ("removed_at",)),
     "retired delegation": ("OrdersTable", ESTATE, ("retired", *stored_names(Retired))),
+    "undone retirement": ("OrdersTable", ESTATE, stored_names(Reinstated)),
     "interrupted apply": ("OrdersTable", ESTATE, ("begun_at",)),
     "audit row": ("AuditTable", "univ", stored_names(FinishedOrder)),
     "acknowledged order": ("AuditTable", "univ", stored_names(Acknowledgement)),

@@ -244,7 +244,7 @@ def test_the_head_of_a_report_is_compared_with_the_trail(sit: Sit) -> None:
 def test_every_trail_is_verified_at_once(sit: Sit) -> None:
     """Who rewrites a trail chooses one that no one verifies: that of a retired delegation, or of the rules."""
     desk = sit("idp:20", "www:30")
-    desk.run("renew", "--all-due")
+    desk.run("renew", "--all-due", "--yes")
 
     clean = desk.document("audit", "verify")["trails"]
     item = overwrite(desk, serial="0")

@@ -75,12 +75,12 @@ def adopt_command(
         _require_unowned(deployment, managed.spec, candidate, ssl_id, others)
         former = former_arns(managed.stored, candidate.arns.values(), now)
         stored = replace(_stored(candidate, managed.spec, ssl_id, now), former_arns=former)
+        _require_newer(managed, stored)
         record = deployment.book.delegation(delegation)
         after = judge(replace(managed, stored=stored), record, now, deployment.acting_times)
         is_unverified = bool(ssl_id) and not _is_reported(record, managed.spec, stored)
-        notes = list(_notes(candidate, stored, after, from_file=pem is not None))
-        if is_unverified:
-            notes.append(_unverified_note(delegation, ssl_id))
+        doubts = [_unverified_note(record, ssl_id)] if is_unverified else []
+        notes = [*_notes(candidate, stored, after, from_file=pem is not None), *doubts]
         printing.show(printer(to_stderr=as_json), *_page(certificate, stored, after, notes))
         doubt = ", with an SSL ID that is not verified" if is_unverified else ""
         confirm(f"Adopt it as {certificate}{doubt}?", yes=yes)
@@ -122,6 +122,16 @@ def _stored(candidate: Candidate, spec: CertificateSpec, ssl_id: int, now: datet
     )
 
 
+def _require_newer(managed: ManagedCertificate, stored: StoredCertificate) -> None:
+    """Raise Refused when the order book has another certificate that is as new, as after a restore it has not."""
+    if managed.stored and stored.not_before <= managed.stored.not_before:
+        msg = (
+            f"{managed.spec.path} has serial {printed_serial(managed.stored.serial)} stored already; a certificate can "
+            "be adopted only where none is stored, or where an older one is"
+        )
+        raise Refused(msg)
+
+
 def _require_unowned(
     deployment: Deployment,
     spec: CertificateSpec,
@@ -137,6 +147,10 @@ def _require_unowned(
     if owner:
         msg = f"SSL ID {ssl_id} is the certificate of {owner}: look it up in SCM, or leave out --ssl-id"
         raise Refused(msg)
+    for row in deployment.book.history(spec.delegation, "") if ssl_id else ():
+        if row.ssl_id == ssl_id and row.serial not in {"", candidate.leaf.serial}:
+            msg = f"SSL ID {ssl_id} is serial {printed_serial(row.serial)} of {row.delegation}/{row.certificate}"
+            raise Refused(msg)
     owners = arn_owners(others)
     for region, arn in candidate.arns.items():
         if fault := arn_fault(arn, spec.path, owners, deployment.account):
@@ -165,10 +179,17 @@ def _is_reported(record: DelegationRecord, spec: CertificateSpec, stored: Stored
     return same is not None
 
 
-def _unverified_note(delegation: str, ssl_id: int) -> str:
+def _unverified_note(record: DelegationRecord, ssl_id: int) -> str:
+    inspection = record.inspection
+    if inspection and inspection.run_id and not inspection.unread and inspection.full_at:
+        return (
+            f"SSL ID {ssl_id} is not verified: SCM's last SSL report ({printing.minute(inspection.at)}) does not list "
+            "it among the certificates that are not stored. If the delegation file was applied since, run `certmandate "
+            f"check {record.delegation.name}` and adopt again"
+        )
     return (
         f"SSL ID {ssl_id} is not verified, because no inspection has SCM's report of it: `certmandate check "
-        f"{delegation}` makes one, if it is run before the adoption"
+        f"{record.delegation.name}` makes one, if it is run before the adoption"
     )
 
 

@@ -231,7 +231,7 @@ def address(value: Any) -> str:
     try:
         network = ipaddress.ip_network(value if isinstance(value, str) else "", strict=True)
     except ValueError:
-        msg = "must be one address as a /32, as in 192.0.2.10/32"
+        msg = "must be the stack's Elastic IP as a /32, written as 51.15.20.30/32"
         raise ValueError(msg) from None
     if not isinstance(network, ipaddress.IPv4Network) or network.prefixlen != 32:
         msg = "must be one IPv4 address as a /32: a wider range admits others"

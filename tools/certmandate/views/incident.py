@@ -101,7 +101,8 @@ class Incident:
             return ""
         if expires <= today:
             return f"its password expired on {expires}, which is the most likely cause"
-        return f"its password is valid until {expires}: first check for a lock or a changed password"
+        text = "so it has not expired: first check for a lock or a changed password"
+        return f"its password is valid until {expires}, {text}"
 
 
 def incidents_of(report: RunReport) -> list[Incident]:

@@ -102,7 +102,10 @@ def _notes(estate: EstateStatus) -> Iterator[str]:
     yield from map(_rule_line, estate.replacements)
     yield from replacement_lines(estate.progress.values())
     for retired in estate.retired:
-        yield f"{retired.delegation} is retired; its last certificate expires on {printing.day(retired.valid_until)}"
+        serials = ", ".join(printed_serial(request.serial) for request in retired.revocations)
+        owed = f"; when it was retired, SCM did not show the revocation of serial {serials}" if serials else ""
+        until = printing.day(retired.valid_until)
+        yield f"{retired.delegation} is retired; its last certificate expires on {until}{owed}"
 
 
 def password_end(estate: EstateStatus, delegation: str) -> date | None:

@@ -16,7 +16,7 @@ from certmandate.exit import NEEDS_ATTENTION, Refused, exit_on_error
 from certmandate.files.atomic_files import write_together
 from certmandate.files.operator_action import WHOLE_ESTATE
 from certmandate.options import DelegationArgument, JsonOption, StackCommand
-from certmandate.views.printing import counted, print_error, print_json, print_line
+from certmandate.views.printing import counted, print_error, print_for_programs, print_json, print_line
 from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.run.request import NAME
 
@@ -32,7 +32,7 @@ def export_command(
     context: typer.Context,
     name: DelegationArgument,
     file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="Where to write it. Default: standard output.")
+        Path | None, typer.Argument(metavar="FILE", help="Where to write it. Default, and -: standard output.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
@@ -42,10 +42,11 @@ def export_command(
     """
     with deployed(context) as deployment:
         text = _stored(deployment, name).text()
+        file = None if str(file) == "-" else file
         if file is not None:
             write_together({file: text.encode()}, force=force)
     if file is None:
-        typer.echo(text, nl=False)
+        print_for_programs(text)
     else:
         print_line(f"written: {file}")
 
