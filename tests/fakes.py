@@ -195,7 +195,7 @@ class FakeOrderBook:
     """Both halves of the order book by name; conditions as in `renewal.adapters.order_book.transitions`."""
 
     records: dict[str, DelegationRecord] = field(default_factory=dict)
-    kept: dict[Path, ManagedCertificate] = field(default_factory=dict)
+    managed: dict[Path, ManagedCertificate] = field(default_factory=dict)
     """Certificates without their open orders."""
     removals: set[str] = field(default_factory=set)
     """The delegations that the operator has removed."""
@@ -217,23 +217,23 @@ class FakeOrderBook:
         )
         self.removals.discard(delegation.name)
         for spec in specs:
-            before = self.kept.get(spec.record_key, ManagedCertificate(spec))
+            before = self.managed.get(spec.record_key, ManagedCertificate(spec))
             self._keep(spec.record_key, replace(before, spec=spec), now)
 
     def ask(self, path: Path, reason: str, now: datetime) -> None:
         """An operator requests its replacement by the next run."""
-        self._keep(path, replace(self.kept[path], asked_reason=reason), now)
+        self._keep(path, replace(self.managed[path], asked_reason=reason), now)
         self.next_actions[path] = now
 
     def permit_order_again(self, path: Path, reason: str, now: datetime) -> None:
         """An operator, who has searched SCM, permits one POST of an order that SCM may have."""
         posts = self.orders[path].posts if path in self.orders else 0
-        permission = OrderAgain(reason, "arn:aws:iam::1:role/operator", now, self.kept[path].revision, posts)
-        self.kept[path] = replace(self.kept[path], order_again=permission)
+        permission = OrderAgain(reason, "arn:aws:iam::1:role/operator", now, self.managed[path].revision, posts)
+        self.managed[path] = replace(self.managed[path], order_again=permission)
 
     def adopt(self, path: Path, stored: StoredCertificate, now: datetime) -> None:
         """Take over a certificate that the stores hold."""
-        self._keep(path, replace(self.kept[path], stored=stored), now)
+        self._keep(path, replace(self.managed[path], stored=stored), now)
         self.adopted.append((path, Adoption(now, f"serial {stored.serial}, SSL ID {stored.ssl_id}")))
 
     # Reading
@@ -246,10 +246,10 @@ class FakeOrderBook:
         return (CertificatePath(*path) for path, at in by_time if at <= until)
 
     def every_certificate(self) -> Iterator[CertificatePath]:
-        return (CertificatePath(*path) for path in list(self.kept))
+        return (CertificatePath(*path) for path in list(self.managed))
 
     def count_certificates(self, most: int) -> int:
-        return min(len(self.kept), most)
+        return min(len(self.managed), most)
 
     def replacement_rules(self) -> Listing[ReplacementRule]:
         return Listing(rule for rule in self.rules if rule.is_in_force)
@@ -272,11 +272,13 @@ class FakeOrderBook:
         return self.removals & set(delegations)
 
     def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
-        return self.load_certificates(sorted(path for path in self.kept if path[0] == delegation))
+        return self.load_certificates(sorted(path for path in self.managed if path[0] == delegation))
 
     def load_certificates(self, paths: Iterable[Path]) -> Listing[ManagedCertificate]:
         return Listing(
-            replace(self.kept[path], order=self.orders.get(path)) for path in dict.fromkeys(paths) if path in self.kept
+            replace(self.managed[path], order=self.orders.get(path))
+            for path in dict.fromkeys(paths)
+            if path in self.managed
         )
 
     def certificate(self, delegation: str, name: str) -> ManagedCertificate:
@@ -320,7 +322,7 @@ class FakeOrderBook:
         if there.revision != revision:
             raise OrderConflict(f"order {order.token} of {order.path}: the record has changed")
         self.orders[path] = order
-        self._keep(path, self.kept[path], order.opened_at)
+        self._keep(path, self.managed[path], order.opened_at)
 
     def claim_post(self, order: Order, now: datetime, run_id: str, reason: str = "") -> Order:
         there = self._unanswered(order)
@@ -454,18 +456,18 @@ class FakeOrderBook:
             {row.status, OrderStatus.STORED}
         ):
             self.rows.append(row)
-        self._keep(path, becomes(self.kept[path]), row.ended_at)
+        self._keep(path, becomes(self.managed[path]), row.ended_at)
 
     def _keep(self, path: Path, certificate: ManagedCertificate, now: datetime) -> None:
-        revision = self.kept[path].revision + 1 if path in self.kept else 1
-        self.kept[path] = replace(certificate, revision=revision)
-        self.next_actions[path] = next_action(replace(self.kept[path], order=self.orders.get(path)), now)
+        revision = self.managed[path].revision + 1 if path in self.managed else 1
+        self.managed[path] = replace(certificate, revision=revision)
+        self.next_actions[path] = next_action(replace(self.managed[path], order=self.orders.get(path)), now)
 
     # Endpoints
 
     def record_service(self, path: CertificatePath, record: ServiceRecord) -> None:
-        if path in self.kept:
-            self.kept[path] = replace(self.kept[path], service=record)
+        if path in self.managed:
+            self.managed[path] = replace(self.managed[path], service=record)
 
     # Delegations
 

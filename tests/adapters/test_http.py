@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -39,10 +40,24 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def connected(server: Server, *, seconds: float = 60) -> ScmClient:
+def connected(server: Server, *, seconds: float = 60, host: str = "127.0.0.1") -> ScmClient:
     """Return the real client over the network, for an invocation that has *seconds* left."""
-    deadline = Deadline(now() + timedelta(seconds=seconds), now)
-    return accounts(None, vault(), now, deadline, f"{server.url}/api").authority("univ")
+    deadline, url = Deadline(now() + timedelta(seconds=seconds), now), server.url.replace("127.0.0.1", host)
+    return accounts(None, vault(), now, deadline, f"{url}/api").authority("univ")
+
+
+def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    """Let the name `scm.test` have these addresses."""
+    resolve = socket.getaddrinfo
+
+    def resolved(host: str, port: int, *rest: Any, **options: Any) -> Any:
+        if host != "scm.test":
+            return resolve(host, port, *rest, **options)
+        if not addresses:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [entry for address in addresses for entry in resolve(address, port, *rest, **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
 
 
 def test_an_order_after_hours_in_the_freezer_reaches_scm_once(server: Server) -> None:
@@ -80,6 +95,30 @@ def test_nothing_is_sent_when_no_time_is_left(server: Server) -> None:
 
     assert type(caught.value) is ScmUnavailable
     assert not server.requests
+
+
+def test_an_address_that_refuses_leads_to_the_next(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host has several addresses so that one may be out of order; the order is sent to one of them only."""
+    resolving(monkeypatch, "127.0.0.2", "127.0.0.1")
+    server.answer = sending(f"{HEAD}Content-Length: {len(ORDERED)}\r\n\r\n".encode(), ORDERED)
+
+    assert connected(server, host="scm.test").enroll(ORDER) == 55
+    assert server.lines() == ["POST /api/ssl/v1/enroll HTTP/1.1"]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "cause"), [((), "cannot be resolved"), (("127.0.0.2",), "refused")], ids=["no address", "refused"]
+)
+def test_an_order_that_no_address_took_was_not_sent(
+    server: Server, monkeypatch: pytest.MonkeyPatch, addresses: tuple[str, ...], cause: str
+) -> None:
+    """The next run orders at once: an order that may have been sent costs a search and a quiet period."""
+    resolving(monkeypatch, *addresses)
+
+    with pytest.raises(ScmUnavailable, match=cause) as caught:
+        connected(server, host="scm.test").enroll(ORDER)
+
+    assert type(caught.value) is ScmUnavailable
 
 
 @pytest.mark.parametrize(

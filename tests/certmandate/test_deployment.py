@@ -155,6 +155,16 @@ def test_the_stack_that_is_changed_is_named(monkeypatch: pytest.MonkeyPatch, end
     assert deployment.identity == expected
 
 
+def test_drill_is_refused_on_this_machine_before_it_sets_an_alarm(monkeypatch: pytest.MonkeyPatch):
+    """It set the alarms, and failed at the first query of their history."""
+    outputs = {"StateMachineArn": "arn:aws:states:eu-west-3:123456789012:stateMachine:renewal"}
+    monkeypatch.setenv("CERTMANDATE_OUTPUTS", json.dumps(outputs))
+
+    result = CliRunner().invoke(app, ["drill", "--yes"], env={"COLUMNS": "200"})
+
+    assert (result.exit_code, "drill needs a real AWS account" in result.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(("pressed", "code"), [(KeyboardInterrupt, 130), (EOFError, 2)])
 def test_an_interruption_at_a_question_is_no_answer(
     monkeypatch: pytest.MonkeyPatch, pressed: type[BaseException], code: int

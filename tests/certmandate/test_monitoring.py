@@ -275,7 +275,7 @@ def expected_series(exported: str) -> Iterable[str]:
 def test_former_and_new_keys_of_a_renewed_certificate_are_exported(desk: Desk) -> None:
     """The former certificate is valid until it expires, and may be logged once more."""
     former = leaf_of(desk, "renewed")
-    assert desk.run("renew", "univ/renewed", "--force", "--reason", "test").exit_code == 0
+    assert desk.run("renew", "univ/renewed", "--force", "--reason", "test", "--yes").exit_code == 0
 
     keys = desk.run("export", "--public-keys").stdout.split()
 

@@ -41,10 +41,12 @@ def test_what_is_due_all_at_once_is_refused_before_the_run_does(sit: Sit) -> Non
 
     before = promised(desk)
     status, plan, check = desk.run("status"), desk.run("plan", desk.folder), desk.run("check", "univ", "--yes")
-    ended = desk.document("renew", "--all-due")
+    asked = desk.refused("renew", "--all-due")
+    ended = desk.document("renew", "--all-due", "--yes")
 
     assert set(before.values()) == {("blocked", "no run renews it until this is resolved: TooManyDue")}
     assert (status.exit_code, plan.exit_code, check.exit_code) == (1, 0, 1)
+    assert "Start a run? It is expected to order nothing." in asked
     for result in (status, plan, check):
         shown = " ".join(result.stdout.split())
         assert "20 of 20 certificates are due by age at once, so a daily run orders none of them" in shown

@@ -192,6 +192,12 @@ def test_no_file_changes_when_one_cannot_be_written(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
 
 
+def test_a_folder_that_takes_no_file_is_reported_with_the_target() -> None:
+    """The name of a temporary file means nothing to the operator. No one can write a file into /proc."""
+    with pytest.raises(NotWritten, match=r"^/proc/trail\.json cannot be written"):
+        write_together({Path("/proc/trail.json"): b"new"})
+
+
 def typed(folder: Path, *answers: str) -> tuple[int, str]:
     """Run `certmandate onboard univ` at a terminal, with these lines typed; return its exit code and its output."""
     ours, theirs = pty.openpty()

@@ -117,7 +117,7 @@ def test_a_run_by_hand_logs_in_after_the_account_was_unlocked(harness: Harness) 
     assert harness.run().status == "SUCCEEDED"
 
 
-def test_an_hourly_run_by_hand_logs_in_after_the_account_was_unlocked(harness: Harness) -> None:
+def test_a_run_by_hand_for_open_orders_logs_in_after_an_unlock(harness: Harness) -> None:
     """The operator collects what is open; only hourly runs stay quiet after a refusal."""
     begin(harness)
     harness.played.simulator.dials.issuance_seconds = 3600.0

@@ -84,6 +84,8 @@ def test_what_was_brought_forward_is_not_brought_forward_again() -> None:
     assert inspection is not None
 
     renewed: dict[str, Any] = {"not_before": NOW, "not_after": NOW + timedelta(days=199), "stored_at": NOW}
-    mandate.book.kept["univ", "idp"] = replace(mandate.book.kept["univ", "idp"], stored=replace(stored, **renewed))
+    mandate.book.managed["univ", "idp"] = replace(
+        mandate.book.managed["univ", "idp"], stored=replace(stored, **renewed)
+    )
     later = decide_with_inspection(mandate.book.certificate("univ", "idp"), inspection, NOW + timedelta(days=1))
     assert not later.causes

@@ -87,15 +87,18 @@ class Rotation:
         self.http = new_http_client(transport=InProcess(self.simulator))
         secretsmanager.create_secret(Name=SECRET, SecretString=json.dumps(LOGIN))
 
-    def policy(self, code: int, description: str, *, takes: int) -> None:
-        """Let SCM refuse every new password that is not of *takes* characters, in these words."""
+    def policy(self, code: int, description: str, *, takes: int, is_made: bool = True) -> None:
+        """Let SCM refuse every new password that is not of *takes* characters, in these words.
+
+        not is_made: it confirms any other change, and makes none.
+        """
         real = InProcess(self.simulator)
 
         def answer(request: httpx.Request) -> httpx.Response:
             is_change = request.url.path.endswith("/changepassword")
             if is_change and len(json.loads(request.content)["newPassword"]) != takes:
                 return httpx.Response(400, json={"code": code, "description": description})
-            return real.handle_request(request)
+            return httpx.Response(200) if is_change and not is_made else real.handle_request(request)
 
         self.http = new_http_client(transport=httpx.MockTransport(answer))
 

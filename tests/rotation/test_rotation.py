@@ -10,6 +10,7 @@ import pytest
 
 from renewal.adapters.http import new_http_client
 from renewal.domain import errors
+from renewal.domain.credential import LONGEST
 from renewal.steps.rotate_password import KEEP_AWAKE
 from renewal.steps.scm.login import ScmLogin
 from scm_simulator.world.fault import Fault
@@ -81,6 +82,18 @@ def test_a_password_that_the_policy_refuses_is_followed_by_one_that_fits(
     assert len(rotation.passwords()) == takes
     assert not rotation.failed_logins()
     assert rotation.ends(OTHER) == ""  # and the next one is not blocked
+
+
+@pytest.mark.parametrize("takes", [LONGEST, 16], ids=["testSecret", "setSecret"])
+def test_a_password_that_does_not_log_in_is_not_promoted(rotation: Rotation, takes: int) -> None:
+    """SCM may confirm a change that it does not make: then every login would use a password that it refuses."""
+    rotation.policy(-7306, "Password policy violated.", takes=takes, is_made=False)
+
+    with pytest.raises(errors.CredentialRefused, match="SCM refuses the new password of univ; both passwords stay"):
+        rotation.attempt(TOKEN)
+
+    assert rotation.stored() == LOGIN
+    assert rotation.functions().authority("univ").profiles(2001)
 
 
 def test_a_policy_that_refuses_every_password_is_quoted(rotation: Rotation) -> None:
@@ -229,6 +242,15 @@ def test_a_change_whose_answer_is_lost_is_found_out(
 
     assert rotation.stored()["password"] == rotation.passwords()
     assert sum(rotation.failed_logins().values()) <= 1
+
+
+def test_an_account_that_may_not_read_its_password_state_is_rotated(rotation: Rotation) -> None:
+    """SCM checks the login before what the account may read: a missing privilege is no wrong password."""
+    rotation.simulator.dials.faults.append(Fault("refused", operation="GET /api/admin/v1/password", times=0))
+
+    rotation.attempt(TOKEN)
+
+    assert rotation.stored()["password"] == rotation.passwords() != LOGIN["password"]
 
 
 def test_an_oauth2_client_needs_no_rotation_and_returns_why(rotation: Rotation) -> None:

@@ -111,7 +111,7 @@ def add(system: System, chance: random.Random, name: str) -> None:
             certificate = CERTIFICATES[chance.choice([*CERTIFICATES])](certificate)
         system.add(certificate.spec, delegation=replace(DELEGATION, name=name, mandate_ends=ends))
         path = certificate.spec.record_key
-        system.book.kept[path] = replace(certificate, order=None)
+        system.book.managed[path] = replace(certificate, order=None)
         if certificate.order:
             system.book.orders[path] = certificate.order
         # As at the last write: what has become due since is found by its time.
@@ -147,15 +147,15 @@ def worked(system: System, chance: random.Random, delegation: str, name: str) ->
     assert order is not None
     kind = chance.choice(["stored", "pending", "failed"])
     if kind == "failed":
-        system.book.kept[path] = replace(
-            system.book.kept[path], failures=1, last_error="OrderDeclined", failed_at=system.clock()
+        system.book.managed[path] = replace(
+            system.book.managed[path], failures=1, last_error="OrderDeclined", failed_at=system.clock()
         )
         return {**row, "status": kind, "error": caught(OrderDeclined("the RAO declined it"))}
     system.book.orders[path] = replace(order, token=token)
     if kind == "stored":
         stored = stored_by(certificate.spec, serial=f"NEW{name.upper()}", token=token)
         system.book.rows.append(system.book.orders.pop(path).stored_row(stored, certificate.stored, ""))
-        system.book.kept[path] = replace(system.book.kept[path], stored=stored, asked_reason="", failures=0)
+        system.book.managed[path] = replace(system.book.managed[path], stored=stored, asked_reason="", failures=0)
     return {**row, "status": kind}
 
 

@@ -36,13 +36,13 @@ def daily_run() -> System:
     due |= {"late": "deferred", "held": "held"}
     for name in (*due, "quiet", "ending", "empty"):
         _serve(system, name, university, age=150 if name in due else 10)
-    system.book.kept["univ", "empty"] = replace(system.book.kept["univ", "empty"], stored=None)
+    system.book.managed["univ", "empty"] = replace(system.book.managed["univ", "empty"], stored=None)
     _serve(system, "revoked", university, age=3, ssl_id=77, serial="A77")
-    system.book.kept["univ", "revoked"] = replace(
-        system.book.kept["univ", "revoked"], hold_until=NOW + timedelta(days=2), last_error="OrderRejected"
+    system.book.managed["univ", "revoked"] = replace(
+        system.book.managed["univ", "revoked"], hold_until=NOW + timedelta(days=2), last_error="OrderRejected"
     )
-    system.book.kept["univ", "held"] = replace(
-        system.book.kept["univ", "held"], hold_until=NOW + timedelta(hours=5), last_error="OrderDeclined"
+    system.book.managed["univ", "held"] = replace(
+        system.book.managed["univ", "held"], hold_until=NOW + timedelta(hours=5), last_error="OrderDeclined"
     )
     _serve(system, "ending", university, age=10, not_after=datetime(2027, 9, 1, tzinfo=UTC))
     system.book.orders["univ", "pending"] = replace(
@@ -56,7 +56,7 @@ def daily_run() -> System:
             continue
         _inspect(system, name, "earlier", (Finding("AddressChanged", "error", "operator", "an old address"),))
     _inspect(system, "univ", RUN, _FINDINGS)
-    del system.book.records["removed"], system.book.kept["removed", "idp"]
+    del system.book.records["removed"], system.book.managed["removed", "idp"]
     system.book.removals.add("removed")
     results = [
         child("univ", {"delegation": "univ", "certificates": _did()}),
@@ -73,8 +73,8 @@ def dry_run() -> System:
     system = System()
     _serve(system, "idp", DELEGATION, age=150)
     _serve(system, "wrong", DELEGATION, age=150)
-    system.book.kept["univ", "wrong"] = replace(
-        system.book.kept["univ", "wrong"], spec=replace(IDP, name="wrong", profile_id=7)
+    system.book.managed["univ", "wrong"] = replace(
+        system.book.managed["univ", "wrong"], spec=replace(IDP, name="wrong", profile_id=7)
     )
     _inspect(system, "univ", RUN, ())
     tasks = [{"certificate": name, "causes": ["age"]} for name in ("idp", "wrong")]
@@ -107,7 +107,7 @@ def _serve(system: System, name: str, delegation: Delegation, **changes: Any) ->
 
 
 def _renewed(system: System, name: str, causes: tuple[str, ...], text: str) -> None:
-    stored = system.book.kept["univ", name].stored
+    stored = system.book.managed["univ", name].stored
     assert stored is not None
     row = FinishedOrder(
         "univ", name, f"token-{name}", OrderStatus.STORED, STARTED + timedelta(minutes=4), STARTED, IDP.names,

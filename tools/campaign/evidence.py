@@ -34,8 +34,8 @@ class Evidence(World):
 
     def of_kind(self, kind: str) -> Iterator[Item]:
         """Items whose sort key begins with *kind*: `certificate`, `order`, `finished`; an order that ended is none."""
-        found = (item for item in self.items if item["item"].startswith(f"{kind}#"))
-        return (item for item in found if kind != "order" or "token" in item)
+        items = (item for item in self.items if item["item"].startswith(f"{kind}#"))
+        return (item for item in items if kind != "order" or "token" in item)
 
 
 def gather(harness: Harness, forgotten: frozenset[str] = frozenset(), *, runs: int = 0, judged: int = 0) -> Evidence:

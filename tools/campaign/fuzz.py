@@ -61,10 +61,10 @@ def play(harness: Harness, scenario: Scenario, seed: int, boundaries: Sequence[B
     corruption = CorruptedAnswer(drawn(boundaries, dice), dice)
     harness.run_with(corruption)
     harness.daily_run()
-    found = violations(gather(harness), [invariant for invariant in ALWAYS if invariant not in UNDETECTABLE])
+    violated = violations(gather(harness), [invariant for invariant in ALWAYS if invariant not in UNDETECTABLE])
     if not corruption.what:
-        found.insert(0, f"nothing was corrupted: {corruption.boundary} was not reached")
-    return corruption.what, found
+        violated.insert(0, f"nothing was corrupted: {corruption.boundary} was not reached")
+    return corruption.what, violated
 
 
 def drawn(boundaries: Sequence[Boundary], dice: random.Random) -> Boundary:

@@ -44,8 +44,8 @@ def _row(name: str, commit: str, counts: Iterable[int]) -> str:
 
 
 def _counts(document: Document) -> tuple[int, ...]:
-    found = (document[name] for name in ("boundaries", "cases", "cases_of_recovery"))
-    return (*found, len(document["not_reached"]), document["violations"])
+    parts = (document[name] for name in ("boundaries", "cases", "cases_of_recovery"))
+    return (*parts, len(document["not_reached"]), document["violations"])
 
 
 def _operations(documents: Sequence[Document], letters: Mapping[str, str]) -> Iterator[str]:

@@ -163,9 +163,9 @@ class Schedule:
             turns.join()
         harness.interception.injection = None
         ended = {run.run_id: run for run in harness.played.runs}
-        found = [f"both_runs_succeed: {text}" for run_id in (first, second) for text in _failures(ended[run_id])]
-        found += settled(harness, before, 0 if self.pair.is_ordered else self.pair.scenario.due)[1]
-        return PlayedSchedule(self, switches(harness.interception.boundaries[second]), tuple(dict.fromkeys(found)))
+        violated = [f"both_runs_succeed: {text}" for run_id in (first, second) for text in _failures(ended[run_id])]
+        violated += settled(harness, before, 0 if self.pair.is_ordered else self.pair.scenario.due)[1]
+        return PlayedSchedule(self, switches(harness.interception.boundaries[second]), tuple(dict.fromkeys(violated)))
 
     def failed(self, text: str) -> PlayedSchedule:
         """Return the outcome when the harness failed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ import typer
 from typer._click.exceptions import UsageError  # typer does not export it
 from typer.core import TyperGroup
 
-from certmandate.files.visible_text import visible_output
+from certmandate.files.visible_text import UNENCODABLE, visible_output
 
 COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Delegations": {
@@ -145,10 +146,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _open_streams() -> None:
-    """Open the standard streams that the caller has closed (`<&-`), for which Python has None."""
+    """Open the standard streams that the caller has closed (`<&-`), for which Python has None.
+
+    No character makes a command fail, whatever the locale.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - until the process ends
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=UNENCODABLE)
 
 
 def _not_printed(error: OSError) -> int:

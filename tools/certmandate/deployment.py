@@ -266,15 +266,15 @@ def _described(session: Any, stack: str) -> dict[str, str]:
     try:
         with usable_environment():
             client = session.client("cloudformation")
-        found = client.describe_stacks(StackName=stack)["Stacks"][0]
+        described = client.describe_stacks(StackName=stack)["Stacks"][0]
     except aws_errors() as error:
         is_unknown = isinstance(error, ClientError) and "does not exist" in str(error)
         unreachable = aws_unreachable(error, _WHERE)
         raise (
             DeploymentMissing(f"stack '{stack}' was not found: {unreachable}") if is_unknown else unreachable
         ) from None
-    parameters = {item["ParameterKey"]: item["ParameterValue"] for item in found.get("Parameters", [])}
-    outputs = {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", [])}
+    parameters = {item["ParameterKey"]: item["ParameterValue"] for item in described.get("Parameters", [])}
+    outputs = {item["OutputKey"]: item["OutputValue"] for item in described.get("Outputs", [])}
     return parameters | outputs
 
 

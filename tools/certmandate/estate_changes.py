@@ -15,6 +15,7 @@ from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegati
 from renewal.domain.errors import FieldRefused, RecordUnreadable
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import require_custom_fields
+from renewal.domain.setup.domain_checks import some
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 
 Kind = Literal["create", "change", "remove", "keep"]
@@ -71,19 +72,19 @@ class Stored:
 
 def changes(loaded: Loaded, stored: Stored) -> list[Change]:
     """Return everything that the files change, in the order of the files; what only `--prune` removes comes last."""
-    found: list[Change] = []
+    differing: list[Change] = []
     for specification, _ in loaded:
         delegation = specification.delegation
         record = stored.delegations.get(delegation.name)
         if delegation.name in stored.damaged:
-            found.append(Change("change", delegation.name))  # the file has all that its item must have
+            differing.append(Change("change", delegation.name))  # the file has all that its item must have
         else:
-            found.append(_change(delegation.name, record.delegation if record else None, delegation))
+            differing.append(_change(delegation.name, record.delegation if record else None, delegation))
         for spec in specification.certificates:
             certificate = stored.certificates.get(spec.path)
             if spec.path not in stored.damaged:
-                found.append(_change(spec.path, certificate.spec if certificate else None, spec))
-    return found + _removals(loaded, stored)
+                differing.append(_change(spec.path, certificate.spec if certificate else None, spec))
+    return differing + _removals(loaded, stored)
 
 
 def _change(path: str, before: Delegation | CertificateSpec | None, after: Delegation | CertificateSpec) -> Change:
@@ -216,6 +217,7 @@ def _key_faults(
 def warnings(loaded: Loaded, stored: Stored, today: date) -> Iterator[str]:
     """Yield what can be applied and is probably a mistake, and what cannot be applied because it is damaged."""
     yield from (f"{error.path} is left as it is: {error}" for error in stored.unreadable if error.certificate)
+    yield from _shared_names(loaded)
     departments: dict[int, str] = {}
     for specification, _ in loaded:
         delegation = specification.delegation
@@ -236,6 +238,20 @@ def warnings(loaded: Loaded, stored: Stored, today: date) -> Iterator[str]:
                 yield from _profile_warnings(spec, record.inspection)
 
 
+def _shared_names(loaded: Loaded) -> Iterator[str]:
+    """Yield each pair of certificates of two delegations that have names in common."""
+    specs = [spec for specification, _ in loaded for spec in specification.certificates]
+    first: dict[str, CertificateSpec] = {}
+    shared: dict[tuple[str, str], list[str]] = {}
+    for spec in specs:
+        for name in spec.names:
+            owner = first.setdefault(name, spec)
+            if owner.delegation != spec.delegation:
+                shared.setdefault((owner.path, spec.path), []).append(name)
+    for (former, later), names in shared.items():
+        yield f"{former} and {later} both have {some(names)}: both are ordered, and a server presents only one of them"
+
+
 def _new_arns(spec: CertificateSpec, certificate: ManagedCertificate | None) -> Iterator[str]:
     """ACM never changes the key type of an ARN."""
     held = certificate.stored if certificate else None
@@ -248,7 +264,7 @@ def _new_arns(spec: CertificateSpec, certificate: ManagedCertificate | None) -> 
         )
 
 
-def renamed(loaded: Loaded, stored: Stored) -> Iterator[str]:
+def renamed_certificates(loaded: Loaded, stored: Stored) -> Iterator[str]:
     """Yield each new certificate with the names of one that no file has any more: unless it is removed, it stays."""
     in_files = {spec.path for specification, _ in loaded for spec in specification.certificates}
     staying = {

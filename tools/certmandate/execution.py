@@ -156,10 +156,10 @@ def start(deployment: Deployment, request: Mapping[str, Any], purpose: str) -> E
 
 def _worked_on(request: RunRequest) -> dict[str, list[str]]:
     """Return the names of the certificates that a run is for, by delegation; without names, it is for the estate."""
-    found: dict[str, list[str]] = {name: [] for name in request.delegations}
+    by_delegation: dict[str, list[str]] = {name: [] for name in request.delegations}
     for path in map(CertificatePath.parse, request.certificates):
-        found.setdefault(path.delegation, []).append(path.certificate)
-    return found or {WHOLE_ESTATE: []}
+        by_delegation.setdefault(path.delegation, []).append(path.certificate)
+    return by_delegation or {WHOLE_ESTATE: []}
 
 
 def _sentence(cause: str) -> str:
@@ -192,12 +192,12 @@ class _Watcher:
             yield from map(str, self._progress.changes(history))
 
     def _listed(self, map_run_arn: str) -> list[Mapping[str, Any]]:
-        found: list[Mapping[str, Any]] = []
+        listed: list[Mapping[str, Any]] = []
         for page in self._states.get_paginator("list_executions").paginate(mapRunArn=map_run_arn):
-            found += page["executions"]
-            if len(found) > _MOST_FOLLOWED:
+            listed += page["executions"]
+            if len(listed) > _MOST_FOLLOWED:
                 break
-        return found
+        return listed
 
     def _count(self, map_run_arn: str) -> Iterator[str]:
         counts = self._states.describe_map_run(mapRunArn=map_run_arn)["executionCounts"]

@@ -42,7 +42,7 @@ class JudgedEstate:
     def only(self, states: Collection[str], before: datetime | None = None) -> JudgedEstate:
         """Return the certificates in *states*, any when empty, that expire *before* a time, with their problems.
 
-        And with those of whole delegations, which are as severe as with all certificates.
+        And with those of their delegations, which are as severe as with all certificates, and of no delegation.
         """
         certificates = tuple(
             judgement
@@ -51,7 +51,12 @@ class JudgedEstate:
             if before is None or _expires_before(judgement, before)
         )
         paths = {judgement.path for judgement in certificates}
-        problems = tuple(each for each in self.problems if not each.certificate or each.path in paths)
+        delegations = {"", *(judgement.certificate.spec.delegation for judgement in certificates)}
+        problems = tuple(
+            each
+            for each in self.problems
+            if each.path in paths or (not each.certificate and each.delegation in delegations)
+        )
         return JudgedEstate(self.at, certificates, problems)
 
     def of_delegations(self) -> dict[str, list[Judgement]]:

@@ -174,8 +174,8 @@ def _domain_faults(answers: Answers, domains: list[str]) -> Iterator[str]:
 
 def _without_permitted(names: Iterable[str]) -> Iterator[str]:
     """Yield *names*, each once, without those that a wildcard among them permits."""
-    found = tuple(dict.fromkeys(names))
-    return (name for name in found if not any(permits(entry, name) for entry in found if entry != name))
+    each_once = tuple(dict.fromkeys(names))
+    return (name for name in each_once if not any(permits(entry, name) for entry in each_once if entry != name))
 
 
 def _delegated_faults(answers: Answers) -> Iterator[str]:

@@ -67,6 +67,17 @@ def confirm(question: str, *, yes: bool) -> None:
         raise Refused(msg)
 
 
+def require_no_open_order(deployment: Deployment, removed: Iterable[CertificatePath]) -> None:
+    """Raise Refused while one of *removed* has an open order: SCM may issue it, and its key would be deleted."""
+    if busy := deployment.spec_writer.with_open_order(removed):
+        commands = "; ".join(f"`certmandate close-order {path} --reason …`" for path in busy)
+        msg = (
+            f"{', '.join(busy)}: an order is open. SCM may issue its certificate, and its key would be deleted. Wait "
+            f"until a run has collected it, or end each order: {commands}"
+        )
+        raise Refused(msg)
+
+
 def confirm_logins(deployment: Deployment, records: Iterable[DelegationRecord], *, yes: bool) -> None:
     """Ask before a run logs in once more with a credential that SCM has refused. Raises Refused."""
     refused = sorted({record.delegation.name for record in records if _is_refused(deployment, record)})

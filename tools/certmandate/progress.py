@@ -51,8 +51,8 @@ class ProgressReader:
 
     def changes(self, history: Mapping[str, Any]) -> list[ProgressLine]:
         """Return what has changed since the last call, oldest first."""
-        found = [change for child in history["children"] for change in self._changes(child)]
-        return sorted(found, key=lambda change: change.at)
+        every = [change for child in history["children"] for change in self._changes(child)]
+        return sorted(every, key=lambda change: change.at)
 
     def _changes(self, child: Mapping[str, Any]) -> Iterator[ProgressLine]:
         execution = child["execution"]

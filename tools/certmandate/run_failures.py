@@ -49,14 +49,14 @@ def judged_with_runs(
     """
     credentials = StoredCredentials(deployment)
     known = {name: credentials.with_untried(record) for name, record in delegations.items()}
-    found = [credentials.without_past_refusal(known.get(each.spec.delegation), each) for each in certificates]
+    current = [credentials.without_past_refusal(known.get(each.spec.delegation), each) for each in certificates]
     rules, damaged = tuple(replacements), tuple(unreadable)
     left = _left_out(deployment, estate, rules, now)
 
     def judged(failures: Mapping[str, Failure]) -> JudgedEstate:
         return judged_estate(
             known,
-            found,
+            current,
             now,
             deployment.acting_times,
             replacements=rules,
@@ -86,8 +86,8 @@ def _left_out(
         count = book.count_certificates
     else:
         certificates, count = estate, partial(min, len(estate))
-    found = (DueCertificate.at(certificate, in_force, now) for certificate in certificates)
-    return left_out([each for each in found if each.decision.causes], count, deployment.limits)
+    due = (DueCertificate.at(certificate, in_force, now) for certificate in certificates)
+    return left_out([each for each in due if each.decision.causes], count, deployment.limits)
 
 
 def judged_order_book(
@@ -122,7 +122,7 @@ def judged_delegation(
 def with_lost(deployment: Deployment, stored: Stored) -> Stored:
     """Return *stored* with an error for each delegation of the last daily run that is not there and was not removed."""
     damaged = (error.delegation for error in stored.unreadable)
-    missing = set(notified(deployment).delegations).difference(stored.delegations, damaged)
+    missing = set(notified_problems(deployment).delegations).difference(stored.delegations, damaged)
     lost = sorted(missing - set(deployment.book.removed_among(missing)))
     return replace(stored, unreadable=(*stored.unreadable, *map(record_missing, lost)))
 
@@ -140,7 +140,7 @@ def _failures(
     certificates = {each.path: each.certificate for each in judged.certificates}
     unstored = {f"{path}: {each.order.storing_error}" for path, each in certificates.items() if each.order}
     known = {problem.key for problem in judged.problems} - unstored
-    entries = notified(deployment).problems.items()
+    entries = notified_problems(deployment).problems.items()
     failed = {
         key: entry
         for key, entry in entries
@@ -185,10 +185,12 @@ def _is_unchanged(row: CertificateRow, certificate: ManagedCertificate) -> bool:
     return (row.not_after, row.ordered_at) == (stored.not_after if stored else None, order.opened_at if order else None)
 
 
-def notified(deployment: Deployment) -> NotifiedProblems:
+def notified_problems(deployment: Deployment) -> NotifiedProblems:
     """Return what the last run has left to the next; empty when nothing can be read."""
-    found = _parsed(lambda document: records.read(NotifiedProblems, document), deployment.run_object("notified.json"))
-    return found or NotifiedProblems()
+    remembered = _parsed(
+        lambda document: records.read(NotifiedProblems, document), deployment.run_object("notified.json")
+    )
+    return remembered or NotifiedProblems()
 
 
 def _parsed(read: Callable[[Any], T], content: bytes | None) -> T | None:

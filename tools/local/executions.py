@@ -59,10 +59,10 @@ def _with_children(execution: Any) -> dict[str, Any]:
     if is_child:
         described["mapRunArn"] = execution.map_run_arn
     env = execution.exec_worker.env if execution.exec_worker else None
-    found = {"execution": described, "events": _events(env, read), "children": list(_children(env))}
+    document = {"execution": described, "events": _events(env, read), "children": list(_children(env))}
     if is_child and described.get("status", "RUNNING") != "RUNNING":  # it has none before its thread has begun
-        read.ended = found
-    return found
+        read.ended = document
+    return document
 
 
 def _events(env: Any, read: _Read) -> list[Any]:

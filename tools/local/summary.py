@@ -73,11 +73,11 @@ def costs_of(
 
 def _by_ssl_id(calls: Iterable[RecordedCall]) -> Mapping[int, list[str]]:
     """Return the operations that name each SSL ID."""
-    found: dict[int, list[str]] = defaultdict(list)
+    by_ssl_id: dict[int, list[str]] = defaultdict(list)
     for call in calls:
         for text in _SSL_ID.findall(call.path):
-            found[int(text)].append(call.operation)
-    return found
+            by_ssl_id[int(text)].append(call.operation)
+    return by_ssl_id
 
 
 def _renewal(row: CertificateRow, calls: Mapping[int, list[str]], predecessors: Mapping[int, int]) -> Renewal:

@@ -45,8 +45,8 @@ def compiled_at_import(python: str, bundle: Path, packages: Path) -> list[str]:
     """
     command = [python, "-I", "-S", "-B", "-c", _IMPORT_EVERY_MODULE, str(bundle), str(packages)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    found: list[str] = json.loads(done.stdout)
-    return found
+    compiled: list[str] = json.loads(done.stdout)
+    return compiled
 
 
 def bundles(build: Path) -> Iterator[Path]:

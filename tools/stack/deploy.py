@@ -116,8 +116,8 @@ def require_no_second_address(ec2: Any, changes: Iterable[Change]) -> None:
     """Raise Refused when a plan creates an address while a registered address is idle."""
     if not any(change.type == ADDRESS and change.action == "Add" for change in changes):
         return
-    found = ec2.describe_addresses(Filters=[{"Name": "tag:Purpose", "Values": [PURPOSE]}])["Addresses"]
-    idle = [address for address in found if "AssociationId" not in address]
+    addresses = ec2.describe_addresses(Filters=[{"Name": "tag:Purpose", "Values": [PURPOSE]}])["Addresses"]
+    idle = [address for address in addresses if "AssociationId" not in address]
     if idle:
         known = ", ".join(f"{address['PublicIp']} ({address['AllocationId']})" for address in idle)
         msg = (

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from certmandate.files.operator_action import OperatorAction
-from certmandate.files.operator_records import Retired
+from certmandate.files.operator_records import Reinstated, Retired
 from gate import computed
 from renewal.adapters.order_book.schema import ESTATE, ORDER_ATTRIBUTES, CoveredPaths
 from renewal.domain.audit.hash_chain import ChainHead
@@ -37,6 +37,7 @@ RECORDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "list of a replacement rule": ("OrdersTable", ESTATE, stored_names(CoveredPaths)),
     "removed delegation": ("OrdersTable", ESTATE, ("removed_at",)),
     "retired delegation": ("OrdersTable", ESTATE, ("retired", *stored_names(Retired))),
+    "undone retirement": ("OrdersTable", ESTATE, stored_names(Reinstated)),
     "interrupted apply": ("OrdersTable", ESTATE, ("begun_at",)),
     "audit row": ("AuditTable", "univ", stored_names(FinishedOrder)),
     "acknowledged order": ("AuditTable", "univ", stored_names(Acknowledgement)),
@@ -60,12 +61,12 @@ def functions(stack: Stack) -> dict[str, list[Statement]]:
 def permitted(stack: Stack, policies: Iterable[Statement], record: str, attribute: str) -> str:
     """Return what the policies permit: `deletes` its item, `writes` the attribute, `adds` items with it; or nothing."""
     table, partition, _ = RECORDS[record]
-    found = list(policies)
+    every = list(policies)
 
     def may(action: str, *attributes: str) -> bool:
         names = tuple(dict.fromkeys((*_KEYS, *attributes)))
         context = {"dynamodb:Attributes": names, "dynamodb:LeadingKeys": (partition,)}
-        return allowed(found, Request(action, stack.arn(table), context))
+        return allowed(every, Request(action, stack.arn(table), context))
 
     if any(may(action) for action in _DELETES):
         return "deletes"

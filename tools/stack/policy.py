@@ -90,22 +90,22 @@ def allowed(policies: Iterable[Statement], request: Request) -> bool:
 
 
 def _holds(operator: str, key: str, wanted: tuple[str, ...], context: Mapping[str, str | tuple[str, ...]]) -> bool:
-    found = {name.lower(): value for name, value in context.items()}.get(key.lower())
+    given = {name.lower(): value for name, value in context.items()}.get(key.lower())
     if operator == "Null":
-        return (found is None) == (wanted == ("true",))
+        return (given is None) == (wanted == ("true",))
     quantifier, _, base = operator.rpartition(":")
     if base.endswith("IfExists"):
-        if found is None:
+        if given is None:
             return True
         base = base.removesuffix("IfExists")
     if base not in _OPERATORS:
         msg = f"the condition operator {operator} is not known to this evaluator"
         raise UnknownPolicyElement(msg)
     matches, negated = _OPERATORS[base]
-    if found is None:
+    if given is None:
         return negated or quantifier == "ForAllValues"
     patterns = [_resolved(pattern, context) for pattern in wanted]
-    hits = [any(matches(value, pattern) for pattern in patterns) != negated for value in _texts(found)]
+    hits = [any(matches(value, pattern) for pattern in patterns) != negated for value in _texts(given)]
     return all(hits) if quantifier == "ForAllValues" or negated else any(hits)
 
 

@@ -244,7 +244,7 @@ def test_the_head_of_a_report_is_compared_with_the_trail(sit: Sit) -> None:
 def test_every_trail_is_verified_at_once(sit: Sit) -> None:
     """Who rewrites a trail chooses one that no one verifies: that of a retired delegation, or of the rules."""
     desk = sit("idp:20", "www:30")
-    desk.run("renew", "--all-due")
+    desk.run("renew", "--all-due", "--yes")
 
     clean = desk.document("audit", "verify")["trails"]
     item = overwrite(desk, serial="0")
@@ -254,5 +254,5 @@ def test_every_trail_is_verified_at_once(sit: Sit) -> None:
     assert found.exit_code == 1
     assert "univ: row " in found.stderr
     assert item in found.stderr
-    assert "actions on all delegations ('#estate'): 1 row is as it was added" in found.stdout
+    assert "actions that concern no single delegation ('#estate'): 1 row is as it was added" in found.stdout
     assert "of one audit trail" in desk.refused("audit", "verify", "--head", f"1:{'0' * 64}")

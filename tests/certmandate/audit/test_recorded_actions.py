@@ -21,7 +21,7 @@ ESTATE = ("idp:20", "www:30")
 WHY = ("--reason", "ticket 12")
 RULE = ("replace", "--issuer", "intermediate", "--issued-before", "2026-11-20", "--reason", "incident", "--yes")
 REVOKED = ("revoke", "univ/idp", "--reason-code", "superseded", "--no-replacement", "--yes")
-FORCED = ("renew", "univ/idp", "--force", "--reason", "laptop stolen")
+FORCED = ("renew", "univ/idp", "--force", "--yes", "--reason", "laptop stolen")
 
 READS: dict[str, tuple[str, ...]] = {
     "plan": ("plan", "{folder}"),
@@ -63,12 +63,12 @@ def _withdrawn(desk: Desk) -> tuple[object, ...]:
 
 def _undone(desk: Desk) -> tuple[object, ...]:
     desk.run("retire", "univ", "--yes")
-    return "retire", "univ", "--undo", *WHY
+    return "retire", "univ", "--undo", "--yes", *WHY
 
 
 def _cancelled(desk: Desk) -> tuple[object, ...]:
     desk.run(*RULE)
-    return "replace", "--cancel", "--reason", "incident"
+    return "replace", "--cancel", "--yes", "--reason", "incident"
 
 
 def _unprotected(desk: Desk) -> tuple[object, ...]:
@@ -88,8 +88,8 @@ CHANGES: dict[str, tuple[str, tuple[object, ...] | Begin]] = {
     "credential": ("credential-stored", ("credential", "univ", "--stdin", *WHY)),
     "credential --protect": ("credential-protected", _unprotected),
     "drill": ("alarms-tested", ("drill", "--alarm", "RunFailed", "--yes", *WHY)),
-    "renew": ("run-started", ("renew", "univ/idp", *WHY)),
-    "renew --all-due": ("run-started", ("renew", "--all-due")),
+    "renew": ("run-started", ("renew", "univ/idp", "--yes", *WHY)),
+    "renew --all-due": ("run-started", ("renew", "--all-due", "--yes")),
     "renew --force": ("renewal-requested", FORCED),
     "renew --withdraw": ("request-withdrawn", _withdrawn),
     "replace": ("replacement-rule-added", RULE),
@@ -149,6 +149,21 @@ def test_what_a_command_changes_has_a_row(sit: Sit, name: str) -> None:
     *_, found = (row for row in rows if kind in {row.get("action"), row.get("status"), *_key_of(row)})
     assert WHY[1] not in line or str(found["reason"]).endswith(WHY[1])
     assert found["identity"] == desk.system.aws.client("sts").get_caller_identity()["Arn"]
+
+
+@pytest.mark.parametrize("name", sorted({*CHANGES} - {"check", "credential", "credential --protect"}))
+def test_a_command_that_changes_something_asks_first(sit: Sit, name: str) -> None:
+    """In a script without --yes and without a terminal, nothing is changed.
+
+    `check` is a dry run, `credential --stdin` is given what it stores, and `--protect` keeps it.
+    """
+    desk = sit("idp", scm=OPEN_ORDER) if name == "close-order" else sit(*ESTATE[: 1 + (name == "adopt")])
+    begin = CHANGES[name][1]
+    line = [argument for argument in (begin if isinstance(begin, tuple) else begin(desk)) if argument != "--yes"]
+
+    assert "Nothing was changed" in desk.refused(*line)
+
+    assert rows_in(desk.made) == 0
 
 
 def rows_of(desk: Desk, delegation: str) -> list[Any]:

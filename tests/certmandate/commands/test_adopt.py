@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from renewal.domain.keypair import KeyPair
 from tests.certmandate.desk import Desk
 from tests.throwaway_ca import hierarchy, pem
 
-ESTATE = ("idp:20", "other:30", "www")
+ESTATE = ("idp:20", "other:30", "www", "new", "early:20", "kept:20")
 """The records lose their stored certificates, as if another program had stored them."""
 
 
@@ -74,3 +75,41 @@ def test_a_name_that_the_ca_added_is_no_change_of_names(desk: Desk, tmp_path: Pa
 
     assert found["state"] == "fine"
     assert desk.stored("www").names == wanted
+
+
+def test_an_ssl_id_that_scms_report_lacks_is_named_as_such(desk: Desk, tmp_path: Path):
+    """After a complete inspection, "`certmandate check` makes one" was a loop."""
+    file = tmp_path / "new.pem"
+    certificate = hierarchy().ec.issue(
+        KeyPair.generate(KeyType.P_256).private_key.public_key(),
+        ["new.univ.example"],
+        not_before=datetime.now(UTC),
+        days=199,
+    )
+    file.write_text(pem(certificate))
+    desk.run("check", "univ")
+
+    printed = desk.run("adopt", "univ/new", "--pem", file, "--ssl-id", "99999").stdout
+
+    assert re.search(r"SCM's last SSL report \(\S+ \S+Z\) does not list it among", printed)
+    assert "makes one" not in printed
+
+
+def test_the_ssl_id_of_an_earlier_certificate_is_refused(desk: Desk):
+    """It is in the audit rows only: SCM would be asked about a certificate that is not the one in use."""
+    earlier = desk.stored("early")
+    desk.run("renew", "univ/early", "--force", "--reason", "test", "--yes")
+    desk.forget("early")
+
+    refused = desk.refused("adopt", "univ/early", "--ssl-id", earlier.ssl_id, "--yes")
+
+    assert f"SSL ID {earlier.ssl_id} is serial {printed_serial(earlier.serial)} of univ/early" in refused
+
+
+def test_what_is_stored_already_is_refused_before_the_question(desk: Desk):
+    """The question came first, and then an error that named the delegation file."""
+    refused = desk.refused("adopt", "univ/kept")
+
+    assert "can be adopted only where none is stored" in refused
+    assert "Adopt it as" not in refused
+    assert "InvalidDelegation" not in refused

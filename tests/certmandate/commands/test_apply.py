@@ -57,14 +57,18 @@ def test_a_plan_shows_what_stays_when_a_certificate_is_renamed(desk: Desk):
     assert ("both would be ordered" in pruned.stdout, "(in no file)" in pruned.stdout) == (False, False)
 
 
-def test_a_plan_warns_of_two_delegations_in_one_department(desk: Desk, tmp_path: Path):
-    """The SSL report is that of the department: each delegation would report every renewal of the other."""
+def test_a_plan_warns_of_two_delegations_with_one_name_or_department(desk: Desk, tmp_path: Path):
+    """The SSL report is that of the department: each delegation would report every renewal of the other.
+
+    A name in certificates of both was ordered twice without a word.
+    """
     text = desk.file.read_text(encoding="utf-8")
     (tmp_path / "univ.yaml").write_text(text, encoding="utf-8")
     (tmp_path / "other.yaml").write_text(text.replace("delegation: univ", "delegation: other"), encoding="utf-8")
 
-    (warning,) = desk.document("plan", tmp_path)["warnings"]
+    shared, *_, warning = desk.document("plan", tmp_path)["warnings"]
 
+    assert "other/idp and univ/idp both have idp.univ.example: both are ordered" in shared
     assert "same department_id 7: each will report the orders of the other as OrderNotOurs" in warning
 
 

@@ -53,7 +53,7 @@ def test_status_sorts_the_findings_of_all_delegations_together(sit: Sit):
 def test_an_order_that_awaits_approval_is_in_the_raos_mail_and_report(sit: Sit, tmp_path: Path):
     """Only the RAO can approve it; the notice of the daily run had it, and the mail that the operator sends had not."""
     desk = sit("www", scm="dials: {issuance_polls: 0, outcome: requested}\n")
-    desk.run("renew", "univ/www")
+    desk.run("renew", "univ/www", "--yes")
 
     mail = desk.run("findings", "univ", "--language", "fr").stdout
     report = ("report", "univ", "--month", f"{datetime.now(UTC):%Y-%m}")
@@ -74,21 +74,33 @@ def test_a_refused_login_is_repeated_only_after_a_question(sit: Sit, arguments: 
     desk = sit("idp:20")
     right = desk.secret()
     desk.store_wrong_password()
-    assert "--force --reason" not in desk.run(*arguments).stdout
+    assert "--force --reason" not in desk.run(*arguments, stdin="y\n").stdout
     before = len(desk.system.simulator.calls)
 
     assert "SCM refused the last login of univ" in desk.refused(*arguments)
     assert len(desk.system.simulator.calls) == before
 
     desk.run("credential", "univ", "--stdin", stdin=json.dumps(right))
-    assert desk.run(*arguments).exit_code == 0
+    assert desk.run(*arguments, stdin="y\n").exit_code == 0
+
+
+def test_findings_of_a_delegation_that_is_not_selected_are_left_out(sit: Sit):
+    """The exit code is of what is selected: `--expires-before` named a delegation none of whose certificates was."""
+    desk = sit("idp:20")
+    desk.store_wrong_password()
+    desk.run("check", "univ")
+
+    selected, others = desk.run("status", "--state", "fine"), desk.run("status", "--expires-before", "2020-01-01")
+
+    assert (selected.exit_code, "CredentialRefused" in selected.stdout) == (1, True)
+    assert (others.exit_code, "nothing needs attention" in others.stdout) == (0, True)
 
 
 def test_a_credential_that_was_stored_since_takes_the_place_of_the_refusal(sit: Sit):
     """The operator had done what was asked, and `status` went on asking for it, and the mail the RAO, until a run."""
     desk = sit("idp:160")
     desk.store_wrong_password()
-    desk.run("renew", "--all-due")
+    desk.run("renew", "--all-due", "--yes")
     wrong, refused = desk.secret(), desk.document("status")
 
     desk.run("credential", "univ", "--stdin", stdin=json.dumps(wrong))
@@ -114,7 +126,7 @@ def test_when_a_credential_was_stored_is_read_once_for_all_certificates(sit: Sit
     """With 25 refused certificates, `status` made 54 calls of AWS more after a new credential."""
     desk = sit("idp:160", "sp:160", "www:160")
     desk.store_wrong_password()
-    desk.run("renew", "--all-due")
+    desk.run("renew", "--all-due", "--yes")
 
     desk.run("credential", "univ", "--stdin", stdin=json.dumps(desk.secret()))
     desk.run("status")
@@ -127,7 +139,7 @@ def test_a_credential_that_was_stored_since_ends_the_refusal_of_an_order(sit: Si
     desk = sit("idp:160")
     right = desk.secret()
     desk.system.simulator.dials.faults.append(Fault("refused", ENROLL, code=-16))
-    desk.run("renew", "--all-due")
+    desk.run("renew", "--all-due", "--yes")
     refused = desk.document("status")
 
     desk.run("credential", "univ", "--stdin", stdin=json.dumps(right))
@@ -143,7 +155,7 @@ def test_a_credential_that_was_not_stored_hides_no_refusal(sit: Sit):
     """The row of the operator's action is written first, by the operator's clock; then AWS may refuse the secret."""
     desk = sit("idp:160")
     desk.store_wrong_password()
-    desk.run("renew", "--all-due")
+    desk.run("renew", "--all-due", "--yes")
     wrong, secrets = desk.secret(), desk.system.aws.client("secretsmanager")
     secret = next(each["ARN"] for each in secrets.list_secrets()["SecretList"] if "univ" in each["Name"])
     refused = secrets.get_secret_value(SecretId=secret)["VersionId"]
@@ -175,15 +187,15 @@ def test_status_lists_replacement_rules_and_retired_delegations(sit: Sit):
 def test_a_held_certificate_shows_everywhere_why_scm_refused(sit: Sit):
     """The operator who missed the first notification must not search the audit trail for the reason."""
     desk = sit("www", scm="dials: {issuance_polls: 0, outcome: declined}\n")
-    first = RunReport.parse(desk.document("renew", "univ/www")["report"])
+    first = RunReport.parse(desk.document("renew", "univ/www", "--yes")["report"])
 
-    again = desk.document("renew", "--all-due")["report"]
+    again = desk.document("renew", "--all-due", "--yes")["report"]
 
     (refused,), (held,) = first.certificates, RunReport.parse(again).certificates
     assert (refused.outcome, held.outcome) == (Outcome.FAILED, Outcome.HELD)
     assert refused.text
     assert held.text.startswith(refused.text)
-    for arguments in (("renew", "--all-due"), ("status",), ("show", "univ/www")):
+    for arguments in (("renew", "--all-due", "--yes"), ("status",), ("show", "univ/www")):
         assert refused.text in " ".join(desk.run(*arguments).stdout.split()), arguments
 
 
@@ -191,7 +203,7 @@ def test_what_is_due_all_at_once_is_not_called_in_order(sit: Sit):
     """The run refuses to order; a status without a problem would promise these renewals for every next day."""
     desk = sit(*(f"c{number}:160" for number in range(20)))
 
-    ended = desk.document("renew", "--all-due")
+    ended = desk.document("renew", "--all-due", "--yes")
 
     assert {row["error"] for row in ended["report"]["certificates"]} == {"TooManyDue"}
     status = desk.run("status")
@@ -206,7 +218,7 @@ def test_order_again_permits_one_order_that_waits_for_the_operator(sit: Sit):
     faults = desk.system.simulator.dials.faults
     faults.append(Fault("reset_before", ENROLL))
     again = ("renew", "univ/lost", "--order-again")
-    failed = desk.run("renew", "univ/lost")
+    failed = desk.run("renew", "univ/lost", "--yes")
     posted = desk.system.orders_posted()
     assert (failed.exit_code, posted) == (1, desk.system.orders_posted())
     assert "--order-again --reason" in " ".join(failed.stdout.split())

@@ -144,7 +144,7 @@ def order_with(credential: dict[str, str], simulator: Simulator) -> int:
 def test_check_reports_an_open_order_as_collected_not_planned(sit: Sit):
     """“Planned” would mean that another certificate is ordered."""
     desk = sit("idp", scm="dials: {issuance_polls: 0, outcome: requested}\n")
-    desk.run("renew", "univ/idp")
+    desk.run("renew", "univ/idp", "--yes")
 
     output = " ".join(desk.run("check", "univ").stdout.split())
 
@@ -248,7 +248,7 @@ def test_check_shows_whether_the_search_for_orders_is_proven(sit: Sit):
     assert desk.document("check", "univ")["search"]["proven"] is False
     assert "not proven: no search has found an order" in desk.run("check", "univ").stdout
 
-    desk.run("renew", "univ/www")
+    desk.run("renew", "univ/www", "--yes")
 
     search = desk.document("check", "univ")["search"]
     assert (search["proven"], search["found_by"]) == (True, "commonName=www.univ.example")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -110,6 +111,7 @@ def test_ctrl_c_stops_every_process(tmp_path: Path) -> None:
     assert printed[0].startswith("export AWS_ACCESS_KEY_ID=")
     assert "aws stepfunctions start-execution" in printed[-1]
     assert "# SSL_CERT_FILE trusts only this SCM" in "".join(printed)
+    assert re.search(r"# Roots: \S+/.+\.pem \(", "".join(printed)), "servers need them, as docs/servers.md has it"
     assert ": 1 delegation, 1 certificate." in output
     assert "Traceback" not in output
     assert up.returncode == 0

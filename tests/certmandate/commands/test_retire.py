@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from renewal.domain.certificate.serial import printed_serial
 from tests.certmandate.conftest import Sit
 from tests.certmandate.desk import CANARY, OPEN_ORDER
 
@@ -96,12 +97,52 @@ def test_undo_restores_a_delegation_within_the_grace_days(sit: Sit):
     desk.run("retire", "univ", "--yes")
 
     assert desk.document("status")["unreadable"] == []
-    assert desk.document("retire", "univ", "--undo")["credential_restored"]
+    assert desk.document("retire", "univ", "--undo", "--yes")["credential_restored"]
     assert [error["delegation"] for error in desk.document("status")["unreadable"]] == ["univ"]
     assert desk.run("apply", desk.folder, "--yes").exit_code == 0
     assert desk.run("adopt", "univ/idp", "--ssl-id", str(before.ssl_id), "--yes").exit_code == 0
     assert desk.document("status")["certificates"][0]["state"] == "fine"
-    assert desk.run("retire", "univ", "--undo").exit_code == 2
+    assert desk.run("retire", "univ", "--undo", "--yes").exit_code == 2
+
+
+def test_a_requested_revocation_outlives_retire_and_undo(sit: Sit):
+    """The key is compromised, and after `--undo` the RAO was told that there was nothing to do."""
+    desk = sit("idp:20")
+    desk.run("revoke", "univ/idp", "--reason-code", "keyCompromise", "--no-replacement", "--yes")
+    serial, ssl_id = printed_serial(desk.stored("idp").serial), desk.stored("idp").ssl_id
+
+    (open_one,) = desk.document("retire", "univ", "--yes")["not_revoked"]
+    status = " ".join(desk.run("status").stdout.split())
+    undone = desk.document("retire", "univ", "--undo", "--yes")
+    again = desk.document("retire", "univ", "--undo", "--yes")
+    desk.run("apply", desk.folder, "--yes")
+
+    assert serial in open_one
+    assert f"SCM did not show the revocation of serial {serial}" in status
+    assert undone["not_revoked"] == again["not_revoked"] == [open_one]
+    assert undone["commands"] == ["certmandate apply DIR", f"certmandate adopt univ/idp --ssl-id {ssl_id}"]
+    assert desk.run(*undone["commands"][1].split()[1:], "--yes").exit_code == 0
+    assert "NotRevoked" in desk.run("status").stdout
+    assert [each.serial for each in desk.book.delegation("univ").revocations] == [desk.stored("idp").serial]
+
+
+def test_retire_prints_what_no_command_does_afterwards(sit: Sit):
+    """The last report cannot be written after it, and the mandate promises that keys are destroyed."""
+    desk = sit("idp:20")
+    desk.rewrite("names: [idp.univ.example]", 'names: [idp.univ.example], stores: ["s3", "acm:eu-west-3"]')
+    desk.run("apply", desk.folder, "--yes")
+    desk.run("renew", "univ/idp", "--yes")
+    bucket = desk.system.aws.outputs["StoreBucket"]
+    arns = desk.stored("idp").arns
+    assert desk.run("report", "univ", "--month", f"{datetime.now(UTC):%Y-%m}", "--json").exit_code == 0
+
+    result = desk.run("retire", "univ")
+
+    assert f"`certmandate report univ --month {datetime.now(UTC):%Y-%m}`" in result.stdout
+    assert f"`aws s3 rm s3://{bucket}/certificates/univ/ --recursive`" in result.stdout
+    for region, arn in arns.items():
+        assert f"`aws acm delete-certificate --region {region} --certificate-arn {arn}`" in result.stdout
+    assert arns
 
 
 @pytest.mark.parametrize("how", ["undone", "lost"])
@@ -111,7 +152,7 @@ def test_a_delegation_without_its_item_can_be_retired(sit: Sit, how: str):
     desk.system.run()
     if how == "undone":
         desk.run("retire", "univ", "--yes")
-        desk.run("retire", "univ", "--undo")
+        desk.run("retire", "univ", "--undo", "--yes")
     else:
         key = {"delegation": {"S": "univ"}, "item": {"S": "delegation"}}
         desk.system.aws.client("dynamodb").delete_item(TableName=desk.system.aws.outputs["OrdersTable"], Key=key)
@@ -132,13 +173,13 @@ def test_an_interrupted_undo_is_completed_by_the_next(sit: Sit):
     """Its first write lifts the retirement; refused after that, the credential would be deleted within days."""
     desk = sit("idp:20")
     desk.run("retire", "univ", "--yes")
-    assert desk.document("retire", "univ", "--undo")["credential_restored"]
+    assert desk.document("retire", "univ", "--undo", "--yes")["credential_restored"]
     secrets = desk.system.aws.client("secretsmanager")
     secrets.delete_secret(SecretId="certmandate/univ", RecoveryWindowInDays=7)  # as if it had not been restored
 
-    assert desk.document("retire", "univ", "--undo")["credential_restored"]
+    assert desk.document("retire", "univ", "--undo", "--yes")["credential_restored"]
     assert desk.run("apply", desk.folder, "--yes").exit_code == 0
-    assert desk.run("retire", "univ", "--undo").exit_code == 2
+    assert desk.run("retire", "univ", "--undo", "--yes").exit_code == 2
 
 
 def test_undo_schedules_the_rotation_of_a_password_again(sit: Sit):
@@ -150,11 +191,11 @@ def test_undo_schedules_the_rotation_of_a_password_again(sit: Sit):
     desk.run("retire", "univ", "--yes")
     assert not secrets.describe_secret(SecretId="certmandate/univ")["RotationEnabled"]
 
-    assert desk.document("retire", "univ", "--undo")["rotation_days"] == 22
+    assert desk.document("retire", "univ", "--undo", "--yes")["rotation_days"] == 22
     assert secrets.describe_secret(SecretId="certmandate/univ")["RotationEnabled"]
     desk.run("apply", desk.folder, "--yes")
     client = json.dumps({"client_id": "x", "client_secret": CANARY})
     desk.run("credential", "univ", "--oauth", "--stdin", stdin=client)
     desk.run("retire", "univ", "--yes")
-    found = desk.document("retire", "univ", "--undo")
+    found = desk.document("retire", "univ", "--undo", "--yes")
     assert (found["credential_restored"], found["rotation_days"]) == (True, None)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from renewal.domain.certificate.serial import printed_serial
 from tests.adapters.aws.records import a_pair
 from tests.certmandate.conftest import Sit
@@ -21,6 +23,29 @@ def test_the_replacement_is_stored_before_the_rao_is_asked_to_revoke(sit: Sit):
     assert f"numéro de série {printed_serial(old.serial)} (idp.univ.example), motif superseded" in found["rao"]["fr"]
     assert desk.stored("idp").serial != old.serial
     assert desk.run("revoke", "univ/idp", "--reason-code", "superseded", "--serial", old.serial, "--yes").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "when"),
+    [
+        ("superseded", "once every server presents the new certificate"),
+        ("keyCompromise", "now"),
+        ("cessationOfOperation", "when the service has ended"),
+    ],
+)
+def test_the_rao_is_not_asked_to_revoke_what_a_server_presents(sit: Sit, code: str, when: str):
+    """It printed "check every server" and then "send this to the RAO now": only a compromised key cannot wait."""
+    desk = sit("idp:20")
+    desk.rewrite("names: [idp.univ.example]", "names: [idp.univ.example], served_at: ['idp.univ.example:8443']")
+    desk.run("apply", desk.folder, "--yes")
+
+    result = desk.run("revoke", "univ/idp", "--reason-code", code, "--yes")
+
+    assert f"Send this to the RAO {when} (" in result.stdout
+    is_replaced = code != "cessationOfOperation"
+    unverified = "Not verified to present the new certificate\n  - idp.univ.example:8443\n"
+    assert (unverified in result.stdout) == is_replaced
+    assert ("remplacé sur tous les serveurs" in result.stdout) == (code == "superseded")
 
 
 def test_without_a_stored_replacement_the_rao_is_not_asked(sit: Sit):

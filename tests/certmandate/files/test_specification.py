@@ -129,7 +129,7 @@ def test_a_full_file_is_read_whole() -> None:
 
 NAME = "must be 1 to 40 lower-case letters, digits and inner hyphens"
 WHOLE = "must be a whole number of 1 or more"
-ONE_ADDRESS = "must be one address as a /32, as in 192.0.2.10/32"
+ONE_ADDRESS = "must be the stack's Elastic IP as a /32, written as 51.15.20.30/32"
 ONE_IPV4 = "must be one IPv4 address as a /32: a wider range admits others"
 NOT_PUBLIC = "is not a public address, so no request to SCM comes from it; give the stack's Elastic IP"
 KEYS = "must be one of RSA-2048, RSA-3072, RSA-4096, P-256, P-384"
@@ -222,7 +222,10 @@ HOST = {"host": "idp.univ.example", "port": 443}
         ("idp.univ.example:22", "must be one of 110, 143, "),
         ("mx.univ.example:25", "AWS blocks connections to port 25: declare 587 or 465, or `reported_by`"),
         ({"host": "mx.univ.example", "port": 25, "starttls": "smtp"}, "port: AWS blocks connections to port 25: "),
-        ("192.0.2.7:443", "'192.0.2.7' is an IP address; only domain names are ordered"),
+        ("192.0.2.7:443", "192.0.2.7 is an address: write {host: a.univ.example, port: 443, address: "),
+        ("2001:db8::1", '2001:db8::1 is an address: write {host: a.univ.example, port: 443, address: "2001:db8::1"}'),
+        ("[2001:db8::1]:443", "2001:db8::1 is an address: write {host: a.univ.example, port: 443, address: "),
+        ({"host": "2001:db8::1", "port": 465}, "host: 2001:db8::1 is an address: write {host: a.univ.example"),
         ("*.apps.univ.example:443", "'*.apps.univ.example' is no host; name one that the wildcard covers"),
         ({"host": "idp.univ.example"}, "port must be given: it must be host:port"),
         ({**HOST, "port": True}, "port: must be one of 110, 143, "),

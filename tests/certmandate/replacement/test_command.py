@@ -51,7 +51,7 @@ def test_the_rule_is_stored_with_who_asked_and_deleted_by_its_reason(desk: Desk)
     assert rule.deadline is not None
     causes = {certificate["name"]: certificate["causes"] for certificate in desk.document("status")["certificates"]}
     assert causes["recent"] == ["replacement"]
-    deleted = desk.document("replace", "--cancel", "--reason", "incident 13")
+    deleted = desk.document("replace", "--cancel", "--yes", "--reason", "incident 13")
     assert [each["reason"] for each in deleted["deleted"]] == ["incident 13"]
     assert desk.book.replacement_rules() == ()
 
@@ -101,7 +101,7 @@ def test_status_shows_how_far_each_rule_has_come(desk: Desk) -> None:
     status = " ".join(desk.run("status").stdout.split())
     assert "in univ" in status
     assert f"incident 15: {before[0]['left']} certificate" in status
-    desk.system.end(desk.document("renew", "--all-due", "--no-follow")["arn"])
+    desk.system.end(desk.document("renew", "--all-due", "--no-follow", "--yes")["arn"])
     after = desk.document("replace", "status")["replacements"]
 
     assert [(each["done"], each["complete"]) for each in before] == [(0, False)]
@@ -115,9 +115,9 @@ def test_a_rule_without_a_list_is_ended_by_the_operator(desk: Desk) -> None:
     now = datetime.now(UTC)
     rule = ReplacementRule(now - timedelta(days=300), "", "incident 17", asked_at=now)
     OrderBookEditor(desk.system.aws.tables).add_replacement(rule)
-    desk.system.end(desk.document("renew", "--all-due", "--no-follow")["arn"])
+    desk.system.end(desk.document("renew", "--all-due", "--no-follow", "--yes")["arn"])
 
     assert "No run ends a rule without a list: delete it with --cancel" in desk.run("replace", "status").stdout
     assert desk.book.replacement_rules() == (rule,)
-    desk.run("replace", "--cancel", "--reason", "incident 17")
+    desk.run("replace", "--cancel", "--yes", "--reason", "incident 17")
     assert desk.book.replacement_rules() == ()

@@ -14,13 +14,13 @@ def test_a_run_ends_the_rule_and_its_status_stays(desk: Desk) -> None:
     rule = ("replace", "--delegation", "univ", "--issued-before", f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}")
     desk.run(*rule, "--reason", "incident 16", "--yes")
     assert "is in force, or has ended" in desk.refused(*rule, "--reason", "second wave", "--yes")
-    desk.system.end(desk.document("renew", "--all-due", "--no-follow")["arn"])
-    desk.system.end(desk.document("renew", "--all-due", "--no-follow")["arn"])
+    desk.system.end(desk.document("renew", "--all-due", "--no-follow", "--yes")["arn"])
+    desk.system.end(desk.document("renew", "--all-due", "--no-follow", "--yes")["arn"])
 
     (*_, ended) = desk.document("replace", "status")["replacements"]
     assert (ended["reason"], ended["complete"], ended["began_at"] < ended["ended_at"]) == ("incident 16", True, True)
     page = " ".join(desk.run("replace", "status").stdout.split())
     assert f"{ended['covered']} certificates replaced and served" in page
     assert desk.book.replacement_rules() == ()
-    desk.run("replace", "--cancel", "--reason", "incident 16")
+    desk.run("replace", "--cancel", "--yes", "--reason", "incident 16")
     assert "incident 16" not in desk.run("replace", "status").stdout

@@ -229,7 +229,7 @@ def test_a_failed_delegation_is_one_incident() -> None:
     ("expires", "known"),
     [
         (date(2026, 11, 20), "its password expired on 2026-11-20, which is the most likely cause"),
-        (date(2027, 2, 1), "its password is valid until 2027-02-01: first check for a lock"),
+        (date(2027, 2, 1), "its password is valid until 2027-02-01, so it has not expired: first check for a lock"),
     ],
 )
 def test_a_refused_login_shows_what_is_known_of_the_password(expires: date, known: str) -> None:

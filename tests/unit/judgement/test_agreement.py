@@ -113,7 +113,7 @@ def play(chance: random.Random) -> System:
         for certificate in certificates:
             system.add(certificate.spec, delegation=replace(DELEGATION, name=name, mandate_ends=ends))
             path = (name, certificate.spec.name)
-            system.book.kept[path] = replace(certificate, order=None)
+            system.book.managed[path] = replace(certificate, order=None)
             if certificate.order:
                 system.book.orders[path] = certificate.order
         refusal = chance.choice(["", "", *REFUSALS])
@@ -155,7 +155,7 @@ def test_the_run_and_status_judge_random_estates_alike(seed: int) -> None:
 def awaiting(system: System, *, age: float) -> None:
     """An order of 30 days ago that no RAO has approved, for a certificate of *age* days."""
     system.add(IDP)
-    system.book.kept["univ", "idp"] = replace(managed(age=age), order=None)
+    system.book.managed["univ", "idp"] = replace(managed(age=age), order=None)
     order = an_order(ssl_id=5001, status=OrderStatus.ORDERED, scm_status="REQUESTED")
     system.book.orders["univ", "idp"] = replace(order, opened_at=NOW - timedelta(days=30))
 
@@ -196,7 +196,7 @@ def test_a_revoked_certificate_over_the_limit_fails_the_run(system: System) -> N
 def test_a_certificate_that_cannot_be_ordered_is_not_promised(system: System) -> None:
     """Two days left, PermissionMissing: `status` printed that the next run renews it."""
     system.add(IDP)
-    system.book.kept["univ", "idp"] = managed(age=150)
+    system.book.managed["univ", "idp"] = managed(age=150)
     error = error_named("PermissionMissing")("code -226")
     inspection = Inspection("run", NOW, findings=(Finding("PermissionMissing", "error", "rao", str(error)),))
     system.book.records["univ"] = replace(system.book.records["univ"], inspection=inspection)
@@ -210,7 +210,7 @@ def test_a_certificate_that_cannot_be_ordered_is_not_promised(system: System) ->
 def test_what_scm_is_expected_to_refuse_is_ordered_all_the_same(system: System) -> None:
     """SCM's own answer decides: `status` printed that no run renews it, and the next daily run did."""
     system.add(IDP)
-    system.book.kept["univ", "idp"] = managed(age=150)
+    system.book.managed["univ", "idp"] = managed(age=150)
     system.scm.validated = (OrganisationValidation("OV_SSL", "EXPIRED", NOW.date() - timedelta(days=9)),)
     system.daily_run(dry_run=True, delegations=["univ"], reason="check")
     (judgement,) = status_of(system).certificates

@@ -17,7 +17,7 @@ REQUEST = RevocationRequest("ABC", 4000, IDP.names, "keyCompromise", NOW, NOW + 
 def test_a_requested_revocation_fails_runs_and_is_in_the_raos_mail(system: System) -> None:
     """Neither `status` nor the mail nor the report named it."""
     system.book.adopt(PATH, stored_by(IDP, age=20), NOW)
-    system.book.kept[PATH] = replace(system.book.kept[PATH], revocations=(REQUEST,))
+    system.book.managed[PATH] = replace(system.book.managed[PATH], revocations=(REQUEST,))
 
     report = system.daily_run()
     mailed = asks_of(report.problems, system.book.certificates("univ"), ())

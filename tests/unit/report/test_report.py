@@ -134,7 +134,7 @@ def test_a_run_by_name_judges_a_delegation_with_all_its_certificates(system: Sys
 def test_a_lost_delegation_is_reported_until_it_is_removed(system: System) -> None:
     """Without its records no other daily run would know of it; an hourly run between them forgets nothing."""
     system.daily_run()
-    del system.book.records["univ"], system.book.kept[PATH]
+    del system.book.records["univ"], system.book.managed[PATH]
 
     system.daily_run(**HOURLY)
     lost = [system.daily_run() for _ in range(2)]
@@ -268,8 +268,8 @@ def test_a_revocation_is_reported_even_when_it_is_deferred_or_held(system: Syste
     for n in range(3):
         serving(system, f"c{n}", age=1, ssl_id=n + 1)
     held = ("univ", "c2")
-    system.book.kept[held] = replace(
-        system.book.kept[held], hold_until=NOW + timedelta(days=2), last_error="OrderDeclined"
+    system.book.managed[held] = replace(
+        system.book.managed[held], hold_until=NOW + timedelta(days=2), last_error="OrderDeclined"
     )
     system.scm.revoked = {1, 2, 3}
 

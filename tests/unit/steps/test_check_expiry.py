@@ -160,7 +160,9 @@ def listed(system: System, rule: ReplacementRule) -> ReplacementRule:
     """Store a rule as the operator does, with the list of what it may cover now."""
     system.book.rules.append(rule)
     system.book.lists[rule.reason] = frozenset(
-        each.spec.record_key for each in system.book.load_certificates(list(system.book.kept)) if rule.may_cover(each)
+        each.spec.record_key
+        for each in system.book.load_certificates(list(system.book.managed))
+        if rule.may_cover(each)
     )
     return rule
 
@@ -227,14 +229,16 @@ def test_a_rule_ends_when_everything_is_replaced_and_served(system: System) -> N
     serving(system, univ__fresh=0.5)
     served_at = (Endpoint("fresh.univ.example"),)
     path = CertificatePath("univ", "fresh")
-    system.book.kept[path] = replace(system.book.kept[path], spec=replace(spec("univ/fresh"), served_at=served_at))
+    system.book.managed[path] = replace(
+        system.book.managed[path], spec=replace(spec("univ/fresh"), served_at=served_at)
+    )
     rule = with_deadline(certificates=1)
     system.book.rules, system.book.lists[rule.reason] = [rule], {path}
 
     system.check_expiry("not-served")
     assert system.book.replacement_rules() == (rule,)
 
-    system.book.kept[path] = replace(system.book.kept[path], spec=spec("univ/fresh"))
+    system.book.managed[path] = replace(system.book.managed[path], spec=spec("univ/fresh"))
     system.check_expiry("dry", dry_run=True)
     assert system.book.replacement_rules() == (rule,)
     system.check_expiry("done")
@@ -305,7 +309,7 @@ def with_deadline(**members: Any) -> ReplacementRule:
 def test_the_hourly_run_leaves_what_has_failed_to_the_daily_run(system: System) -> None:
     """A certificate in its last tenth has no hold: SCM would reject 24 orders a day."""
     serving(system, univ__last=195)
-    system.book.kept["univ", "last"] = replace(system.book.kept["univ", "last"], failures=1)
+    system.book.managed["univ", "last"] = replace(system.book.managed["univ", "last"], failures=1)
     system.book.rules.append(with_deadline())
 
     system.check_expiry(open_orders_only=True, scheduled_at="2026-11-23T09:00:00Z")
@@ -424,7 +428,9 @@ def test_limits_defer_what_expires_last(system: System) -> None:
     """The facts show for each certificate whether it is planned, deferred or held."""
     system.limits = Limits(2, 500, 0.5)
     serving(system, univ__a=150, univ__b=170, univ__c=160, univ__held=150)
-    system.book.kept["univ", "held"] = replace(system.book.kept["univ", "held"], hold_until=NOW + timedelta(days=1))
+    system.book.managed["univ", "held"] = replace(
+        system.book.managed["univ", "held"], hold_until=NOW + timedelta(days=1)
+    )
 
     summary = system.check_expiry()
 
@@ -459,9 +465,9 @@ def test_of_an_estate_that_is_due_all_at_once_nothing_is_ordered_by_age(system: 
 def test_while_the_clock_is_in_doubt_no_inspection_orders_because_of_a_date(system: System) -> None:
     """A domain validation seems to end as the certificates seem to be old: by the same wrong clock."""
     serving(system, **{f"univ__c{n}": 60 for n in range(30)}, **{f"univ__y{n}": 0 for n in range(5)})
-    del system.book.kept["univ", "idp"]
+    del system.book.managed["univ", "idp"]
     system.clock.advance(days=100)
-    names = {name for certificate in system.book.kept.values() for name in certificate.spec.names}
+    names = {name for certificate in system.book.managed.values() for name in certificate.spec.names}
     ends = system.clock().date() + timedelta(days=5)
     system.scm.delegated = tuple(DelegatedName(name, True, frozenset({"SSL"}), "VALIDATED", ends) for name in names)
 

@@ -873,6 +873,20 @@ def test_the_inspection_searches_again_for_an_order_not_found(system: System) ->
     assert proof_of(system).awaited is None
 
 
+def test_a_search_that_fails_fails_no_inspection(system: System) -> None:
+    """It serves a later order; the next inspection searches again. Only a refused login ends the inspection."""
+    system.scm.hidden = 1
+    system.renew()
+    system.scm.answers["find"] = ScmUnavailable("503")
+
+    system.inspect(system.plan_of("univ"))
+    assert proof_of(system).awaited is not None
+
+    system.scm.answers["find"] = CredentialRefused("401")
+    with pytest.raises(CredentialRefused):
+        system.inspect(system.plan_of("univ"))
+
+
 def test_an_order_that_is_never_found_refutes_the_proof(system: System) -> None:
     """What searches find has changed; until the order is found, lost answers wait for the operator."""
     system.prove_search()

@@ -30,6 +30,7 @@ from renewal.domain.errors import (
     PermissionMissing,
     PlanUnreadable,
     ProfileRefused,
+    RenewalError,
     ScmRefused,
     ScmUnavailable,
     StoreUnavailable,
@@ -828,6 +829,25 @@ def test_a_second_post_that_is_not_let_in_keeps_the_key(system: System, error: t
     kept = system.book.orders[PATH]
     assert (kept.status, kept.posts, bool(kept.sealed_key)) == (OrderStatus.INTENT, 2, True)
     assert not system.book.history("univ", "idp")
+
+
+@pytest.mark.parametrize("error", [PermissionMissing("-3"), ScmUnavailable("503")])
+def test_an_order_depends_on_no_report_of_scm(system: System, error: RenewalError) -> None:
+    """Without an inspection of this run, enroll reads the report itself; SCM may hide it from the account."""
+    system.scm.answers["reported"] = error
+
+    assert system.enroll().ssl_id == 5001
+
+
+@pytest.mark.parametrize("error", [CredentialRefused, AddressRefused])
+def test_an_account_refused_at_the_report_orders_nothing(system: System, error: type[RenewalError]) -> None:
+    """The order would be another refused request, and SCM counts refused logins."""
+    system.scm.answers["reported"] = error("no")
+
+    with pytest.raises(error):
+        system.enroll()
+
+    assert (system.scm.calls["enroll"], system.book.orders) == (0, {})
 
 
 def test_a_login_refused_at_the_post_ends_the_intent(system: System) -> None:

@@ -242,7 +242,7 @@ def test_a_row_is_ours_by_what_the_order_book_has(begun: System, changes: dict[s
     """
     begun.book.rows.append(row(ended_at=NOW - timedelta(days=9), ssl_id=3999, serial="OLD", token="old"))
     begun.book.rows.append(row(ended_at=NOW - timedelta(days=9), ssl_id=None, serial="", token="closed"))
-    begun.book.kept[PATH] = replace(begun.book.kept[PATH], stored=stored_by(IDP, age=10, token="0a1b"))
+    begun.book.managed[PATH] = replace(begun.book.managed[PATH], stored=stored_by(IDP, age=10, token="0a1b"))
     show(begun, replace(STOLEN, **changes))
 
     assert (not inspect(begun, "today")) is is_ours

@@ -347,7 +347,7 @@ def test_a_narrowed_run_adds_nothing(system: System) -> None:
 def test_a_revoked_certificate_on_hold_is_not_ordered_every_day(system: System) -> None:
     """The RAO has declined its replacement: asking daily is no better than asking for any other reason."""
     revoked(system)
-    system.book.kept[PATH] = replace(system.book.kept[PATH], hold_until=NOW + timedelta(days=1))
+    system.book.managed[PATH] = replace(system.book.managed[PATH], hold_until=NOW + timedelta(days=1))
 
     assert not system.inspect(system.item())["certificates"]
 

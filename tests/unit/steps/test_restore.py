@@ -32,7 +32,7 @@ def copied(book: FakeOrderBook) -> FakeOrderBook:
     return replace(
         book,
         records=dict(book.records),
-        kept=dict(book.kept),
+        managed=dict(book.managed),
         orders=dict(book.orders),
         rows=list(book.rows),
         adopted=list(book.adopted),
@@ -169,7 +169,7 @@ def test_a_certificate_that_was_removed_and_added_again_waits_only_for_its_like(
     system = System()
     system.add(IDP)
     system.renew()
-    del system.book.kept[PATH]
+    del system.book.managed[PATH]
     system.clock.advance(days=days)
     system.add(replace(IDP, names=names))
     system.scm.answers["reported"] = PermissionMissing("-3")

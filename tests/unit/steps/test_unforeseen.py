@@ -23,7 +23,7 @@ def system() -> System:
     system = System()
     system.book.apply(replace(DELEGATION, name="poor"), now=NOW)
     path = CertificatePath("poor", "idp")
-    system.book.kept[path] = ManagedCertificate(POOR, stored_by(POOR, age=180))
+    system.book.managed[path] = ManagedCertificate(POOR, stored_by(POOR, age=180))
     system.book.next_actions[path] = NOW
     system.add(IDP)
     return system

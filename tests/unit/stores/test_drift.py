@@ -252,11 +252,11 @@ def test_every_certificate_is_compared_though_one_day_does_not_suffice(system: S
 
 def test_a_restored_order_book_is_not_taken_for_a_change_by_someone_else(system: System) -> None:
     """O10: the operator would look for an intruder, and order again what the stores have."""
-    restored = dict(system.book.kept)
+    restored = dict(system.book.managed)
     system.book.ask(PATH, "again", system.clock())
     serial = system.renew(SPEC).serial
     system.clock.advance(days=1)
-    system.book.kept = restored
+    system.book.managed = restored
 
     texts = [finding.text for finding in compared(system)]
 

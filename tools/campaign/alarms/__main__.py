@@ -16,16 +16,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--healthy", action="store_true", help="without trouble")
     options = parser.parse_args()
-    found = play(options.seed, options.delegations, options.days, healthy=options.healthy)
-    print(f"{found.runs} runs in {options.days} days, {options.delegations} delegations, seed {options.seed}")
-    print(f"{found.incidents} incidents: {', '.join(f'{name} {count}' for name, count in found.by_name.most_common())}")
-    each = found.alerts / max(found.incidents, 1)
-    print(f"{found.alerts} alerts with {found.items} problems: {each:.2f} for each incident")
-    print(f"messages of alarms: {dict(Counter(f'{message.alarm} {message.state}' for message in found.messages))}")
-    kinds = Counter(violation.partition(":")[0] for violation in found.violations)
+    played = play(options.seed, options.delegations, options.days, healthy=options.healthy)
+    print(f"{played.runs} runs in {options.days} days, {options.delegations} delegations, seed {options.seed}")
+    print(
+        f"{played.incidents} incidents: {', '.join(f'{name} {count}' for name, count in played.by_name.most_common())}"
+    )
+    each = played.alerts / max(played.incidents, 1)
+    print(f"{played.alerts} alerts with {played.items} problems: {each:.2f} for each incident")
+    print(f"messages of alarms: {dict(Counter(f'{message.alarm} {message.state}' for message in played.messages))}")
+    kinds = Counter(violation.partition(":")[0] for violation in played.violations)
     print(f"missing: {kinds['missing']}, false: {kinds['false']}, twice: {kinds['twice']}, alarms: {kinds['alarm']}")
-    print(*found.violations[:20], sep="\n")
-    return 1 if found.violations else 0
+    print(*played.violations[:20], sep="\n")
+    return 1 if played.violations else 0
 
 
 if __name__ == "__main__":

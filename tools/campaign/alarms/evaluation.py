@@ -117,13 +117,13 @@ class Alarm:
 
     def transitions(self, data: Data, begins: datetime, ends: datetime, extra: int = EXTRA_PERIODS) -> list[Transition]:
         """Return the messages that an alarm made at *begins* has sent until *ends*."""
-        state, found = INSUFFICIENT_DATA, []
+        state, changes = INSUFFICIENT_DATA, []
         for at in sorted(set(self._changes(data, begins, ends, extra))):
             becomes = self.state(self._periods(data, at, extra))
             if becomes != state and becomes in self.acts_on:
-                found.append(Transition(at, self.name, state, becomes))
+                changes.append(Transition(at, self.name, state, becomes))
             state = becomes
-        return found
+        return changes
 
     def state(self, periods: Sequence[float | None]) -> str:
         """Return the state for the values of *periods*, the newest first; None = no data.
@@ -141,10 +141,10 @@ class Alarm:
 
     def _value(self, data: Data, ends: datetime) -> float | None:
         """The statistic of the period that ends at *ends*; the sum of all metrics' where missing data count as 0."""
-        found = [data.between(metric, ends - self.period, ends) for metric in self.metrics]
+        sums = [data.between(metric, ends - self.period, ends) for metric in self.metrics]
         if self.fills:
-            return sum(_STATISTICS[self.statistic](values) for values in found if values)
-        (values,) = found
+            return sum(_STATISTICS[self.statistic](values) for values in sums if values)
+        (values,) = sums
         return _STATISTICS[self.statistic](values) if values else None
 
     def _changes(self, data: Data, begins: datetime, ends: datetime, extra: int) -> Iterator[datetime]:

@@ -133,7 +133,7 @@ class Watch:
         """Yield what failed in this run, and what failed before and was not worked on since."""
         yield from ((path, error) for path, error in run.results.items() if error)
         yield from (key for key in self._lasting if self._is_unknown(key, run))
-        for path, certificate in self.estate.kept.items():
+        for path, certificate in self.estate.managed.items():
             if certificate.last_error and certificate.order is None:
                 yield path, certificate.last_error
         for name, record in self.estate.records.items():
@@ -154,7 +154,7 @@ class Watch:
 
     def _crossed(self, now: datetime) -> Iterator[tuple[Key, datetime, datetime]]:
         """Yield what is past a threshold, since when, and since when an alert of it is no false one."""
-        for path, certificate in self.estate.kept.items():
+        for path, certificate in self.estate.managed.items():
             stored, order = certificate.stored, certificate.order
             assert stored is not None  # noqa: S101 - each certificate of the estate is served
             if order:
@@ -212,5 +212,5 @@ def items_of(at: datetime, text: str) -> Iterator[Item]:
     for line, below in pairwise([*lines, ""]):
         if _NAME.fullmatch(line):
             name = line
-        elif found := _ITEM.match(line):
-            yield Item(at, (found[1], name), bool(found[2]), below.strip())
+        elif match := _ITEM.match(line):
+            yield Item(at, (match[1], name), bool(match[2]), below.strip())

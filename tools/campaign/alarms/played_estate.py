@@ -76,7 +76,7 @@ class PlayedEstate:
     troubles: Sequence[Trouble]
     now: datetime = BEGINS
     records: dict[str, DelegationRecord] = field(default_factory=dict)
-    kept: dict[str, ManagedCertificate] = field(default_factory=dict)
+    managed: dict[str, ManagedCertificate] = field(default_factory=dict)
     """By `delegation/certificate`."""
     passwords: dict[str, date] = field(default_factory=dict)
     foreign: dict[str, list[int]] = field(default_factory=dict)
@@ -101,7 +101,7 @@ class PlayedEstate:
             stored = self._stored(
                 spec, f"earlier-{spec.path}", self.now - timedelta(days=self.random.random() * term / 2)
             )
-            self.kept[spec.path] = ManagedCertificate(spec, stored)
+            self.managed[spec.path] = ManagedCertificate(spec, stored)
 
     def kinds(self, delegation: str) -> set[Kind]:
         """Return what is wrong with *delegation* now."""
@@ -116,7 +116,7 @@ class PlayedEstate:
             yield self._run(sorted(self.records), is_daily=True)
             for _ in range(23):
                 self.now += timedelta(hours=1)
-                if opened := sorted({each.spec.delegation for each in self.kept.values() if each.order}):
+                if opened := sorted({each.spec.delegation for each in self.managed.values() if each.order}):
                     yield self._run(opened, is_daily=False)
             self.now += timedelta(hours=1)
 
@@ -141,12 +141,12 @@ class PlayedEstate:
         return PlayedRun(self._report, summary["metrics"], results)
 
     def _planned(self, name: str, *, is_daily: bool) -> dict[str, PlannedCertificate]:
-        found = {}
+        planned = {}
         for certificate in self.certificates(name):
             decision = decide_with_inspection(certificate, self.records[name].inspection, self.now)
             if decision.is_due and (is_daily or certificate.order):
-                found[certificate.spec.path] = PlannedCertificate(decision.causes, PlanState.PLANNED)
-        return found
+                planned[certificate.spec.path] = PlannedCertificate(decision.causes, PlanState.PLANNED)
+        return planned
 
     def _worked(self, run_id: str, name: str, planned: Mapping[str, PlannedCertificate]) -> dict[str, str]:
         """Write down what a run does for a delegation; return the errors, by path."""
@@ -156,7 +156,7 @@ class PlayedEstate:
             self._children.append(_child(name, {"error": _caught(stopped)}))
             return {name: stopped, **dict.fromkeys(planned, stopped)}
         self._inspect(run_id, name, kinds)
-        worked_on = {self.kept[path].spec.name for path in planned}
+        worked_on = {self.managed[path].spec.name for path in planned}
         summary = DelegationSummary.of(self.records[name], self.certificates(name), worked_on, self.now, ActingTimes())
         ended = {path: self._renewed(run_id, path, each, kinds) for path, each in planned.items()}
         output = {"certificates": list(ended.values()), "summary": records.to_json(summary)}
@@ -198,7 +198,7 @@ class PlayedEstate:
 
     def _renewed(self, run_id: str, path: str, planned: PlannedCertificate, kinds: set[Kind]) -> dict[str, Any]:
         """Order and collect one certificate; return its result."""
-        certificate = self.kept[path]
+        certificate = self.managed[path]
         if certificate.order is None:
             if Kind.NOT_PERMITTED in kinds:
                 return _failed(certificate, "PermissionMissing")
@@ -206,12 +206,12 @@ class PlayedEstate:
         order, spec = certificate.order, certificate.spec
         assert order is not None  # noqa: S101 - made above
         trouble = "CertificateMismatch" if Kind.NOT_STORED in kinds else ""
-        self.kept[path] = replace(certificate, order=replace(order, storing_error=trouble))
+        self.managed[path] = replace(certificate, order=replace(order, storing_error=trouble))
         if trouble:
             return _failed(certificate, trouble)
         if Kind.DECLINED in kinds:
             hold = timedelta(days=_HOLDS[min(certificate.failures, 3)])
-            self.kept[path] = replace(
+            self.managed[path] = replace(
                 certificate, order=None, failures=certificate.failures + 1, last_error="OrderDeclined",
                 last_error_text="declined", hold_until=self.now + hold,
             )  # fmt: skip
@@ -222,7 +222,7 @@ class PlayedEstate:
         self._rows = [row for row in self._rows if row.ended_at == self.now] + [
             order.stored_row(stored, certificate.stored, "")
         ]
-        self.kept[path] = ManagedCertificate(spec, stored)
+        self.managed[path] = ManagedCertificate(spec, stored)
         return {"certificate": spec.name, "token": order.token, "ssl_id": order.ssl_id, "status": "stored"}
 
     def _ordered(
@@ -236,8 +236,8 @@ class PlayedEstate:
             scm_status=awaits,
         )  # fmt: skip
         self._ready[spec.path] = self.now + timedelta(hours=self.random.randint(1, 20) if Kind.SLOW in kinds else 0)
-        self.kept[spec.path] = replace(certificate, order=order)
-        return self.kept[spec.path]
+        self.managed[spec.path] = replace(certificate, order=order)
+        return self.managed[spec.path]
 
     def _stored(self, spec: CertificateSpec, token: str, at: datetime) -> StoredCertificate:
         ends = at + timedelta(days=spec.term_days or 0)
@@ -250,11 +250,11 @@ class PlayedEstate:
 
     def waiting(self, until: datetime) -> Iterator[CertificatePath]:
         """What the index has as waiting."""
-        return (each.spec.record_key for each in self.kept.values() if next_action(each, self.now) <= until)
+        return (each.spec.record_key for each in self.managed.values() if next_action(each, self.now) <= until)
 
     def load_certificates(self, paths: Iterable[CertificatePath]) -> Listing[ManagedCertificate]:
         """The named certificates."""
-        return Listing(self.kept[str(path)] for path in dict.fromkeys(paths))
+        return Listing(self.managed[str(path)] for path in dict.fromkeys(paths))
 
     def load_delegations(self, names: Iterable[str]) -> Listing[DelegationRecord]:
         """The records of delegations."""
@@ -262,7 +262,7 @@ class PlayedEstate:
 
     def every_certificate(self) -> Iterator[CertificatePath]:
         """All certificates."""
-        return map(CertificatePath.parse, self.kept)
+        return map(CertificatePath.parse, self.managed)
 
     def removed_among(self, _delegations: Collection[str]) -> Collection[str]:
         """None is removed."""
@@ -270,7 +270,7 @@ class PlayedEstate:
 
     def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
         """All certificates of a delegation."""
-        return Listing(each for each in self.kept.values() if each.spec.delegation == delegation)
+        return Listing(each for each in self.managed.values() if each.spec.delegation == delegation)
 
     def replacement_rules(self) -> Listing[ReplacementRule]:
         """No replacement rule."""

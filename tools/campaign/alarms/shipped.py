@@ -20,5 +20,5 @@ def shipped_alarms() -> tuple[Alarm, ...]:
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # SAM's transform needs a region
     body = load(TEMPLATE, {}).body
     intrinsics = Intrinsics(body, {}, resource=lambda name: name, attribute=lambda name, _: name)
-    found = [resource for resource in body["Resources"].values() if resource["Type"] == "AWS::CloudWatch::Alarm"]
-    return tuple(Alarm.of(intrinsics.value(resource["Properties"])) for resource in found if intrinsics.holds(resource))
+    own = [resource for resource in body["Resources"].values() if resource["Type"] == "AWS::CloudWatch::Alarm"]
+    return tuple(Alarm.of(intrinsics.value(resource["Properties"])) for resource in own if intrinsics.holds(resource))

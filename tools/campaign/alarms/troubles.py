@@ -59,11 +59,11 @@ class Trouble:
 
 def drawn(random: Random, delegations: Sequence[str], days: int) -> tuple[Trouble, ...]:
     """Draw the troubles of all *days*: of a delegation, one after the other."""
-    found = [trouble for name in delegations for trouble in _of(random, name, days)]
+    every = [trouble for name in delegations for trouble in _of(random, name, days)]
     day = 0.0
     while (day := day + random.expovariate(1 / DAYS_BETWEEN_OUTAGES)) < days:
-        found.append(Trouble(Kind.NO_ANSWER, "", day, day + random.random()))
-    return tuple(found)
+        every.append(Trouble(Kind.NO_ANSWER, "", day, day + random.random()))
+    return tuple(every)
 
 
 def _of(random: Random, name: str, days: int) -> Iterator[Trouble]:

@@ -96,12 +96,12 @@ class World:
 
     def folders(self) -> Iterator[tuple[str, Mapping[str, bytes]]]:
         """(folder, files by name) of everything stored under a serial."""
-        found: dict[str, dict[str, bytes]] = {}
+        by_folder: dict[str, dict[str, bytes]] = {}
         for key, content in self.objects.items():
             folder, _, name = key.rpartition("/")
             if key.startswith("certificates/") and name.endswith(".pem"):
-                found.setdefault(folder, {})[name] = content
-        return iter(found.items())
+                by_folder.setdefault(folder, {})[name] = content
+        return iter(by_folder.items())
 
 
 def ours(orders: Iterable[Order]) -> Iterator[tuple[str, Order]]:

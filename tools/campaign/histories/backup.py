@@ -85,10 +85,10 @@ def upgrade(harness: Harness, delegation: str) -> None:
 def _place(item: dict[str, Any], written: Written) -> tuple[dict[str, Any], str] | None:
     """Return the map that has the word's member, and the member; None when the item has none."""
     kind, (*above, member) = _WORDS[written]
-    found: Any = item if item["item"].startswith(kind) else {}
+    place: Any = item if item["item"].startswith(kind) else {}
     for name in above:
-        found = found.get(name, {})
-    return (found, member) if member in found else None
+        place = place.get(name, {})
+    return (place, member) if member in place else None
 
 
 def _with_unknown_members(value: Any) -> Any:

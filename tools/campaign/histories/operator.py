@@ -109,8 +109,8 @@ class Operator:
     def _adopt_or_order_again(self, failure: _Failure) -> None:
         """Adopt what the stores hold, when it is what SCM has; otherwise its key is lost, and it is ordered again."""
         self._close_order(failure)
-        found = _SSL_ID.search(failure.text)
-        ssl_id, spec = int(found[1]) if found else 0, self._reader.certificate(failure.delegation, failure.name).spec
+        match = _SSL_ID.search(failure.text)
+        ssl_id, spec = int(match[1]) if match else 0, self._reader.certificate(failure.delegation, failure.name).spec
         for held in self._held(spec):
             if held.leaf.x509.serial_number == self._serial(ssl_id):
                 stored = adopt._stored(held, spec, ssl_id, self._harness.time())  # noqa: SLF001 - as below
@@ -119,7 +119,7 @@ class Operator:
         self._harness.order_again(failure.delegation, failure.name)
         return self._revoke(ssl_id)
 
-    def _held(self, spec: Any) -> Iterator[adopt.Found]:
+    def _held(self, spec: Any) -> Iterator[adopt.Candidate]:
         with contextlib.suppress(Refused):  # the command asks on the terminal; this is what it does then
             yield adopt._from_stores(self._deployment, spec)  # noqa: SLF001
 

@@ -247,8 +247,8 @@ class _Items:
 
     def query(self, partition: str, prefix: str) -> Iterator[Item]:
         """The items of a partition whose sort key begins with *prefix*."""
-        found = (each for each in self.every if each["delegation"] == partition and each["item"].startswith(prefix))
-        return (each for each in found if not each["item"].startswith("order#"))
+        matching = (each for each in self.every if each["delegation"] == partition and each["item"].startswith(prefix))
+        return (each for each in matching if not each["item"].startswith("order#"))
 
     def read(self, keys: Iterable[Key]) -> Mapping[Key, Item]:
         """The items with these keys."""

@@ -65,14 +65,14 @@ def _fail(kind: type[Exception], text: str) -> NoReturn:
 
 def published(log: str) -> dict[str, float]:
     """Return the metrics (embedded metric format) in what functions wrote to their log."""
-    found: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     for line in log.splitlines():
         document = _json(line)
         for directive in document.get("_aws", {}).get("CloudWatchMetrics", []):
             for metric in directive["Metrics"]:
                 value = document[metric["Name"]]
-                found[metric["Name"]] = float(value[0] if isinstance(value, list) else value)
-    return found
+                metrics[metric["Name"]] = float(value[0] if isinstance(value, list) else value)
+    return metrics
 
 
 def _json(line: str) -> dict[str, Any]:

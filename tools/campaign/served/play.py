@@ -60,9 +60,9 @@ def play(harness: Harness, seed: int, runs: int) -> Agreement:
             _run(harness, is_daily=is_daily)
             world = gather(harness, runs=1)
             claims = list(_claims(world, nodes, began))
-            found = [*disagreements(world, claims, harness.played.simulator.root_pem)]
-            found += _left_out(world, nodes, claims) if is_daily else ()
-        played.violations += [f"seed {seed}, run {number}: {text}" for text in found]
+            disagreeing = [*disagreements(world, claims, harness.played.simulator.root_pem)]
+            disagreeing += _left_out(world, nodes, claims) if is_daily else ()
+        played.violations += [f"seed {seed}, run {number}: {text}" for text in disagreeing]
         played.states.update(claim.state for claim in claims)
     return played
 

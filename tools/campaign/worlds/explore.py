@@ -32,8 +32,8 @@ def explore(harness: Harness, most: int, *, name: str, jobs: int, seed: int) -> 
 
 def _groups(most: int, seed: int) -> Iterator[Group]:
     for variant in VARIANTS:
-        for found in (Surroundings(variant, is_renewal=False), Surroundings(variant, is_renewal=True)):
-            yield f"scm: {found}", found.prepare, partial(found.cases, most=most, seed=seed)
+        for surroundings in (Surroundings(variant, is_renewal=False), Surroundings(variant, is_renewal=True)):
+            yield f"scm: {surroundings}", surroundings.prepare, partial(surroundings.cases, most=most, seed=seed)
     for scenario in SCENARIOS:
         yield f"late aws: {scenario.name}", scenario.prepare, partial(stale_cases, scenario)
         if scenario.is_renewal:

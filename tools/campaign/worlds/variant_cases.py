@@ -66,20 +66,20 @@ class VariantCase(NamedCase):
     def play(self, harness: Harness) -> CaseOutcome:
         """Play the run, daily runs, and what follows when SCM is the usual one again."""
         variant, before = self.surroundings.variant, live_orders(harness)
-        found: list[str] = []
+        violated: list[str] = []
         run, was_reached = run_with_fault(harness, self.boundary, self.mode)
         due = variant.due if harness.reader.certificate(DELEGATION, NAME).order is None else 1
         variant.portal(harness)
-        found += violations(gather(harness), ALWAYS)
-        days = _days_until_rest(harness, DAYS_OF_VARIANT, found)
-        found += self._unexplained(harness)
+        violated += violations(gather(harness), ALWAYS)
+        days = _days_until_rest(harness, DAYS_OF_VARIANT, violated)
+        violated += self._unexplained(harness)
         if not _is_at_rest(harness):
             variant.end(harness)
-            days += _days_until_rest(harness, DAYS_TO_REST, found, acts=True)
-            found += violations(gather(harness), AT_REST)
+            days += _days_until_rest(harness, DAYS_TO_REST, violated, acts=True)
+            violated += violations(gather(harness), AT_REST)
         if (made := live_orders(harness) - before) != due:
-            found.append(f"exactly_one_order: {made} orders are open or issued, {due} are needed")
-        return self.outcome(run, found, days=days, was_reached=was_reached)
+            violated.append(f"exactly_one_order: {made} orders are open or issued, {due} are needed")
+        return self.outcome(run, violated, days=days, was_reached=was_reached)
 
     def _unexplained(self, harness: Harness) -> Iterator[str]:
         """Yield a wait that no one is notified of, and failures without a fault that the variant does not explain."""
@@ -103,11 +103,11 @@ def live_orders(harness: Harness) -> int:
     )
 
 
-def _days_until_rest(harness: Harness, most: int, found: list[str], *, acts: bool = False) -> int:
+def _days_until_rest(harness: Harness, most: int, violated: list[str], *, acts: bool = False) -> int:
     """Run daily until the estate is at rest; return the days. *acts*: the operator follows the runbook after each."""
     for day in range(most):
         run = harness.daily_run()
-        found += violations(gather(harness), ALWAYS)
+        violated += violations(gather(harness), ALWAYS)
         if _is_at_rest(harness):
             return day + 1
         if acts:

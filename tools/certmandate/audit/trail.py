@@ -120,8 +120,8 @@ def faults(trail: AuditTrail, known: ChainHead | None = None, key: str = "") -> 
     *known*: a head that was kept elsewhere, for example in an earlier report to the RAO. *key*: fingerprint of the key
     that signs seals, as `Seal.fingerprint`; empty = that of the first genuine seal.
     """
-    found = (*_of_members(trail), *_of_rows(trail), *_of_links(trail), *_of_seals(trail, key), *_of_ends(trail, known))
-    return tuple(dict.fromkeys(found))
+    every = (*_of_members(trail), *_of_rows(trail), *_of_links(trail), *_of_seals(trail, key), *_of_ends(trail, known))
+    return tuple(dict.fromkeys(every))
 
 
 def _of_members(trail: AuditTrail) -> Iterator[str]:

@@ -25,6 +25,7 @@ from renewal.domain.errors import RenewalError, StoreNotOurs
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.names import without_added
 from renewal.domain.order import ManagedCertificate, StoredCertificate
+from renewal.domain.order_search import known_ids
 from renewal.domain.setup.inspection import DelegationRecord
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _LONGEST_FILE = 1_000_000  # bytes
 
 
 @dataclass(frozen=True)
-class Found:
+class Candidate:
     """The certificate in use, and the stores that hold it."""
 
     leaf: Certificate
@@ -70,16 +71,16 @@ def adopt_command(
             msg = f"{certificate} has an open order: its certificate is stored when SCM issues it, nothing is adopted"
             raise Refused(msg)
         others = [each for each in read_stored(deployment).certificates.values() if each.spec.path != certificate]
-        found = _from_file(pem, managed.spec) if pem else _from_stores(deployment, managed.spec)
-        _require_unowned(deployment, managed.spec, found, ssl_id, others)
-        former = former_arns(managed.stored, found.arns.values(), now)
-        stored = replace(_stored(found, managed.spec, ssl_id, now), former_arns=former)
+        candidate = _from_file(pem, managed.spec) if pem else _from_stores(deployment, managed.spec)
+        _require_unowned(deployment, managed.spec, candidate, ssl_id, others)
+        former = former_arns(managed.stored, candidate.arns.values(), now)
+        stored = replace(_stored(candidate, managed.spec, ssl_id, now), former_arns=former)
+        _require_newer(managed, stored)
         record = deployment.book.delegation(delegation)
         after = judge(replace(managed, stored=stored), record, now, deployment.acting_times)
         is_unverified = bool(ssl_id) and not _is_reported(record, managed.spec, stored)
-        notes = list(_notes(found, stored, after, from_file=pem is not None))
-        if is_unverified:
-            notes.append(_unverified_note(delegation, ssl_id))
+        doubts = [_unverified_note(record, ssl_id)] if is_unverified else []
+        notes = [*_notes(candidate, stored, after, from_file=pem is not None), *doubts]
         printing.show(printer(to_stderr=as_json), *_page(certificate, stored, after, notes))
         doubt = ", with an SSL ID that is not verified" if is_unverified else ""
         confirm(f"Adopt it as {certificate}{doubt}?", yes=yes)
@@ -90,9 +91,9 @@ def adopt_command(
         printing.print_line(f"Adopted: {next_step(after)}.")
 
 
-def _stored(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> StoredCertificate:
+def _stored(candidate: Candidate, spec: CertificateSpec, ssl_id: int, now: datetime) -> StoredCertificate:
     """Raises Refused when the certificate cannot be adopted. A name that the CA added is no change of names."""
-    leaf, key_type = found.leaf, found.leaf.key_type
+    leaf, key_type = candidate.leaf, candidate.leaf.key_type
     if leaf.not_after <= now:
         msg = f"it expired on {printing.day(leaf.not_after)}: the next daily run orders a new one"
         raise Refused(msg)
@@ -111,29 +112,47 @@ def _stored(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> 
         profile_id=spec.profile_id,
         key_type=key_type,
         issuer=leaf.issuer,
-        stores=found.stores,
+        stores=candidate.stores,
         token="",
         stored_at=now,
-        arns=dict(found.arns),
+        arns=dict(candidate.arns),
         client_auth=leaf.is_for_clients,
         key_fingerprint=leaf.key_fingerprint,
         fingerprint=leaf.fingerprint(),
     )
 
 
+def _require_newer(managed: ManagedCertificate, stored: StoredCertificate) -> None:
+    """Raise Refused when the order book has another certificate that is as new, as after a restore it has not."""
+    if managed.stored and stored.not_before <= managed.stored.not_before:
+        msg = (
+            f"{managed.spec.path} has serial {printed_serial(managed.stored.serial)} stored already; a certificate can "
+            "be adopted only where none is stored, or where an older one is"
+        )
+        raise Refused(msg)
+
+
 def _require_unowned(
-    deployment: Deployment, spec: CertificateSpec, found: Found, ssl_id: int, others: Iterable[ManagedCertificate]
+    deployment: Deployment,
+    spec: CertificateSpec,
+    candidate: Candidate,
+    ssl_id: int,
+    others: Iterable[ManagedCertificate],
 ) -> None:
     """Raise Refused when what is to be adopted is another certificate's: its SSL ID, or an ARN."""
     from certmandate.estate_changes import arn_fault, arn_owners
     from renewal.adapters.acm import Acm
 
-    owner = next((other.spec.path for other in others if ssl_id and ssl_id in _ssl_ids(other)), "")
+    owner = next((other.spec.path for other in others if ssl_id in known_ids((other,), ())), "")
     if owner:
         msg = f"SSL ID {ssl_id} is the certificate of {owner}: look it up in SCM, or leave out --ssl-id"
         raise Refused(msg)
+    for row in deployment.book.history(spec.delegation, "") if ssl_id else ():
+        if row.ssl_id == ssl_id and row.serial not in {"", candidate.leaf.serial}:
+            msg = f"SSL ID {ssl_id} is serial {printed_serial(row.serial)} of {row.delegation}/{row.certificate}"
+            raise Refused(msg)
     owners = arn_owners(others)
-    for region, arn in found.arns.items():
+    for region, arn in candidate.arns.items():
         if fault := arn_fault(arn, spec.path, owners, deployment.account):
             raise Refused(fault)
         acm = Acm(lambda region: deployment.client("acm", region))
@@ -160,21 +179,24 @@ def _is_reported(record: DelegationRecord, spec: CertificateSpec, stored: Stored
     return same is not None
 
 
-def _unverified_note(delegation: str, ssl_id: int) -> str:
+def _unverified_note(record: DelegationRecord, ssl_id: int) -> str:
+    inspection = record.inspection
+    if inspection and inspection.run_id and not inspection.unread and inspection.full_at:
+        return (
+            f"SSL ID {ssl_id} is not verified: SCM's last SSL report ({printing.minute(inspection.at)}) does not list "
+            "it among the certificates that are not stored. If the delegation file was applied since, run `certmandate "
+            f"check {record.delegation.name}` and adopt again"
+        )
     return (
         f"SSL ID {ssl_id} is not verified, because no inspection has SCM's report of it: `certmandate check "
-        f"{delegation}` makes one, if it is run before the adoption"
+        f"{record.delegation.name}` makes one, if it is run before the adoption"
     )
-
-
-def _ssl_ids(certificate: ManagedCertificate) -> set[int | None]:
-    return {part.ssl_id for part in (certificate.stored, certificate.order) if part}
 
 
 # ---- Reading it ------------------------------------------------------------------------------------------------------
 
 
-def _from_file(path: Path, spec: CertificateSpec) -> Found:
+def _from_file(path: Path, spec: CertificateSpec) -> Candidate:
     """Record the stores as if they held it, so that nothing is ordered before it is due; `_notes` prints that.
 
     No ARN is recorded: what ACM holds under those of the file has still to be compared, before the next import.
@@ -184,7 +206,7 @@ def _from_file(path: Path, spec: CertificateSpec) -> Found:
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror}"
         raise Refused(msg) from None
-    return Found(_leaf(content, str(path)), spec.stores, {})
+    return Candidate(_leaf(content, str(path)), spec.stores, {})
 
 
 def _leaf(content: bytes, where: str) -> Certificate:
@@ -192,13 +214,13 @@ def _leaf(content: bytes, where: str) -> Certificate:
     from renewal.domain.certificate.facts import Certificate
 
     try:
-        found = certificates_in(content)
+        certificates = certificates_in(content)
     except ValueError as error:
         msg = f"{where} {error}"
         raise Refused(msg) from None
-    leaves = [certificate for certificate in map(Certificate, found) if _has_names(certificate)]
+    leaves = [certificate for certificate in map(Certificate, certificates) if _has_names(certificate)]
     if not leaves:
-        msg = f"{where} has no server certificate: none of its {len(found)} certificates has a readable DNS name"
+        msg = f"{where} has no server certificate: none of its {len(certificates)} certificates has a readable DNS name"
         raise Refused(msg)
     return leaves[0]
 
@@ -211,9 +233,9 @@ def _has_names(certificate: Certificate) -> bool:
         return False
 
 
-def _from_stores(deployment: Deployment, spec: CertificateSpec) -> Found:
+def _from_stores(deployment: Deployment, spec: CertificateSpec) -> Candidate:
     """Raises Refused when no store holds it, or when two hold different ones."""
-    held = {store: found for store in spec.stores if (found := _held(deployment, spec, store))}
+    held = {store: certificate for store in spec.stores if (certificate := _held(deployment, spec, store))}
     if not held:
         msg = (
             f"no store of {spec.path} holds a certificate ({', '.join(spec.stores)}): write its ARN to `arns` in the "
@@ -229,7 +251,7 @@ def _from_stores(deployment: Deployment, spec: CertificateSpec) -> Found:
         msg = f"the stores hold different certificates ({listed}): import one of them everywhere, or pass it with --pem"
         raise Refused(msg)
     arns = {store.removeprefix("acm:"): arn for store, (_, arn) in held.items() if arn}
-    return Found(next(iter(held.values()))[0], tuple(held), arns)
+    return Candidate(next(iter(held.values()))[0], tuple(held), arns)
 
 
 def _held(deployment: Deployment, spec: CertificateSpec, store: str) -> tuple[Certificate, str] | None:
@@ -289,11 +311,11 @@ def _in_s3(deployment: Deployment, spec: CertificateSpec) -> tuple[Certificate, 
 # ---- Printing --------------------------------------------------------------------------------------------------------
 
 
-def _notes(found: Found, stored: StoredCertificate, after: Judgement, *, from_file: bool) -> Iterator[str]:
+def _notes(candidate: Candidate, stored: StoredCertificate, after: Judgement, *, from_file: bool) -> Iterator[str]:
     spec = after.certificate.spec
     if from_file:
         yield f"the stores ({', '.join(spec.stores)}) do not hold it; they get the next certificate when it is renewed"
-    elif missing := [store for store in spec.stores if store not in found.stores]:
+    elif missing := [store for store in spec.stores if store not in candidate.stores]:
         yield f"{', '.join(missing)} does not hold it, so the next daily run orders a certificate for every store"
     if set(stored.names) != set(spec.names):
         yield f"its names are {', '.join(stored.names)}, not those of the file, so the next daily run renews it"

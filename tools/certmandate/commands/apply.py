@@ -14,7 +14,7 @@ from certmandate.deployment import Deployment, deployed, read_stored, to_change
 from certmandate.files.delegation_files import load_delegations
 from certmandate.files.yaml_document import FileFault, FilesInvalid
 from certmandate.judged_estate import JudgedEstate
-from certmandate.options import ActionReasonOption, JsonOption, YesOption, confirm
+from certmandate.options import ActionReasonOption, JsonOption, YesOption, confirm, require_no_open_order
 from certmandate.run_failures import judged_with_runs
 from certmandate.views import plan as plan_view
 from certmandate.views import printing
@@ -58,19 +58,21 @@ def apply_command(
 
     All files are applied, or none.
     """
+    from certmandate.estate_changes import estate_change
+
     with to_change(context) as deployment:
         now = datetime.now(UTC)
         plan = make_plan(deployment, folder, now, prune=prune)
         if not as_json:
             printing.show(printer(), *plan_view.page(plan, prune=prune))
         to_do = plan.edits + (plan.removals if prune else [])
+        change = replace(estate_change(plan.loaded, to_do), reason=reason)
         if to_do:
+            require_no_open_order(deployment, change.removed)
             confirm(f"Apply {printing.counted(len(to_do), 'change')}?", yes=yes)
         if to_do or plan.unfinished:
-            from certmandate.estate_changes import estate_change
-
             with printer(to_stderr=True).status("Applying …"):
-                deployment.spec_writer.write(replace(estate_change(plan.loaded, to_do), reason=reason), now)
+                deployment.spec_writer.write(change, now)
     if as_json:
         printing.print_json({**plan_view.document(plan, prune=prune), "applied": bool(to_do)})
     else:
@@ -99,7 +101,7 @@ def make_plan(deployment: Deployment, folder: Path, now: datetime, *, prune: boo
         changes=estate_changes.changes(loaded, stored),
         warnings=[
             *estate_changes.warnings(loaded, stored, now.date()),
-            *(() if prune else estate_changes.renamed(loaded, stored)),
+            *(() if prune else estate_changes.renamed_certificates(loaded, stored)),
             *dict.fromkeys(problem.text for problem in after.problems if problem.code == TooManyDue.__name__),
         ],
         after=after.certificates,

@@ -76,7 +76,7 @@ def credential_command(
             return _protect(deployment, delegation, reason, as_json=as_json)
         if rotate:
             return _rotate(deployment, delegation, rotate_days, reason, yes=yes, as_json=as_json)
-        document = _entered(_members(oauth=oauth), stdin=stdin)
+        document = _entered(CLIENT_MEMBERS if oauth else PASSWORD_MEMBERS, stdin=stdin)
         deployment.recorder.announce(ActionKind.CREDENTIAL_STORED, delegation, reason=reason)
         done = _store(deployment, delegation, document, rotate_days)
         known = delegation in deployment.book.delegations()
@@ -93,10 +93,6 @@ def require_name(delegation: str) -> None:
     if not NAME.fullmatch(delegation):
         msg = f"'{delegation}' is not a delegation's name: use 1 to 40 lower-case letters, digits and inner hyphens"
         raise Refused(msg)
-
-
-def _members(*, oauth: bool) -> tuple[str, ...]:
-    return CLIENT_MEMBERS if oauth else PASSWORD_MEMBERS
 
 
 def _entered(members: tuple[str, ...], *, stdin: bool) -> dict[str, str]:

@@ -14,7 +14,7 @@ from certmandate.files.atomic_files import write_together
 from certmandate.run_failures import judged_order_book, with_lost
 from certmandate.views.exports import openmetrics
 from certmandate.views.exports.public_keys import OrderedKeys
-from certmandate.views.printing import print_error, print_left_out
+from certmandate.views.printing import print_error, print_for_programs, print_left_out
 from renewal.mail.visible_text import visible
 
 
@@ -47,7 +47,7 @@ def export_command(
         if output:
             write_together({output: text.encode()}, force=True)
     if output is None:
-        typer.echo(text, nl=False)
+        print_for_programs(text)
 
 
 def _openmetrics(deployment: Deployment, now: datetime) -> Iterator[str]:

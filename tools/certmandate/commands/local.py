@@ -299,6 +299,7 @@ def _facts(system: LocalSystem) -> dict[str, Any]:
         "state_machine_arn": system.aws.outputs["StateMachineArn"],
         "scm_base_url": system.scm.base_url,
         "scm_ca_file": str(system.scm.ca_file),
+        "scm_roots_file": str(system.scm.roots_file),
     }
 
 
@@ -318,6 +319,7 @@ def _lines(system: LocalSystem) -> str:
 {exports}
 # SSL_CERT_FILE trusts only this SCM: other HTTPS fails in this shell. Use a separate shell, or unset it.
 # SCM: {system.scm.base_url}
+# Roots: {system.scm.roots_file} (of the certificates that it issues; `roots` of certmandate-fetch)
 # State machine: {arn}
 # Start a run:   aws stepfunctions start-execution --name first --state-machine-arn {arn} --input '{{}}'
 # Ctrl-C stops both."""

@@ -121,12 +121,12 @@ def onboard_command(
         given |= {key: given.get(key) or value for key, value in known.items()}
         typed = _typed(given)
         once = {key: _ask(question, key, "") for key, question in _ASKED_ONCE.items() if typed and not known}
-        found = _checked(_answers(given | typed | once), now, typed)
-        files = _files(found, folder, now, as_pdf=as_pdf)
+        answers = _checked(_answers(given | typed | once), now, typed)
+        files = _files(answers, folder, now, as_pdf=as_pdf)
         if once:
             files[folder.absolute().parent / FILE] = third_party_file(given | typed | once).encode()
         write_together(files, force=force)
-    _print_result(found, list(files), as_json=as_json)
+    _print_result(answers, list(files), as_json=as_json)
 
 
 def _answers(facts: Mapping[str, Any]) -> Answers:
@@ -219,17 +219,17 @@ _READERS: Mapping[str, Callable[[str], object]] = {
 
 def _certificates(texts: list[str]) -> dict[str, tuple[str, ...]]:
     """Parse `idp=idp.univ.example,www.univ.example` into names by certificate."""
-    found: dict[str, tuple[str, ...]] = {}
+    certificates: dict[str, tuple[str, ...]] = {}
     for text in texts:
         name, equals, names = text.partition("=")
         if not equals or not names:
             msg = f"'{text}' must be NAME=domain,domain, as in idp=idp.univ.example"
             raise ValueError(msg)
-        if name in found:
+        if name in certificates:
             msg = f"'{name}' is given twice; write all its names after one {name}="
             raise ValueError(msg)
-        found[name] = tuple(part.strip() for part in names.split(","))
-    return found
+        certificates[name] = tuple(part.strip() for part in names.split(","))
+    return certificates
 
 
 def _checked(answers: Answers, now: datetime, typed: dict[str, Any]) -> Onboarding:
@@ -267,7 +267,8 @@ def delegation_file(found: Onboarding) -> str:
     """Return the delegation file's text; a value that only SCM has is in it as a comment to complete."""
     text = io.StringIO()
     delegation = found.specification.delegation
-    text.write(f"# Delegated by {_one_line(delegation.organisation)}. Account in SCM: {found.account}\n")
+    organisation = " ".join(delegation.organisation.split())  # in one line
+    text.write(f"# Delegated by {organisation}. Account in SCM: {found.account}\n")
     for field in found.missing:
         text.write(f"# {field}:  (to add: {_LATER[field]})\n")
     text.write(f'# custom_fields: {{Name: "value"}}  (to add, if there are any: {_FROM_STEP_3})\n')
@@ -289,10 +290,6 @@ def delegation_file(found: Onboarding) -> str:
 def _yaml(document: dict[str, Any]) -> str:
     text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
     return text
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _print_result(found: Onboarding, files: list[Path], *, as_json: bool) -> None:

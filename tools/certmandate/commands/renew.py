@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain
 from typing import Annotated, Any
 
 import typer
@@ -13,10 +16,16 @@ from certmandate.deployment import Deployment, read_stored, to_change
 from certmandate.execution import Ended, start
 from certmandate.exit import Refused
 from certmandate.options import JsonOption, YesOption, confirm, confirm_logins, split
+from certmandate.run_failures import judged_with_runs
 from certmandate.views import printing
 from certmandate.views.printing import print_error, printer
 from certmandate.views.run_page import print_page
+from renewal.domain.order import ManagedCertificate
 from renewal.domain.run.report import Outcome
+from renewal.domain.setup.inspection import DelegationRecord
+
+_MOST_LISTED = 20
+"""Certificates before the question; of more, the number of the others is printed."""
 
 CertificatesArgument = Annotated[
     list[str] | None,
@@ -67,27 +76,27 @@ def renew_command(
 ) -> None:
     """Renew certificates now.
 
-    Without --force, a certificate that is not due is not renewed. To replace what a CA is about to revoke, use
-    `certmandate replace`.
+    Prints what is expected to be ordered, and asks. Without --force, a certificate that is not due is not renewed. To
+    replace what a CA is about to revoke, use `certmandate replace`.
     """
     given: dict[str, Any] = {"certificates": certificate, "delegations": delegation, "reason": reason}
     given |= {"dry_run": dry_run, "all_due_is_right": all_due_is_right}
     request = {name: value for name, value in given.items() if value}
     with to_change(context) as deployment:
-        _require_selection(deployment, request, all_due=all_due or all_due_is_right)
+        _require_selection(request, all_due=all_due or all_due_is_right)
         if withdraw:
             _require_only(request, others=force or order_again)
             return _withdraw(deployment, request, yes=yes, as_json=as_json)
         if force or order_again:
             _require_reason(request, option="--force" if force else "--order-again")
+        selected = _selected(deployment, request)
+        confirm_logins(deployment, selected.delegations.values(), yes=yes)
         if order_again:
             _permit_order_again(deployment, request, yes=yes)
-        named = [*(split(path).delegation for path in certificate or ()), *(delegation or ())]
-        book = deployment.book
-        records = map(book.delegation, named) if named else read_stored(deployment).delegations.values()
-        confirm_logins(deployment, records, yes=yes)
+        elif not dry_run:
+            _confirm_orders(deployment, selected, is_daily=all_due, force=force, yes=yes)
         if force:
-            _ask(deployment, request)
+            _ask(deployment, selected, request["reason"])
         code = run(deployment, request, "renew", follow=follow, as_json=as_json)
     raise typer.Exit(code)
 
@@ -121,15 +130,16 @@ def _print_result(ended: Ended, request: Mapping[str, Any]) -> None:
     rows = [row for row in ended.report.certificates if row.delegation not in stopped]
     left = [row.path for row in rows if row.outcome in {Outcome.NOT_DUE, Outcome.DEFERRED, Outcome.HELD}]
     if left and request.get("certificates"):
-        text = f"Not renewed: {', '.join(left)}. To renew it before it is due: `--force --reason …`."
+        what = "it before it is" if len(left) == 1 else "them before they are"
+        text = f"Not renewed: {', '.join(left)}. To renew {what} due: `--force --reason …`."
         console.print(Text(text, style="yellow"), soft_wrap=True)
 
 
 # ---- Options ---------------------------------------------------------------------------------------------------------
 
 
-def _require_selection(deployment: Deployment, request: Mapping[str, Any], *, all_due: bool) -> None:
-    """Raise Refused, or UnknownDelegation, before a run is started for nothing or for an unknown name."""
+def _require_selection(request: Mapping[str, Any], *, all_due: bool) -> None:
+    """Raise Refused before a run is started for nothing."""
     named = "certificates" in request or "delegations" in request
     if not named and not all_due:
         msg = "name what to renew: DELEGATION/NAME, --delegation NAME, or --all-due for all due certificates"
@@ -137,10 +147,54 @@ def _require_selection(deployment: Deployment, request: Mapping[str, Any], *, al
     if named and all_due:
         msg = "--all-due selects all due certificates: pass either it or names"
         raise Refused(msg)
-    for name in request.get("delegations", ()):
-        deployment.book.delegation(name)
-    for path in request.get("certificates", ()):
-        deployment.book.certificate(*split(path))
+
+
+@dataclass(frozen=True, slots=True)
+class _Selected:
+    """What the order book has of the selection, by name and path."""
+
+    delegations: Mapping[str, DelegationRecord]
+    certificates: Mapping[str, ManagedCertificate]
+
+
+def _selected(deployment: Deployment, request: Mapping[str, Any]) -> _Selected:
+    """Raises UnknownDelegation or UnknownCertificate for a name that the order book does not have."""
+    book, paths = deployment.book, [split(path) for path in request.get("certificates", ())]
+    names = request.get("delegations", ())
+    if not paths and not names:
+        stored = read_stored(deployment)
+        return _Selected(stored.delegations, stored.certificates)
+    records = {name: book.delegation(name) for name in [*names, *(path.delegation for path in paths)]}
+    found = [*(book.certificate(*path) for path in paths), *chain.from_iterable(map(book.certificates, names))]
+    return _Selected(records, {each.spec.path: each for each in found})
+
+
+def _confirm_orders(deployment: Deployment, selected: _Selected, *, is_daily: bool, force: bool, yes: bool) -> None:
+    """Print what the run is expected to order, and ask. Raises Refused."""
+    rows = list(_expected(deployment, selected, is_daily=is_daily, force=force))
+    more = [f"and {len(rows) - _MOST_LISTED} more"] if len(rows) > _MOST_LISTED else []
+    console = printer(to_stderr=True)
+    printing.show(console, *printing.bullets("To be ordered", [*rows[:_MOST_LISTED], *more]))
+    count = printing.counted(len(rows), "certificate")
+    confirm(f"Start a run that orders {count}?" if rows else "Start a run? It is expected to order nothing.", yes=yes)
+
+
+def _expected(deployment: Deployment, selected: _Selected, *, is_daily: bool, force: bool) -> Iterator[str]:
+    """Yield what no order is open for, and is due or with *force* replaced, with the causes.
+
+    *is_daily*: the run leaves out what the next daily run does.
+    """
+    certificates = tuple(selected.certificates.values())
+    rules, estate = deployment.book.replacement_rules(), certificates if is_daily else ()
+    judged = judged_with_runs(
+        deployment, selected.delegations, certificates, datetime.now(UTC), replacements=rules, estate=estate
+    )
+    for state in judged.certificates:
+        is_kept = state.certificate.order or state.mandate_ends or state.is_left_out
+        if is_kept or not (force or state.decision.is_due):
+            continue
+        refused = f"; SCM is expected to refuse it: {state.obstacle.code}" if state.obstacle else ""
+        yield f"{state.path} ({', '.join(state.decision.causes) or 'not due'}){refused}"
 
 
 def _require_reason(request: Mapping[str, Any], *, option: str) -> None:
@@ -153,13 +207,11 @@ def _require_reason(request: Mapping[str, Any], *, option: str) -> None:
         raise Refused(msg)
 
 
-def _ask(deployment: Deployment, request: Mapping[str, Any]) -> None:
-    """Have the named certificates replaced whatever their age. An open order, whose key is new, is only collected."""
-    named = [deployment.book.certificate(*split(path)) for path in request.get("certificates", ())]
-    whole = [each for name in request.get("delegations", ()) for each in deployment.book.certificates(name)]
-    for certificate in (*named, *whole):
+def _ask(deployment: Deployment, selected: _Selected, reason: str) -> None:
+    """Have the certificates replaced whatever their age. An open order, whose key is new, is only collected."""
+    for certificate in selected.certificates.values():
         if certificate.order is None:
-            deployment.editor.ask(*certificate.spec.record_key, request["reason"])
+            deployment.editor.ask(*certificate.spec.record_key, reason)
 
 
 def _permit_order_again(deployment: Deployment, request: Mapping[str, Any], *, yes: bool) -> None:

@@ -109,7 +109,7 @@ def replace_command(
     asked = _Asked(issuer, issued_before, serials, tuple(delegation or ()), deadline, reason.strip())
     with deployed(context) if dry_run or action else to_change(context) as deployment:
         if action or cancel:
-            raise typer.Exit(_without_plan(deployment, None if action else asked.reason, as_json=as_json))
+            raise typer.Exit(_without_plan(deployment, None if action else asked.reason, yes=yes, as_json=as_json))
         assumed = PlanningLimits(
             scm_seconds=scm_seconds, issuance_minutes=issuance_minutes, approval_hours=approval_hours
         )
@@ -125,10 +125,10 @@ def replace_command(
     printing.print_result(plan_view.document(plan, is_stored=not dry_run), text, as_json=as_json)
 
 
-def _without_plan(deployment: Deployment, cancelled: str | None, *, as_json: bool) -> int:
+def _without_plan(deployment: Deployment, cancelled: str | None, *, yes: bool, as_json: bool) -> int:
     """Delete the rules with the reason *cancelled*, or print the status; return the exit code."""
     if cancelled is not None:
-        _cancel(deployment, cancelled, as_json=as_json)
+        _cancel(deployment, cancelled, yes=yes, as_json=as_json)
         return 0
     return NEEDS_ATTENTION if _print_status(deployment, as_json=as_json) else 0
 
@@ -138,14 +138,14 @@ def _print_status(deployment: Deployment, *, as_json: bool) -> bool:
     book, stored, now = deployment.book, read_stored(deployment), datetime.now(UTC)
     rules = book.all_replacements()
     printing.print_left_out((*rules.unreadable, *stored.unreadable))
-    found = [progress_of(rule, stored.certificates.values(), now, listed=book.listed_for(rule)) for rule in rules]
+    progress = [progress_of(rule, stored.certificates.values(), now, listed=book.listed_for(rule)) for rule in rules]
     if as_json:
-        printing.print_json({"at": now, "replacements": [progress_view.document(each) for each in found]})
-    elif found:
-        printing.show(printer(), *progress_view.page(found))
+        printing.print_json({"at": now, "replacements": [progress_view.document(each) for each in progress]})
+    elif progress:
+        printing.show(printer(), *progress_view.page(progress))
     else:
         printing.print_line("There is no replacement rule.")
-    return any(each.is_late for each in found)
+    return any(each.is_late for each in progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +200,12 @@ def _serials(file: Path) -> frozenset[str]:
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{file} cannot be read ({type(error).__name__})"
         raise Refused(msg) from None
-    found = {number: normalised_serial(line) for number, line in enumerate(lines, 1) if line.strip()}
-    for number, serial in found.items():
+    by_line = {number: normalised_serial(line) for number, line in enumerate(lines, 1) if line.strip()}
+    for number, serial in by_line.items():
         if not _SERIAL.fullmatch(serial):
             msg = f"{file}, line {number}: not a serial in hexadecimal, such as 0A:1B or 0a1b"
             raise Refused(msg)
-    serials = frozenset(found.values())
+    serials = frozenset(by_line.values())
     if not serials:
         msg = f"{file} has no serial; write one a line"
         raise Refused(msg)
@@ -261,11 +261,12 @@ def _require_new(deployment: Deployment, rule: ReplacementRule) -> None:
         raise Refused(msg)
 
 
-def _cancel(deployment: Deployment, reason: str, *, as_json: bool) -> None:
+def _cancel(deployment: Deployment, reason: str, *, yes: bool, as_json: bool) -> None:
     rules = [rule for rule in deployment.book.all_replacements() if rule.reason == reason]
     if not rules:
         msg = "there is no replacement rule with this --reason; `certmandate status` lists the rules"
         raise Refused(msg)
+    confirm(f"Delete {printing.counted(len(rules), 'replacement rule')} with this --reason?", yes=yes)
     for rule in rules:
         deployment.editor.remove_replacement(rule)
     document = {"deleted": [plan_view.rule_document(rule) for rule in rules]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,14 +13,22 @@ from rich.text import Text
 
 from certmandate.deployment import Deployment, to_change
 from certmandate.exit import Refused
-from certmandate.options import ActionReasonOption, DelegationArgument, JsonOption, YesOption
+from certmandate.options import (
+    ActionReasonOption,
+    DelegationArgument,
+    JsonOption,
+    YesOption,
+    confirm,
+    require_no_open_order,
+)
 from certmandate.stored_credential.rotation import has_password, schedule_rotation, stop_rotation
 from certmandate.views import printing
 from certmandate.views.language import languages
 from certmandate.views.printing import printer
+from renewal.domain.certificate.revocation import RevocationRequest
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import Delegation
 from renewal.domain.errors import UnknownDelegation
-from renewal.domain.setup.withdrawal import open_revocations
 from renewal.mail.language import Language, plain
 
 if TYPE_CHECKING:
@@ -54,25 +62,25 @@ def retire_command(
     """
     with to_change(context) as deployment:
         if undo:
-            _undo(deployment, delegation, reason, as_json=as_json)
+            _undo(deployment, delegation, reason, yes=yes, as_json=as_json)
             return
         now = datetime.now(UTC)
-        mandate, retired, requested = _retirement(deployment, delegation, now)
-        _require_no_open_order(deployment, delegation)
-        console = printer(to_stderr=as_json)
-        printing.show(console, *_page(mandate, retired, grace_days))
-        printing.show(console, *printing.bullets("The RAO still has to revoke; no run asks for it any more", requested))
+        mandate, retired = _retirement(deployment, delegation, now)
+        paths = (each.spec.record_key for each in deployment.book.certificates(delegation))
+        require_no_open_order(deployment, paths)
+        deletions = list(_deletions(deployment, retired))
+        printing.show(printer(to_stderr=as_json), *_page(mandate, retired, grace_days, deletions))
         _require_name_again(delegation, yes=yes)
         _end(deployment, retired, reason, now)
         deletion = _delete_credential(deployment, delegation, grace_days)
     if as_json:
-        printing.print_json(_document(mandate, retired, requested, deletion))
+        printing.print_json(_document(mandate, retired, deletion, deletions))
     else:
         _print_result(retired, deletion)
 
 
-def _retirement(deployment: Deployment, name: str, now: datetime) -> tuple[Delegation | None, Retired, list[str]]:
-    """Return the mandate, the retirement record, and the revocations that SCM does not show yet.
+def _retirement(deployment: Deployment, name: str, now: datetime) -> tuple[Delegation | None, Retired]:
+    """Return the mandate and the retirement record.
 
     Without its item, after an interrupted attempt or a loss, only the second. Raises UnknownDelegation.
     """
@@ -85,25 +93,16 @@ def _retirement(deployment: Deployment, name: str, now: datetime) -> tuple[Deleg
         earlier = next((each for each in deployment.book.retired() if each.delegation == name), None)
         if earlier is None and not _is_known(deployment, name):
             raise
-        return None, earlier or Retired(name, "", 0, now, still_valid(certificates, now)), []
-    requested = [finding.text for finding in open_revocations(record, certificates, now)]
-    return record.delegation, retirement(record.delegation, certificates, now), requested
-
-
-def _require_no_open_order(deployment: Deployment, name: str) -> None:
-    """Raise Refused while an order is open: its key would be destroyed, and SCM may issue at any time."""
-    open_orders = [each.spec.path for each in deployment.book.certificates(name) if each.order]
-    if open_orders:
-        commands = "; ".join(f"`certmandate close-order {path} --reason …`" for path in open_orders)
-        msg = f"'{name}' has open orders, and SCM may issue their certificates. Wait, or end each order: {commands}"
-        raise Refused(msg)
+        requested = deployment.spec_writer.reinstated(name).revocations
+        return None, earlier or Retired(name, "", 0, now, still_valid(certificates, now), requested)
+    return record.delegation, retirement(record, certificates, now)
 
 
 def _is_known(deployment: Deployment, name: str) -> bool:
     """Whether it was in the order book once; a restored audit trail may be older than the last daily run."""
-    from certmandate.run_failures import notified
+    from certmandate.run_failures import notified_problems
 
-    return deployment.spec_writer.was_applied(name) or name in notified(deployment).delegations
+    return deployment.spec_writer.was_applied(name) or name in notified_problems(deployment).delegations
 
 
 def _require_name_again(name: str, *, yes: bool) -> None:
@@ -120,7 +119,7 @@ def _require_name_again(name: str, *, yes: bool) -> None:
 
 
 def _end(deployment: Deployment, retired: Retired, reason: str, now: datetime) -> None:
-    """Remove it from the order book with all its certificates. Raises OrderConflict while an order is open."""
+    """Remove it from the order book with all its certificates. Raises OrdersOpen."""
     from certmandate.files.spec_writer import EstateChange
 
     name = retired.delegation
@@ -145,7 +144,9 @@ def _delete_credential(deployment: Deployment, name: str, grace_days: int) -> da
     return deleted
 
 
-def _undo(deployment: Deployment, name: str, reason: str, *, as_json: bool) -> None:
+def _undo(deployment: Deployment, name: str, reason: str, *, yes: bool, as_json: bool) -> None:
+    retired = next((each for each in deployment.book.retired() if each.delegation == name), None)
+    confirm(f"Restore the credential of {name}, and permit its file to be applied again?", yes=yes)
     deployment.spec_writer.forget_retirement(name, datetime.now(UTC), reason)
     client, secret = deployment.client("secretsmanager"), deployment.secret_name(name)
     try:
@@ -161,22 +162,53 @@ def _undo(deployment: Deployment, name: str, reason: str, *, as_json: bool) -> N
         if restored
         else f"Its credential is deleted; store a new one: certmandate credential {name}."
     )
-    adopt = "Then take over the certificates that are still valid with `certmandate adopt`."
+    commands = list(_to_continue(name, retired))
+    requested = deployment.spec_writer.reinstated(name).revocations
     document = {"delegation": name, "undone": True, "credential_restored": restored, "rotation_days": days}
-    printing.print_result(
-        document,
-        f"{name} may be applied again; nothing is renewed until it is. {credential} {adopt}",
-        as_json=as_json,
-    )
+    document |= {"not_revoked": [_requested(each) for each in requested], "commands": commands}
+    text = f"{name} may be applied again; nothing is renewed until it is. {credential}"
+    printing.print_result(document, text, as_json=as_json)
+    if not as_json:
+        printing.show(printer(), *printing.bullets("Then, in this order", (f"`{command}`" for command in commands)))
+        title = "Revocations that were requested; runs ask the RAO for them again once the file is applied"
+        printing.show(printer(), *printing.bullets(title, map(_requested, requested)))
+
+
+def _to_continue(name: str, retired: Retired | None) -> Iterator[str]:
+    """The commands that make a delegation as it was before `retire`; *retired*: None after an interrupted undo."""
+    yield "certmandate apply DIR"
+    for each in retired.certificates if retired else ():
+        number = f" --ssl-id {each.ssl_id}" if each.ssl_id else ""
+        yield f"certmandate adopt {name}/{each.certificate}{number}"
+    if retired is None:
+        yield f"certmandate adopt {name}/NAME --ssl-id N"
 
 
 # ---- Printing --------------------------------------------------------------------------------------------------------
 
 
-def _page(mandate: Delegation | None, retired: Retired, grace_days: int) -> list[RenderableType]:
+def _requested(request: RevocationRequest) -> str:
+    number = f"SSL ID {request.ssl_id}, " if request.ssl_id else ""
+    return (
+        f"{number}serial {printed_serial(request.serial)} for {', '.join(request.names)}, requested on "
+        f"{printing.day(request.requested_at)}: {request.reason_code}"
+    )
+
+
+def _deletions(deployment: Deployment, retired: Retired) -> Iterator[str]:
+    """The commands that delete the keys of the certificates that are stored. No program of ours does."""
+    yield f"aws s3 rm s3://{deployment.fact('StoreBucket')}/certificates/{retired.delegation}/ --recursive"
+    for region, arn in sorted((region, arn) for each in retired.certificates for region, arn in each.arns.items()):
+        yield f"aws acm delete-certificate --region {region} --certificate-arn {arn}"
+
+
+def _page(
+    mandate: Delegation | None, retired: Retired, grace_days: int, deletions: Iterable[str]
+) -> list[RenderableType]:
     if mandate is None:
         title = Text(f"Retire {retired.delegation}", style="bold")
-        return [title, Text("The order book has no item of it. What is left of it is removed, and its credential.")]
+        text = "The order book has no item of it. What is left of it is removed, and its credential."
+        return [title, Text(text), *_left(retired, deletions), Text()]
     title = Text(
         f"Retire {retired.delegation}: {retired.organisation}, department {retired.department_id}", style="bold"
     )
@@ -190,10 +222,23 @@ def _page(mandate: Delegation | None, retired: Retired, grace_days: int) -> list
             printing.heading("Stay valid, and in their stores"),
             printing.table(["certificate", "until", "SSL ID#", "serial"], rows),
         ]
+    report = (
+        f"`certmandate report {retired.delegation} --month {datetime.now(UTC):%Y-%m}`: it cannot be written afterwards"
+    )
+    parts += printing.bullets("Before you confirm, write the last report", [report])
     parts += printing.bullets("When you confirm", _own_steps(retired, grace_days))
+    parts += _left(retired, deletions)
     for language in languages():
         parts += printing.bullets(language.text("retirement.title"), _rao_steps(mandate, language))
     return [*parts, Text()]
+
+
+def _left(retired: Retired, deletions: Iterable[str]) -> Iterator[RenderableType]:
+    """What no run and no command does any more."""
+    keys = "Keys of stored certificates stay until you delete them, once no service uses them"
+    yield from printing.bullets(keys, (f"`{command}`" for command in deletions))
+    requested = "The RAO still has to revoke; no run asks for it any more"
+    yield from printing.bullets(requested, map(_requested, retired.revocations))
 
 
 def _own_steps(retired: Retired, grace_days: int) -> Iterator[str]:
@@ -224,13 +269,14 @@ def _print_result(retired: Retired, deletion: datetime | None) -> None:
 
 
 def _document(
-    mandate: Delegation | None, retired: Retired, requested: list[str], deletion: datetime | None
+    mandate: Delegation | None, retired: Retired, deletion: datetime | None, deletions: list[str]
 ) -> dict[str, Any]:
     return {
         "delegation": retired.delegation,
         "retired_at": retired.retired_at,
         "credential_deleted_on": deletion,
         "rao_steps": rao_steps(mandate) if mandate else None,
-        "not_revoked": requested,
+        "not_revoked": [_requested(request) for request in retired.revocations],
+        "key_deletions": deletions,
         "still_valid": [asdict(certificate) for certificate in retired.certificates],
     }

@@ -24,6 +24,7 @@ from certmandate.views.rao_report import REVOCATION
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import normalised_serial, printed_serial
 from renewal.domain.delegation import CertificatePath
+from renewal.domain.endpoint.observation import EndpointState
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.run.report import Outcome
 from renewal.domain.setup.inspection import DelegationRecord
@@ -96,19 +97,19 @@ def revoke_command(
         replace = target.is_served and not no_replacement and reason_code is not ReasonCode.CESSATION_OF_OPERATION
         printing.print_line(f"To be revoked: {target}.", style="bold", to_stderr=as_json)
         confirm(_question(target, reason_code, replace=replace), yes=yes)
-        why = f"{REVOCATION}{reason_code.value}" + (f", {reason}" if reason else "")
-        order = {"certificates": [target.path], "reason": why[:200]}
+        why = (f"{REVOCATION}{reason_code.value}" + (f", {reason}" if reason else ""))[:200]
+        order = {"certificates": [target.path], "reason": why}
         urgent = reason_code is ReasonCode.KEY_COMPROMISE
         if replace and (urgent or state.certificate.order is None):  # the key of an open order is a new one
-            deployment.editor.ask(delegation, name, why[:200])
-        if replace and not urgent:
-            _replace(deployment, target, order, as_json=as_json)
-        elif replace:  # a compromised key is revoked whether its replacement is stored or not
-            start(deployment, order, "revoke")
+            deployment.editor.ask(delegation, name, why)
+        if replace:
+            _replace(deployment, target, order, urgent=urgent, as_json=as_json)
         if not urgent:
             _require_unpresented(deployment, target, yes=yes)
         deployment.editor.request_revocation(delegation, name, _remembered(target, reason_code))
+        unverified = _unverified(deployment, target) if replace else []
     request = _request(record, target, reason_code, reason, replaced=replace, urgent=urgent)
+    request["not_verified"] = unverified
     if as_json:
         printing.print_json(request)
     else:
@@ -147,9 +148,15 @@ def _target(deployment: Deployment, state: Judgement, serial: str | None) -> Tar
     raise Refused(msg)
 
 
-def _replace(deployment: Deployment, target: Target, order: dict[str, Any], *, as_json: bool) -> None:
-    """Order the replacement. Raises Stopped unless it is stored: revoking before would take the service down."""
-    ended = start(deployment, order, "revoke").follow(printer(to_stderr=as_json))
+def _replace(deployment: Deployment, target: Target, order: dict[str, Any], *, urgent: bool, as_json: bool) -> None:
+    """Order the replacement. Raises Stopped unless it is stored: revoking before would take the service down.
+
+    *urgent*: a compromised key is revoked whether its replacement is stored or not.
+    """
+    execution = start(deployment, order, "revoke")
+    if urgent:
+        return
+    ended = execution.follow(printer(to_stderr=as_json))
     rows = ended.report.certificates if ended.report else ()
     row = next((row for row in rows if row.path == target.path), None)
     if row is None or row.outcome is not Outcome.RENEWED:
@@ -166,11 +173,24 @@ def _require_unpresented(deployment: Deployment, target: Target, *, yes: bool) -
     """Ask before the RAO is asked to revoke what servers still present. Raises Refused."""
     certificate = deployment.book.certificate(*CertificatePath.parse(target.path))
     observations = certificate.service.observations if certificate.service else ()
-    found = dict.fromkeys(each.endpoint for each in observations if printed_serial(each.serial) == target.serial)
-    if found:
-        text = f"{', '.join(found)} still presented it when last verified: clients would refuse it there."
+    endpoints = dict.fromkeys(each.endpoint for each in observations if printed_serial(each.serial) == target.serial)
+    if endpoints:
+        text = f"{', '.join(endpoints)} still presented it when last verified: clients would refuse it there."
         printing.print_line(text, style="bold red", to_stderr=True)
         confirm("Have it revoked all the same?", yes=yes)
+
+
+def _unverified(deployment: Deployment, target: Target) -> list[str]:
+    """Return the declared endpoints of which it is not known that they present the stored certificate."""
+    certificate = deployment.book.certificate(*CertificatePath.parse(target.path))
+    stored, service = certificate.stored, certificate.service
+    is_current = stored is not None and service is not None and service.serial == stored.serial
+    observations = service.observations if service and is_current else ()
+    states: dict[str, set[EndpointState]] = {}
+    for each in observations:
+        states.setdefault(each.endpoint, set()).add(each.state)
+    declared = dict.fromkeys(map(str, certificate.spec.served_at))
+    return [endpoint for endpoint in declared if states.get(endpoint) != {EndpointState.SERVED}]
 
 
 def _request(
@@ -212,18 +232,21 @@ def _lines(request: dict[str, Any]) -> Iterator[RenderableType]:
     replacement = {
         "none": "No replacement was ordered. The next daily run orders one, unless it is removed from its file.",
         "ordered": f"A run that replaces it was started; `{show}` shows when it is stored.",
-        "stored": "The replacement is stored. Check that every server has loaded it before the old one is revoked.",
+        "stored": "The replacement is stored. Check that every server presents it before the old one is revoked.",
     }
     number = f"SSL ID {request['ssl_id']}" if request["ssl_id"] else "SSL ID unknown: search for the serial"
-    when = "NOW, by telephone as well: the key is compromised" if request["urgent"] else "now that it is replaced"
-    if request["replacement"] == "none":
-        when = "when the service has ended"
+    when = send = "once every server presents the new certificate"
+    if request["urgent"]:
+        when, send = "NOW, by telephone as well: the key is compromised", "now"
+    elif request["replacement"] == "none":
+        when = send = "when the service has ended"
     yield Text(replacement[request["replacement"]])
+    yield from printing.bullets("Not verified to present the new certificate", request["not_verified"])
     facts = (
         request["where"],
         f"{number}, serial {request['serial']}, {', '.join(request['names'])}",
         f"reason {request['reason_code']} ({request['reason_number']}){note}",
     )
     yield from printing.bullets(f"To do for {request['who']}, {when}", facts)
-    heading = "Send this to the RAO now (the stack mails it only after its next daily run)"
+    heading = f"Send this to the RAO {send} (the stack mails the request after its next daily run)"
     yield from printing.bullets(heading, request["rao"].values())

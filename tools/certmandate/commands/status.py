@@ -155,9 +155,9 @@ def page_of(deployment: Deployment, estate: EstateStatus, language_code: str = "
     from certmandate.views.status_page.page import status_page
 
     shown = {each.path for each in estate.judged.certificates}
-    found = deployment.book.histories({path.partition("/")[0] for path in shown})
-    printing.print_left_out(found.unreadable)
-    rows = [row for row in found if f"{row.delegation}/{row.certificate}" in shown]
+    histories = deployment.book.histories({path.partition("/")[0] for path in shown})
+    printing.print_left_out(histories.unreadable)
+    rows = [row for row in histories if f"{row.delegation}/{row.certificate}" in shown]
     stack = {"account": deployment.account, "region": deployment.region, "name": deployment.stack}
     return status_page(estate, rows, {} if deployment.is_local else stack, language_code)
 

@@ -56,8 +56,8 @@ class ActionRecorder:
         """Make what *writes* returns, which follows from what it has read. Raises OrderConflict."""
 
         def attempt() -> None:
-            if (found := writes()) is not None:
-                self._orders.transact(*found)
+            if (written := writes()) is not None:
+                self._orders.transact(*written)
 
         retried(attempt, what)
 

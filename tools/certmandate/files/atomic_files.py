@@ -39,9 +39,12 @@ def _write(files: Mapping[Path, bytes], mode: int) -> None:
 
 
 def _staged(path: Path, content: bytes, mode: int) -> Path:
-    """Write *content* to a temporary file beside *path*, so that only a rename remains."""
+    """Write *content* to a temporary file beside *path*, so that only a rename remains. Raises OSError about *path*."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     with os.fdopen(handle, "wb") as file:
         file.write(content)
     temporary = Path(name)

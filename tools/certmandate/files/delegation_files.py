@@ -56,8 +56,8 @@ def load_delegation(path: Path, now: datetime) -> tuple[Specification, YamlDocum
 
 def _control_characters(content: Any, place: Place) -> Iterator[tuple[Place, str]]:
     """Yield the texts with control characters: they would reach SCM, mails and terminals."""
-    if isinstance(content, str) and (found := CONTROL.search(content)):
-        yield place, f"has the control character U+{ord(found[0]):04X}; remove it"
+    if isinstance(content, str) and (control := CONTROL.search(content)):
+        yield place, f"has the control character U+{ord(control[0]):04X}; remove it"
     elif isinstance(content, list):
         for index, entry in enumerate(content):
             yield from _control_characters(entry, (*place, index))
@@ -71,8 +71,8 @@ def _repeated(loaded: Sequence[tuple[Specification, YamlDocument]]) -> list[File
     """A delegation has one file: with two, the second would silently replace the first."""
     first: dict[str, YamlDocument] = {}
     faults = []
-    for found, document in loaded:
-        name = found.delegation.name
+    for source, document in loaded:
+        name = source.delegation.name
         if name in first:
             text = f"'{name}' is already the delegation of {first[name].path}"
             faults.append(document.fault(("delegation",), text))

@@ -22,6 +22,16 @@ _starttls = fields.one_of(StartTls)
 _FORM = "must be host:port, {host: …, port: …} with starttls and address where needed, or {reported_by: …}"
 
 
+def _require_no_address(value: Any) -> None:
+    """Raise ValueError for an IP address in place of a host: the name is needed for SNI and for the comparison."""
+    try:
+        address = ipaddress.ip_address(str(value).strip("[]"))
+    except ValueError:
+        return
+    msg = f'{address} is an address: write {{host: a.univ.example, port: 443, address: "{address}"}}'
+    raise ValueError(msg)
+
+
 def _port(value: Any) -> int:
     if value == BLOCKED_PORT:
         msg = f"AWS blocks connections to port {BLOCKED_PORT}: declare 587 or 465, or `reported_by`"
@@ -33,6 +43,8 @@ def endpoint(value: Any) -> Endpoint:
     """An endpoint, in one of the three forms."""
     if isinstance(value, str):
         host, colon, port = value.rpartition(":")
+        for text in (value, host):
+            _require_no_address(text)
         if colon and port.isascii() and port.isdigit():
             return Endpoint(_host(host), _port(int(port)))
     elif isinstance(value, Mapping) and "reported_by" in value:
@@ -48,6 +60,7 @@ def _contacted(source: Mapping[str, Any]) -> Endpoint:
     if missing := {"host", "port"} - source.keys():
         msg = f"{' and '.join(sorted(missing))} must be given: it {_FORM}"
         raise ValueError(msg)
+    _of("host", _require_no_address, source["host"])
     return Endpoint(
         _of("host", _host, source["host"]),
         _of("port", _port, source["port"]),

@@ -98,18 +98,18 @@ class Reader:
         return self._entries(values, (*place, key), read)
 
     def _entries(self, values: list[Any], place: Place, read: Callable[[Any], Any]) -> list[Any]:
-        found: dict[Any, None] = {}
+        entries: dict[Any, None] = {}
         for index, value in enumerate(values):
             try:
                 entry = read(value)
             except ValueError as error:
                 self.fault((*place, index), str(error))
                 continue
-            if entry in found:
+            if entry in entries:
                 self.fault((*place, index), f"'{entry}' is listed twice")
             else:
-                found[entry] = None
-        return list(found)
+                entries[entry] = None
+        return list(entries)
 
 
 def text(value: Any) -> str:
@@ -231,7 +231,7 @@ def address(value: Any) -> str:
     try:
         network = ipaddress.ip_network(value if isinstance(value, str) else "", strict=True)
     except ValueError:
-        msg = "must be one address as a /32, as in 192.0.2.10/32"
+        msg = "must be the stack's Elastic IP as a /32, written as 51.15.20.30/32"
         raise ValueError(msg) from None
     if not isinstance(network, ipaddress.IPv4Network) or network.prefixlen != 32:
         msg = "must be one IPv4 address as a /32: a wider range admits others"

@@ -64,7 +64,7 @@ class OperatorAction(ChainedRow):
     """The options of the run, or the alarms."""
 
     @classmethod
-    def acknowledged(cls, row: Acknowledgement) -> Self:
+    def of_acknowledgement(cls, row: Acknowledgement) -> Self:
         """Return the row of an acknowledged order as an action; its details are the order."""
         return cls(
             row.delegation,

@@ -1,12 +1,13 @@
 """What the order book holds for operators only: retired delegations, and an `apply` that was interrupted.
 
 #estate   retired#<delegation>  a delegation that was ended, and which of its certificates are valid until when
+#estate   reinstated#<delegation>  what the next `apply` of it restores: the revocations that were requested
 #estate   apply#unfinished      an `apply` of more than one transaction has begun and not ended
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
@@ -16,12 +17,13 @@ from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.reader import DynamoDbOrderReader, finished_orders
 from renewal.adapters.order_book.table import Item, Key
 from renewal.domain.audit.hash_chain import number_of
+from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import printed_serial
-from renewal.domain.delegation import Delegation
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, record_missing
+from renewal.domain.setup.withdrawal import open_revocations
 from renewal.ports.order_book import Listing
 from renewal.records import REWRITTEN
 
@@ -39,6 +41,8 @@ class StillValid:
     """None when it was adopted without SCM's number."""
     serial: str
     not_after: datetime
+    arns: Mapping[str, str] = field(default_factory=dict)
+    """In ACM, by region."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class Retired:
     department_id: int
     retired_at: datetime
     certificates: tuple[StillValid, ...] = ()
+    revocations: tuple[RevocationRequest, ...] = ()
+    """Those that SCM did not show: the RAO still has to revoke, and no run asks for it."""
 
     @property
     def valid_until(self) -> datetime:
@@ -63,16 +69,40 @@ class _UnfinishedApply:
     """The next apply deletes the mark, whatever is in it."""
 
 
-def retirement(delegation: Delegation, certificates: Iterable[ManagedCertificate], now: datetime) -> Retired:
-    """Return what is kept of *delegation*: those of its certificates that are valid after *now*."""
-    valid = still_valid(certificates, now)
-    return Retired(delegation.name, delegation.organisation, delegation.department_id, now, valid)
+@dataclass(frozen=True, slots=True)
+class Reinstated:
+    """What the next `apply` restores of a delegation whose retirement was undone."""
+
+    revocations: tuple[RevocationRequest, ...] = ()
+
+
+def reinstated_key(delegation: str) -> Key:
+    """Key of a `Reinstated`."""
+    return schema.ESTATE, f"reinstated#{delegation}"
+
+
+def retirement(record: DelegationRecord, certificates: Iterable[ManagedCertificate], now: datetime) -> Retired:
+    """Return what is kept of a delegation: certificates that are valid after *now*, and revocations that are open."""
+    delegation, listed = record.delegation, tuple(certificates)
+    is_open = {finding.about for finding in open_revocations(record, listed, now)}
+    requests = chain(record.revocations, chain.from_iterable(each.revocations for each in listed))
+    revocations = {each.serial: each for each in requests if each.serial in is_open}
+    return Retired(
+        delegation.name,
+        delegation.organisation,
+        delegation.department_id,
+        now,
+        still_valid(listed, now),
+        tuple(revocations.values()),
+    )
 
 
 def still_valid(certificates: Iterable[ManagedCertificate], now: datetime) -> tuple[StillValid, ...]:
     """Return those of *certificates* that are valid after *now*."""
     return tuple(
-        StillValid(certificate.spec.name, stored.ssl_id or None, printed_serial(stored.serial), stored.not_after)
+        StillValid(
+            certificate.spec.name, stored.ssl_id or None, printed_serial(stored.serial), stored.not_after, stored.arns
+        )
         for certificate in certificates
         if (stored := certificate.stored) and stored.not_after > now
     )
@@ -86,7 +116,7 @@ def retired_from(item: Item) -> Retired:
 
 def _action_from(item: Item) -> OperatorAction:
     if item["item"].startswith(schema.ACKNOWLEDGED_PREFIX):
-        return OperatorAction.acknowledged(schema.read(Acknowledgement, item, item))
+        return OperatorAction.of_acknowledgement(schema.read(Acknowledgement, item, item))
     return schema.read(OperatorAction, item, item)
 
 
@@ -133,8 +163,8 @@ class OperatorReader(DynamoDbOrderReader):
     def actions(self, delegation: str, certificate: str) -> Listing[OperatorAction]:
         """What operators have done to a certificate, its delegation, or all delegations, by time."""
         partitions = ((delegation, schema.ACTION_PREFIX), (delegation, schema.ACKNOWLEDGED_PREFIX))
-        found = [self._audit.query(*of) for of in (*partitions, (schema.ESTATE, schema.ACTION_PREFIX))]
-        rows = sorted(filter(number_of, chain.from_iterable(found)), key=lambda item: str(item.get("at")))
+        items = [self._audit.query(*of) for of in (*partitions, (schema.ESTATE, schema.ACTION_PREFIX))]
+        rows = sorted(filter(number_of, chain.from_iterable(items)), key=lambda item: str(item.get("at")))
         read = Listing.of(rows, _action_from)
         chosen = Listing(action for action in read if action.concerns(certificate))
         chosen.unreadable = read.unreadable

@@ -10,7 +10,14 @@ from typing import Any, Self
 
 from certmandate.files.action_recorder import ActionRecorder, retried
 from certmandate.files.operator_action import ActionKind, OperatorAction
-from certmandate.files.operator_records import UNFINISHED_APPLY, OperatorReader, Retired
+from certmandate.files.operator_records import (
+    UNFINISHED_APPLY,
+    OperatorReader,
+    Reinstated,
+    Retired,
+    reinstated_key,
+    retired_from,
+)
 from certmandate.files.specification import Specification
 from renewal import records
 from renewal.adapters.order_book import schema
@@ -73,7 +80,7 @@ class SpecWriter:
         retried(write_missing, "the order book")
 
     def forget_retirement(self, delegation: str, now: datetime, reason: str = "") -> None:
-        """Permit a retired delegation to be applied again. Harmless when repeated before that.
+        """Permit a retired delegation to be applied again, which restores its revocations. Harmless when repeated.
 
         Raises UnknownDelegation when it is not retired, OrderConflict.
         """
@@ -83,13 +90,20 @@ class SpecWriter:
         )
 
         def writes() -> list[Request]:
-            marks = [deleted(key, condition=_EXISTS), _not_removed(delegation)] if self._table.read([key]) else []
+            found = self._table.read([key])
+            marks = [*_reinstated(delegation, found[key]), _not_removed(delegation)] if found else []
             if not marks and not self._is_reinstated(delegation):
                 msg = f"'{delegation}' is not retired"
                 raise UnknownDelegation(msg)
             return [*self._recorder.row(action), *marks]
 
         self._recorder.transact(writes, f"{delegation}: the audit trail")
+
+    def reinstated(self, delegation: str) -> Reinstated:
+        """Return what the next `apply` restores of *delegation*."""
+        key = reinstated_key(delegation)
+        item = self._table.read([key]).get(key)
+        return schema.read(Reinstated, item, item) if item else Reinstated()
 
     def was_applied(self, delegation: str) -> bool:
         """Return whether an operator has ever applied it: its audit trail stays when its records are lost."""
@@ -103,14 +117,14 @@ class SpecWriter:
     def _life(self, delegation: str) -> list[Item]:
         return [row for row in self._trails.rows(delegation) if row.get("action") in _LIFE]
 
+    def with_open_order(self, paths: Iterable[CertificatePath]) -> list[str]:
+        """Return those of *paths* that have an open order: with the record its key would be deleted."""
+        stored = self._reader.load_certificates(paths).complete()
+        return sorted(certificate.spec.path for certificate in stored if certificate.order is not None)
+
     def _require_idle(self, removed: Iterable[CertificatePath]) -> None:
-        stored = self._reader.load_certificates(removed).complete()
-        busy = [certificate.spec.path for certificate in stored if certificate.order is not None]
-        if busy:
-            msg = (
-                f"{', '.join(sorted(busy))}: an order is open, and with the record its key would be deleted; let a run "
-                "collect it, or end it with `certmandate close-order`"
-            )
+        if busy := self.with_open_order(removed):
+            msg = f"{', '.join(busy)}: an order was opened, and with the record its key would be deleted"
             raise OrderConflict(msg)
 
     def _actions(self, change: EstateChange, now: datetime) -> Iterator[tuple[Request, ...]]:
@@ -153,9 +167,9 @@ class SpecWriter:
             yield OperatorAction(name, action, now, tuple(names[name]), tuple(removed[name]), reason=change.reason)
 
     def _changed(self, delegations: Sequence[Delegation]) -> Iterator[Delegation]:
-        found = self._table.read(schema.delegation_key(delegation.name) for delegation in delegations)
+        items = self._table.read(schema.delegation_key(delegation.name) for delegation in delegations)
         for delegation in delegations:
-            item = found.get(schema.delegation_key(delegation.name), {})
+            item = items.get(schema.delegation_key(delegation.name), {})
             if item.get("spec") != records.to_item(delegation, without=("name",)):
                 yield delegation
 
@@ -164,9 +178,13 @@ class SpecWriter:
     ) -> Iterator[tuple[Request, ...]]:
         """Before what they get from the certificates is removed."""
         kept = self._kept_revocations(change, stored)
+        restored = self._table.read(reinstated_key(delegation.name) for delegation in change.delegations)
         for delegation in change.delegations:
-            written = _delegation_updated(delegation, now, kept.pop(delegation.name, None))
-            yield written, _not_removed(delegation.name)
+            key = reinstated_key(delegation.name)
+            again = restored.get(key, {}).get("revocations", [])
+            requests = [*again, *kept.pop(delegation.name, ())]
+            marks = [deleted(key)] if key in restored else []
+            yield _delegation_updated(delegation, now, requests), _not_removed(delegation.name), *marks
         for name, requests in kept.items():
             yield (updated(schema.delegation_key(name), "SET #revocations = :kept", {"kept": requests}),)
 
@@ -215,7 +233,16 @@ def _differs(spec: CertificateSpec, stored: Mapping[CertificatePath, ManagedCert
     return before is None or before.spec != spec
 
 
-def _delegation_updated(delegation: Delegation, now: datetime, revocations: list[Item] | None) -> Request:
+def _reinstated(delegation: str, item: Item) -> Iterator[Request]:
+    """Delete a retirement, and keep for the next `apply` what its *item* has."""
+    retired = retired_from(item)
+    if retired.revocations:
+        values = {"kept": [records.to_item(each) for each in retired.revocations]}
+        yield updated(reinstated_key(delegation), "SET #revocations = :kept", values)
+    yield deleted(schema.retired_key(delegation), condition=_EXISTS)
+
+
+def _delegation_updated(delegation: Delegation, now: datetime, revocations: list[Item]) -> Request:
     values: dict[str, Any] = {
         "spec": records.to_item(delegation, without=("name",)),
         "action": schema.DELEGATION,

@@ -121,16 +121,16 @@ def _certificates(
     if not isinstance(entries, list):
         reader.fault(("certificates",), "must be a list of certificates" if entries is not None else "is missing")
         return []
-    found: list[tuple[int, CertificateSpec]] = []
+    specs: list[tuple[int, CertificateSpec]] = []
     for index, entry in enumerate(entries):
         if not isinstance(entry, Mapping):
             reader.mapping(entry, ("certificates", index), _CERTIFICATE)
             continue
         spec = _certificate(reader, entry, ("certificates", index), delegation, defaults)
-        if any(spec.name and spec.name == other.name for _, other in found):
+        if any(spec.name and spec.name == other.name for _, other in specs):
             reader.fault(("certificates", index, "name"), f"'{spec.name}' is the name of an earlier certificate too")
-        found.append((index, spec))
-    return found
+        specs.append((index, spec))
+    return specs
 
 
 def _certificate(reader: Reader, entry: Any, place: Place, delegation: str, defaults: _Inherited) -> CertificateSpec:

@@ -44,10 +44,10 @@ def read_third_party(folder: Path) -> Mapping[str, str]:
         return {}
     document, reader = read_yaml(path), fields.Reader()
     source = reader.mapping(document.content, (), frozenset(_READERS))
-    found = {key: reader.value(source, key, (), read, default="") for key, read in _READERS.items()}
+    values = {key: reader.value(source, key, (), read, default="") for key, read in _READERS.items()}
     if reader.faults:
         raise FilesInvalid([document.fault(fault.place, fault.text) for fault in reader.faults])
-    return found
+    return values
 
 
 def third_party_file(facts: Mapping[str, str]) -> str:

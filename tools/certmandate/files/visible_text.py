@@ -14,6 +14,10 @@ def in_one_line(text: str) -> str:
     return visible(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
+UNENCODABLE = "backslashreplace"
+"""How Python prints what an encoding lacks: as its number (`\\u2192`)."""
+
+
 class VisibleStream:
     """A text stream that prints every control character as text."""
 

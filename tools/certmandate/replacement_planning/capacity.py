@@ -140,8 +140,8 @@ def bottleneck(demands: Mapping[str, Demand], limits: PlanningLimits) -> str:
     """Return the limit without which the replacement would end earliest; RUNS when none of the others decides."""
 
     def hours(**without: float) -> float:
-        found = hours_to_replace(demands, replace(limits, **without))  # type: ignore[arg-type]
-        return max(found.values(), default=0.0)
+        without_it = hours_to_replace(demands, replace(limits, **without))  # type: ignore[arg-type]
+        return max(without_it.values(), default=0.0)
 
     ends = {name: hours(**without) for name, without in BOTTLENECKS.items()}
     first = min(ends, key=lambda name: ends[name])

@@ -156,13 +156,13 @@ def _cause(deployment: Deployment, started: datetime) -> str:
         return ""
     begins = int(started.timestamp() * 1000)
     try:
-        found = deployment.client("logs").filter_log_events(
+        answer = deployment.client("logs").filter_log_events(
             logGroupName=group, startTime=begins, filterPattern='"errorType"'
         )
     except ClientError:
         return ""
     # AWS names the streams of a group that functions share <day>/<function>[<version>]…
-    ours = [event["message"] for event in found["events"] if f"/{function}[" in event["logStreamName"]]
+    ours = [event["message"] for event in answer["events"] if f"/{function}[" in event["logStreamName"]]
     return redacted_of_aws(_error_in(ours[0])) if ours else ""
 
 

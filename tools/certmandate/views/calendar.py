@@ -19,7 +19,7 @@ def page(
     starts: Sequence[Start], periods: Sequence[Period], assumptions: Sequence[str], now: datetime
 ) -> Iterator[RenderableType]:
     """Yield the parts of the page."""
-    yield Text(f"{len(starts)} certificates, from {now.date()} to {HORIZON}", style="bold")
+    yield Text(f"{printing.counted(len(starts), 'certificate')}, from {now.date()} to {HORIZON}", style="bold")
     rules = ["from", "longest term#", "permitted#", "domain validation#", "organisation validation#"]
     yield printing.heading("Rules by day of issue")
     yield printing.table(rules, _phases(now))

@@ -15,7 +15,6 @@ from certmandate.views import json_records, printing
 from certmandate.views.notices import notice_documents, notice_lines
 from certmandate.views.problems import next_step, problem_lines
 from renewal.domain.certificate.serial import printed_serial
-from renewal.domain.endpoint.observation import Observation
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.order_wait import failure_text
@@ -124,11 +123,8 @@ def _endpoints_part(state: Judgement) -> list[RenderableType]:
         ("verified", printing.minute(record.observed_at)),
         ("first served", hours),
     ]
-    return [heading, printing.facts(pairs), *printing.bullets("Addresses", map(_observation_line, record.observations))]
-
-
-def _observation_line(observation: Observation) -> str:
-    return f"{observation}, since {printing.minute(observation.since)}"
+    addresses = (f"{each}, since {printing.minute(each.since)}" for each in record.observations)
+    return [heading, printing.facts(pairs), *printing.bullets("Addresses", addresses)]
 
 
 def _order_part(state: Judgement) -> list[RenderableType]:

@@ -183,8 +183,8 @@ def _renewals(checked: Checked) -> Iterator[str]:
     left_out = {each.path: next_step(each) for each in checked.judged.certificates if each.is_left_out}
     for row in checked.report.certificates if checked.report else ():
         cause = row.error or row.reason
-        found = f"a run would {row.would} ({cause})" if row.would else f"{row.outcome.replace('-', ' ')}, {cause}"
-        yield f"{row.path}: {left_out.get(row.path, found)}"
+        then = f"a run would {row.would} ({cause})" if row.would else f"{row.outcome.replace('-', ' ')}, {cause}"
+        yield f"{row.path}: {left_out.get(row.path, then)}"
 
 
 def _summary(checked: Checked) -> Text:

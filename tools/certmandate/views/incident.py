@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from certmandate.judged_estate import soonest_first
 from certmandate.views.advice import EVERY_ACCOUNT, Advice, advice_for
-from certmandate.views.problems import typed
+from certmandate.views.problems import quoted_remedy
 from renewal.domain.errors import CREDENTIAL_ERRORS, Actor, CredentialRefused
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.run.report import CertificateRow, DelegationRow, RunReport
@@ -84,7 +84,8 @@ class Incident:
             return (Task("operator", "", EVERY_ACCOUNT, EVERY_ACCOUNT.elsewhere),)
         leads = {problem.actor: problem for problem in reversed(self.problems)}
         return tuple(
-            Task(actor, lead.code, advice_for(lead.code, actor), typed(lead)) for actor, lead in sorted(leads.items())
+            Task(actor, lead.code, advice_for(lead.code, actor), quoted_remedy(lead))
+            for actor, lead in sorted(leads.items())
         )
 
     @property
@@ -100,7 +101,8 @@ class Incident:
             return ""
         if expires <= today:
             return f"its password expired on {expires}, which is the most likely cause"
-        return f"its password is valid until {expires}: first check for a lock or a changed password"
+        text = "so it has not expired: first check for a lock or a changed password"
+        return f"its password is valid until {expires}, {text}"
 
 
 def incidents_of(report: RunReport) -> list[Incident]:

@@ -22,7 +22,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.segment import Segment
 from rich.text import Text
 
-from certmandate.files.visible_text import VisibleStream
+from certmandate.files.visible_text import UNENCODABLE, VisibleStream
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.names import with_readable_names
 from renewal.mail.visible_text import visible
@@ -188,7 +188,20 @@ def _unbroken(parts: Iterable[RenderableType]) -> Iterator[RenderableType]:
 
 def print_json(document: Mapping[str, Any]) -> None:
     """Print one JSON document on standard output; times as ISO 8601 in UTC."""
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2, default=_plain))
+    print_for_programs(json.dumps(document, ensure_ascii=False, indent=2, default=_plain) + "\n")
+
+
+def print_for_programs(text: str) -> None:
+    """Print *text* in UTF-8 whatever the locale, as RFC 8259 has it of JSON; no line feed is added."""
+    in_utf8(sys.stdout)
+    typer.echo(text, nl=False)
+
+
+def in_utf8(stream: Any) -> None:
+    """Have *stream* encode what follows in UTF-8."""
+    raw = stream.raw if isinstance(stream, VisibleStream) else stream
+    if isinstance(raw, io.TextIOWrapper):
+        raw.reconfigure(encoding="utf-8", errors=UNENCODABLE)
 
 
 def print_result(document: Mapping[str, Any], text: str, *, as_json: bool, style: str = "") -> None:
@@ -202,6 +215,7 @@ def print_result(document: Mapping[str, Any], text: str, *, as_json: bool, style
 def print_crlf(lines: Iterable[str]) -> None:
     """Print lines that end as CSV (RFC 4180) and iCalendar (RFC 5545) have it, without control characters in them."""
     stream: Any = sys.stdout
+    in_utf8(stream)
     stream = stream.raw if isinstance(stream, VisibleStream) else stream
     stream.write("".join(f"{visible(line)}\r\n" for line in lines))
 

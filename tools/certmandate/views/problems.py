@@ -33,7 +33,7 @@ def by_cause(problems: Iterable[Problem]) -> list[list[Problem]]:
     return list(groups.values())
 
 
-def typed(problem: Problem) -> str:
+def quoted_remedy(problem: Problem) -> str:
     """Return the remedy, a command in backticks, so that it is not wrapped."""
     return f"`{problem.command}`" if problem.command else problem.remedy
 
@@ -46,7 +46,7 @@ def _line(group: Sequence[Problem], today: date) -> str:
     until = f" by {due}" if due > today else ""
     until = " now" if first.needs_attention else until
     kind = f"security, {first.code}" if first.is_security else first.code
-    parts = [kind, f"for {who}{until}", typed(first), _otherwise(group, first, today)]
+    parts = [kind, f"for {who}{until}", quoted_remedy(first), _otherwise(group, first, today)]
     return f"{first.severity}: {_subject(group)}{first.text} ({'; '.join(part for part in parts if part)})"
 
 

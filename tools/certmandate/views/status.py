@@ -73,7 +73,8 @@ def page(estate: EstateStatus) -> list[RenderableType]:
     found = problem_lines(soonest_first(estate.judged.problems, today), today)
     parts += printing.bullets("Findings, errors first", found)
     parts += printing.bullets("Notes", _notes(estate))
-    parts += printing.bullets("Last runs", map(_run_line, estate.runs))
+    runs = (f"{run['run_id']}: {run['status']}, started {printing.minute(run['started_at'])}" for run in estate.runs)
+    parts += printing.bullets("Last runs", runs)
     return [*parts, Text(), _summary(estate)]
 
 
@@ -101,7 +102,10 @@ def _notes(estate: EstateStatus) -> Iterator[str]:
     yield from map(_rule_line, estate.replacements)
     yield from replacement_lines(estate.progress.values())
     for retired in estate.retired:
-        yield f"{retired.delegation} is retired; its last certificate expires on {printing.day(retired.valid_until)}"
+        serials = ", ".join(printed_serial(request.serial) for request in retired.revocations)
+        owed = f"; when it was retired, SCM did not show the revocation of serial {serials}" if serials else ""
+        until = printing.day(retired.valid_until)
+        yield f"{retired.delegation} is retired; its last certificate expires on {until}{owed}"
 
 
 def password_end(estate: EstateStatus, delegation: str) -> date | None:
@@ -138,10 +142,6 @@ def _rule_line(rule: ReplacementRule) -> str:
     before = "" if rule.serials else f" from before {printing.minute(rule.issued_before)}"
     deadline = f", deadline {printing.minute(rule.deadline)} (`certmandate replace status`)" if rule.deadline else ""
     return f"a replacement rule covers {scope}{where}{before}{deadline}: {rule.reason}"
-
-
-def _run_line(run: dict[str, Any]) -> str:
-    return f"{run['run_id']}: {run['status']}, started {printing.minute(run['started_at'])}"
 
 
 def _summary(estate: EstateStatus) -> Text:

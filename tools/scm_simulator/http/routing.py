@@ -119,7 +119,7 @@ def routes() -> tuple[Route, ...]:
 def match(request: Request) -> tuple[Route | None, Mapping[str, str]]:
     """Return the route of *request* and its path parameters."""
     for candidate in _ROUTES:
-        found = candidate.expression.fullmatch(request.path) if candidate.method == request.method else None
-        if found:
-            return candidate, found.groupdict()
+        matched = candidate.expression.fullmatch(request.path) if candidate.method == request.method else None
+        if matched:
+            return candidate, matched.groupdict()
     return None, {}

@@ -91,8 +91,8 @@ def measured(python: str, pairs: int) -> Iterator[ColdStart]:
     typical = [python, "-I", "-S", "-B", "-c", _TYPICAL, str(_typical_packages(python))]
     built = [python, "-I", "-S", "-B", "-c", BUILT, str(_bundle(python)), str(layer(python))]
     for name in functions():
-        found = [(_cost([*built, name, *CALLED[name]], variables), _cost(typical, variables)) for _ in range(pairs)]
-        yield ColdStart(name, median(ours / theirs for ours, theirs in found))
+        costs = [(_cost([*built, name, *CALLED[name]], variables), _cost(typical, variables)) for _ in range(pairs)]
+        yield ColdStart(name, median(ours / theirs for ours, theirs in costs))
 
 
 def functions() -> list[str]:

@@ -58,8 +58,8 @@ def check_bytecode(build: Path, python: str, packages: Path) -> int:
     """
     folders = list(bundles(build.resolve()))
     for folder in folders:
-        if found := compiled_at_import(python, folder, packages):
-            msg = f"{folder.name}: compiled at every cold start: {', '.join(found)}; run `make build` again"
+        if compiled := compiled_at_import(python, folder, packages):
+            msg = f"{folder.name}: compiled at every cold start: {', '.join(compiled)}; run `make build` again"
             raise RehearsalFailed(msg)
     return len(folders)
 

@@ -138,8 +138,8 @@ def in_sentences(text: str, programs: Collection[str]) -> list[str]:
     head, _, rest = text.partition(f" {HEADING}\n")
     prose = re.sub(r"^```.*?^```", "", f"{head}\n{rest.partition(_NEXT)[2]}", flags=re.MULTILINE | re.DOTALL)
     names = "|".join(map(re.escape, programs))
-    found = re.findall(rf"`((?:\.venv/bin/)?(?:{names}) [^`]*)`", prose)
-    commands = [" ".join(command.replace("\\|", "|").split()) for command in found]
+    matches = re.findall(rf"`((?:\.venv/bin/)?(?:{names}) [^`]*)`", prose)
+    commands = [" ".join(command.replace("\\|", "|").split()) for command in matches]
     return [command for command in commands if not re.fullmatch(_NAME, command)]
 
 

@@ -122,11 +122,11 @@ def repair_conditions() -> None:
             return "RAO Notice" if is_notify else "Certificate Renewed"
         if key.lower() in _OF_AN_ALLOWED_REQUEST:
             return _OF_AN_ALLOWED_REQUEST[key.lower()]
-        found = resolve(key, context)
-        if key.lower() == "aws:principalarn" and ":assumed-role/" in str(found):
-            head, _, session = found.partition(":assumed-role/")
+        value = resolve(key, context)
+        if key.lower() == "aws:principalarn" and ":assumed-role/" in str(value):
+            head, _, session = value.partition(":assumed-role/")
             return f"{head.replace(':sts:', ':iam:')}:role/{session.split('/')[0]}"
-        return found
+        return value
 
     evaluator._resolve_condition_key = resolved  # noqa: SLF001
 
@@ -203,11 +203,11 @@ def _write_results(where: dict[str, str], map_run: str, children: list[dict[str,
 def _element(answer: tuple[int, Any, bytes | str], name: str) -> str:
     """Return the text of the one element of that name in an answer of EC2. Raises RuntimeError."""
     body = answer[2].decode() if isinstance(answer[2], bytes) else answer[2]
-    found = re.search(f"<{name}>([^<]+)</{name}>", body)
-    if found is None:
+    match = re.search(f"<{name}>([^<]+)</{name}>", body)
+    if match is None:
         msg = f"ministack's EC2 answers without {name}: {body}"
         raise RuntimeError(msg)
-    return found[1]
+    return match[1]
 
 
 if __name__ == "__main__":

@@ -127,14 +127,14 @@ class _Subscriber:
 
     def raised(self, wanted: set[str]) -> set[str]:
         """Return the names of the alarms in the notices; wait until all of *wanted* came, at most 5 s."""
-        found: set[str] = set()
+        raising: set[str] = set()
         deadline = time.monotonic() + 5.0
-        while not wanted <= found and time.monotonic() < deadline:
+        while not wanted <= raising and time.monotonic() < deadline:
             answer = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10)
             for message in answer.get("Messages", ()):
                 text = json.loads(message["Body"])["Message"]
                 notice = json.loads(text) if text.startswith("{") else {}  # those of runs are plain text
                 if notice.get("NewStateValue") == "ALARM":
-                    found.add(notice["AlarmName"])
+                    raising.add(notice["AlarmName"])
                 self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
-        return found
+        return raising

@@ -16,7 +16,7 @@ from certmandate.exit import NEEDS_ATTENTION, Refused, exit_on_error
 from certmandate.files.atomic_files import write_together
 from certmandate.files.operator_action import WHOLE_ESTATE
 from certmandate.options import DelegationArgument, JsonOption, StackCommand
-from certmandate.views.printing import counted, print_error, print_json, print_line
+from certmandate.views.printing import counted, print_error, print_for_programs, print_json, print_line
 from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.run.request import NAME
 
@@ -32,7 +32,7 @@ def export_command(
     context: typer.Context,
     name: DelegationArgument,
     file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="Where to write it. Default: standard output.")
+        Path | None, typer.Argument(metavar="FILE", help="Where to write it. Default, and -: standard output.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
@@ -42,10 +42,11 @@ def export_command(
     """
     with deployed(context) as deployment:
         text = _stored(deployment, name).text()
+        file = None if str(file) == "-" else file
         if file is not None:
             write_together({file: text.encode()}, force=force)
     if file is None:
-        typer.echo(text, nl=False)
+        print_for_programs(text)
     else:
         print_line(f"written: {file}")
 
@@ -75,18 +76,20 @@ def verify_command(
     if source is not None and _is_path(source):
         with exit_on_error():
             trail = _read(Path(source))
-        found = [(trail, faults(trail, known, key))]
+        verified = [(trail, faults(trail, known, key))]
     else:
         with deployed(context) as deployment:
             key = key or sha256(b64decode(deployment.audit_signer.public_key())).hexdigest()
-            found = [_verified(deployment, name, known, key) for name in ([source] if source else _every(deployment))]
+            verified = [
+                _verified(deployment, name, known, key) for name in ([source] if source else _every(deployment))
+            ]
     if as_json:
-        documents = [_document(*each) for each in found]
+        documents = [_document(*each) for each in verified]
         print_json(documents[0] if source else {"trails": documents})
     else:
-        for each in found:
+        for each in verified:
             _print(*each)
-    raise typer.Exit(NEEDS_ATTENTION if any(wrong for _, wrong in found) else 0)
+    raise typer.Exit(NEEDS_ATTENTION if any(wrong for _, wrong in verified) else 0)
 
 
 def _is_path(source: str) -> bool:
@@ -112,7 +115,7 @@ def _every(deployment: Deployment) -> list[str]:
 
 def _print(trail: AuditTrail, found: tuple[str, ...]) -> None:
     is_whole = trail.delegation == WHOLE_ESTATE
-    name = f"actions on all delegations ('{WHOLE_ESTATE}')" if is_whole else trail.delegation
+    name = f"actions that concern no single delegation ('{WHOLE_ESTATE}')" if is_whole else trail.delegation
     for fault in found:
         print_error(f"{name}: {fault}")
     if not found:
@@ -167,8 +170,8 @@ def _read(file: Path) -> AuditTrail:
 def _parsed(head: str) -> ChainHead | None:
     if not head:
         return None
-    found = _HEAD.fullmatch(head)
-    if found is None:
+    match = _HEAD.fullmatch(head)
+    if match is None:
         msg = f"'{head}' is not NUMBER:HASH, as reports and `audit verify` print it"
         raise typer.BadParameter(msg, param_hint="--head")
-    return ChainHead(int(found["sequence"]), found["hash"])
+    return ChainHead(int(match["sequence"]), match["hash"])

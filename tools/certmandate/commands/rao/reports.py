@@ -76,14 +76,14 @@ def report_command(
         acknowledged, record = book.acknowledgements(name), book.delegation(name)
         proof = Proof(deployment.audit_trails.head(name), deployment.seals.newest(name))
         judged = _judged(deployment, record, certificates, now)
-        found = rao_report(record, judged.certificates, history, chosen, now, acknowledged=acknowledged, proof=proof)
-        found = replace(found, asks=without_repetitions(_asks(judged, record, history)))
+        report = rao_report(record, judged.certificates, history, chosen, now, acknowledged=acknowledged, proof=proof)
+        report = replace(report, asks=without_repetitions(_asks(judged, record, history)))
         who = third_party or deployment.facts.get("ThirdParty", "")
     print_left_out((*certificates.unreadable, *history.unreadable, *acknowledged.unreadable))
     if as_json:
-        print_json(document(found))
+        print_json(document(report))
         return
-    _write(page(found, who), output / f"{name}-report-{chosen}", as_pdf=as_pdf)
+    _write(page(report, who), output / f"{name}-report-{chosen}", as_pdf=as_pdf)
 
 
 def findings_command(

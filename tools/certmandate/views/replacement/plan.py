@@ -25,7 +25,10 @@ def page(plan: ReplacementPlan) -> list[RenderableType]:
         ("deadline", minute(rule.deadline)),
         ("duration", _duration(plan)),
         ("decided by", plan.bottleneck if plan.hours else ""),
-        ("caps", f"{limits.orders_per_delegation} orders a run and delegation, {limits.orders_per_run} a run"),
+        (
+            "caps",
+            f"{counted(limits.orders_per_delegation, 'order')} a run and delegation, {limits.orders_per_run} a run",
+        ),
         (
             "assumed",
             (

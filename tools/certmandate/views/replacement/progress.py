@@ -24,7 +24,7 @@ def page(rules: Iterable[ReplacementProgress]) -> list[RenderableType]:
         pairs = (
             ("issued before", f"{minute(rule.issued_before)}, by {rule.issuer or 'any issuer'}"),
             ("deadline", minute(rule.deadline)),
-            ("done", _done(rule)),
+            ("done", "not known" if rule.done is None else f"{rule.done} of {rule.covered}"),
             ("in flight", str(rule.in_flight)),
             ("failed", str(rule.failed)),
             ("not ordered", str(rule.waiting)),
@@ -39,10 +39,6 @@ def page(rules: Iterable[ReplacementProgress]) -> list[RenderableType]:
 def _ended(rule: ReplacementProgress) -> Text:
     many = "everything" if rule.covered is None else counted(rule.covered, "certificate")
     return Text(f"  Ended {minute(rule.ended_at)}, begun {minute(rule.began_at)}: {many} replaced and served.", "green")
-
-
-def _done(rule: ReplacementProgress) -> str:
-    return "not known" if rule.done is None else f"{rule.done} of {rule.covered}"
 
 
 def _state(rule: ReplacementProgress) -> Text:

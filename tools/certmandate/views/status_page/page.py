@@ -105,6 +105,7 @@ def status_page(estate: EstateStatus, finished: Iterable[FinishedOrder], stack: 
     rows: dict[str, list[FinishedOrder]] = {}
     for row in sorted(finished, key=lambda row: row.ended_at, reverse=True):
         rows.setdefault(f"{row.delegation}/{row.certificate}", []).append(row)
+    ended = ((row.ended_at.date(), row.status.value) for each in rows.values() for row in each)
     return html(
         "status.html.j2",
         shown=sorted(languages(), key=lambda language: language.code != first),
@@ -115,7 +116,7 @@ def status_page(estate: EstateStatus, finished: Iterable[FinishedOrder], stack: 
         parts=tuple(_parts(estate)),
         figures=_figures(judged.certificates, estate.at),
         timeline=Timeline.of(planned, today),
-        weeks=Weeks.of(_ended(rows), (day for each in planned for day in each.renewals), today),
+        weeks=Weeks.of(ended, (day for each in planned for day in each.renewals), today),
         history=lambda judgement: rows.get(str(judgement.path), ()),
         most_history=_MOST_HISTORY,
         most_open=_MOST_OPEN,
@@ -155,17 +156,13 @@ def _of_start(start: Start, stored: StoredCertificate | None, today: date, *, is
     return Planned(start.spec.delegation, stored.not_after.date() if stored else None, days)
 
 
-def _ended(rows: Mapping[str, Iterable[FinishedOrder]]) -> Iterator[tuple[date, str]]:
-    return ((row.ended_at.date(), row.status.value) for each in rows.values() for row in each)
-
-
 def _tasks(problems: Iterable[Problem], severity: str) -> Iterator[NeededAction]:
     """Yield the tasks in the order of their most urgent problem."""
-    found: dict[tuple[str, str, str], list[Problem]] = {}
+    grouped: dict[tuple[str, str, str], list[Problem]] = {}
     for problem in problems:
         if problem.severity == severity:
-            found.setdefault((problem.delegation, problem.code, problem.actor), []).append(problem)
-    return (NeededAction(tuple(each)) for each in found.values())
+            grouped.setdefault((problem.delegation, problem.code, problem.actor), []).append(problem)
+    return (NeededAction(tuple(each)) for each in grouped.values())
 
 
 def _parts(estate: EstateStatus) -> Iterable[Part]:

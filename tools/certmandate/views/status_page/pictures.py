@@ -73,13 +73,13 @@ class Timeline:
     @classmethod
     def of(cls, certificates: Iterable[Planned], today: date) -> Self:
         """Return the lanes by name; of more than MOST_LANES, those with the nearest late expiry or other date."""
-        found = tuple(certificates)
-        rounded = (lambda day: max(_monday(day), today)) if len(found) > MOST_BY_DAY else (lambda day: day)
+        every = tuple(certificates)
+        rounded = (lambda day: max(_monday(day), today)) if len(every) > MOST_BY_DAY else (lambda day: day)
         marks: dict[str, Counter[tuple[str, date]]] = {}
-        for certificate in found:
+        for certificate in every:
             dates = ((kind, rounded(day)) for kind, day in _dates(certificate, today))
             marks.setdefault(certificate.delegation, Counter()).update(dates)
-        lanes = [Lane(name, tuple(_marks(found, today))) for name, found in marks.items()]
+        lanes = [Lane(name, tuple(_marks(own, today))) for name, own in marks.items()]
         nearest = sorted(
             lanes, key=lambda lane: min(((m.kind != "late", m.day) for m in lane.marks), default=(True, date.max))
         )

@@ -83,7 +83,7 @@ class VirtualEstate:
 
         *approvals*: the share of the delegations whose orders an administrator approves.
         """
-        found = []
+        certificates = []
         for number in range(delegations):
             needs_approval = number < approvals * delegations
             for index in range(each):
@@ -91,8 +91,8 @@ class VirtualEstate:
                 place = (number * each + index) / (delegations * each)
                 age = place * days * 2 / 3 if age_days is None else age_days
                 stored = _stored(spec, BEGIN - timedelta(days=age), days)
-                found.append(VirtualCertificate(ManagedCertificate(spec, stored), acm, needs_approval))
-        return cls(found, days)
+                certificates.append(VirtualCertificate(ManagedCertificate(spec, stored), acm, needs_approval))
+        return cls(certificates, days)
 
     def due(self, now: float, rules: Sequence[ReplacementRule]) -> Iterator[DueCertificate]:
         """Yield what the shipped functions find due."""
