@@ -36,6 +36,9 @@ IDP = CertificateSpec("univ", "idp", ("idp.univ.example",), 31)
 APPS = CertificateSpec("univ", "apps", ("*.apps.univ.example",), 31)
 LOGIN = "draouniv"
 PASSWORD = "An-example-password-1"  # public by design
+REPORT = "/report/v1/ssl-certificates"
+LISTED = {"id": 4000, "commonName": "idp.univ.example", "subjAltNames": "", "serialNumber": "ABC", "status": "Issued"}
+"""The row of what `stored_by` describes, in the SSL report."""
 
 Change = Callable[[str, Any], Any]
 """(path, JSON of an answer) → what SCM answers in a state for which the simulator's world has no words."""
@@ -128,7 +131,10 @@ class Mandate:
             real.read()
             if not real.is_success:
                 return real
-            document = self.change(request.url.path.removeprefix("/api"), json.loads(real.content))
+            path, document = request.url.path.removeprefix("/api"), json.loads(real.content)
+            if path == REPORT:
+                document["reports"].append(LISTED)
+            document = self.change(path, document)
             if isinstance(document, httpx.Response):
                 return httpx.Response(document.status_code, headers=document.headers, content=document.content)
             headers = {name: real.headers[name] for name in ("X-Total-Count",) if name in real.headers}

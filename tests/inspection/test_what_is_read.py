@@ -18,7 +18,7 @@ from scm_simulator.world.world import Domain
 from tests.fakes import FakeDns
 from tests.unit.system import NOW
 
-from .conftest import DELEGATION, LOGIN, NAMES, Mandate, faults
+from .conftest import DELEGATION, LISTED, LOGIN, NAMES, REPORT, Mandate, faults
 from .test_persistent_dcv import RECORD
 from .test_persistent_dcv import mandate as persistently_validated
 
@@ -211,9 +211,8 @@ def test_a_password_that_is_about_to_expire_is_found_the_same_day() -> None:
 def test_a_revoked_certificate_is_renewed_the_same_day() -> None:
     """Its users cannot wait; and its order needs what only a full inspection reads."""
     mandate = quiet()
-    row = {"id": 4000, "commonName": "idp.univ.example", "subjAltNames": "", "serialNumber": "ABC", "status": "Revoked"}
-    report = {"statusCode": 0, "reports": [row]}
-    mandate.change = lambda path, document: report if path == "/report/v1/ssl-certificates" else document
+    report = {"statusCode": 0, "reports": [{**LISTED, "status": "Revoked"}]}
+    mandate.change = lambda path, document: report if path == REPORT else document
 
     assert requests_of(mandate) > DAILY
 
@@ -230,7 +229,7 @@ def test_an_order_that_is_not_ours_is_found_the_same_day() -> None:
     row = {"id": 7, "commonName": "new.univ.example", "subjAltNames": "", "serialNumber": "D1", "status": "Issued"}
     row["requested"] = f"{mandate.clock() + timedelta(hours=20):%Y-%m-%dT%H:%M:%S.000Z}"
     report = {"statusCode": 0, "reports": [row]}
-    mandate.change = lambda path, document: report if path == "/report/v1/ssl-certificates" else document
+    mandate.change = lambda path, document: report if path == REPORT else document
 
     assert requests_of(mandate) == DAILY
 

@@ -38,9 +38,9 @@ from renewal.domain.setup.other_findings import (
     undelivered_mail,
     unfound_orders,
 )
-from renewal.domain.setup.snapshot import Section, Snapshot
+from renewal.domain.setup.snapshot import Snapshot
 from renewal.domain.setup.unrecorded import ReportedOrder, adoptable_certificates, unrecorded_orders
-from renewal.domain.setup.withdrawal import revoked_in, withdrawal_findings, withdrawn_in
+from renewal.domain.setup.withdrawal import is_report_hidden, revoked_in, withdrawal_findings, withdrawn_in
 from renewal.ports.environment import Clock, EgressAddress, NextRotation, TxtRecords
 from renewal.ports.order_book import DelegationTransitions, Listing, OrderReader
 from renewal.ports.scm import Accounts, SetupReader
@@ -181,7 +181,7 @@ class InspectDelegation:
 
     def _compared(self, task: DelegationTask, known: _Known, snapshot: Snapshot) -> _Orders:
         now, before, reported = known.now, known.foreign, snapshot.reported
-        if Section.REPORT in snapshot.unavailable or (before and not reported):
+        if is_report_hidden(snapshot, known.certificates, now) or (before and not reported):
             return (), self._unchanged(known)
         since = before.since if before else now
         rows = before.not_ended(reported) if before else reported
@@ -273,7 +273,7 @@ def _complete(
         *(finding_from(error, error.certificate) for error in certificates.unreadable),
         *withdrawal_findings(certificates, snapshot, withdrawn, now),
         *foreign_findings(foreign, known.foreign),
-        *hidden_sections(snapshot),
+        *hidden_sections(snapshot, certificates, now),
         *unfound_orders(record),
         *undelivered_mail(record),
         *forecast(record.delegation, certificates, snapshot, now, rotation),

@@ -293,6 +293,42 @@ def test_a_report_that_is_too_large_is_not_called_a_missing_permission(
     assert remedy in found.text
 
 
+@pytest.mark.parametrize(
+    ("changes", "is_found"),
+    [({"age": 2}, True), ({"age": 0.9}, False), ({"age": 2, "ssl_id": 0}, False), ({"age": 2, "token": ""}, False)],
+    ids=["must be listed", "new", "no SSL ID", "adopted"],
+)
+def test_an_empty_report_that_must_have_a_row_counts_as_not_shown(
+    system: System, changes: dict[str, Any], *, is_found: bool
+) -> None:
+    """Foreign orders and revocations were unknown, and no finding reported it."""
+    system.book.adopt(PATH, stored_by(IDP, **changes), NOW)
+
+    planned = system.inspect(system.item())
+
+    found = [finding.text for finding in system.inspection().findings if finding.code == "ReportNotShown"]
+    assert [text.startswith("SCM's SSL report is empty") for text in found] == [True] * is_found
+    assert (system.inspection().foreign is None) == is_found
+    assert not planned["certificates"]
+
+
+def test_an_empty_report_changes_nothing_of_what_was_known(system: System) -> None:
+    """What was revoked is replaced, and another's order stays reported, while SCM shows neither."""
+    revoked(system)
+    system.scm.rows = (replace(row("DEF", ssl_id=4001), expires=NOW + timedelta(days=90)),)
+    system.inspect(system.item())
+    before = system.inspection()
+    system.scm.revoked, system.scm.rows = set(), ()
+
+    planned = system.inspect(system.item(run_id="tomorrow"))
+
+    after = system.inspection()
+    assert [found["causes"] for found in planned["certificates"]] == [["revoked"]]
+    assert before.foreign is not None
+    assert (after.withdrawn, after.foreign) == (before.withdrawn, before.foreign)
+    assert {code for code, _, _ in codes(system)} == {"OrderNotOurs", "ReportNotShown", "ServedRevoked"}
+
+
 def test_a_revoked_certificate_that_is_planned_already_is_not_added_again(system: System) -> None:
     """It was due by age as well."""
     revoked(system, age=150)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from renewal.domain.delegation import Delegation
 from renewal.domain.notices.notice import MailOutcome
+from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.snapshot import Section, Snapshot
+from renewal.domain.setup.withdrawal import is_report_hidden
 
 ADDRESS_CHANGED = "AddressChanged"
 
 
-def hidden_sections(snapshot: Snapshot) -> Iterator[Finding]:
+def hidden_sections(snapshot: Snapshot, certificates: Iterable[ManagedCertificate], now: datetime) -> Iterator[Finding]:
     """Yield the findings about what SCM did not show: it stops nothing, but no one would notice a fault there."""
-    if Section.REPORT in snapshot.unavailable - snapshot.late:
+    if Section.REPORT not in snapshot.late and is_report_hidden(snapshot, certificates, now):
         why, remedy = "SCM did not show its SSL report", "let the account read reports"
+        if Section.REPORT not in snapshot.unavailable:
+            why = "SCM's SSL report is empty, although certificates that were ordered are stored"
         if Section.REPORT in snapshot.too_large:
             why, remedy = (
                 "SCM's SSL report is larger than what is read of it",

@@ -55,12 +55,26 @@ def withdrawal_findings(
             cause = withdrawn[stored.serial]
             text = f"the stored certificate {printed_serial(stored.serial)} {_TEXTS[cause]}"
             yield Finding(WITHDRAWN[cause], "warning", "operator", text, name)
-        elif is_shown and stored.ssl_id and not rows.of(stored) and stored.stored_at + LISTED_AFTER < now:
+        elif is_shown and not rows.of(stored) and _is_to_be_listed(stored, now):
             text = (
                 f"SCM's report does not list the stored certificate {printed_serial(stored.serial)} (SSL ID "
                 f"{stored.ssl_id}): ask the RAO whether it was deleted or revoked; then run `certmandate renew`"
             )
             yield Finding("ServedNotListed", "warning", "operator", text, name)
+
+
+def is_report_hidden(snapshot: Snapshot, certificates: Iterable[ManagedCertificate], now: datetime) -> bool:
+    """Return whether nothing is known of the report: it was not shown, or is empty and must list what we ordered.
+
+    A stored certificate that was adopted may be of another department.
+    """
+    ordered = (managed.stored for managed in certificates if managed.stored and managed.stored.token)
+    is_blank = not snapshot.reported and any(_is_to_be_listed(stored, now) for stored in ordered)
+    return is_blank or Section.REPORT in snapshot.unavailable
+
+
+def _is_to_be_listed(stored: StoredCertificate, now: datetime) -> bool:
+    return bool(stored.ssl_id) and stored.stored_at + LISTED_AFTER < now
 
 
 NOT_REVOKED = "NotRevoked"
