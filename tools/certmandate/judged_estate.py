@@ -42,7 +42,8 @@ class JudgedEstate:
     def only(self, states: Collection[str], before: datetime | None = None) -> JudgedEstate:
         """Return the certificates in *states*, any when empty, that expire *before* a time, with their problems.
 
-        And with those of their delegations, which are as severe as with all certificates, and of no delegation.
+        The problems of their delegations, and of no delegation, are included; their severity still reflects all
+        certificates.
         """
         certificates = tuple(
             judgement
@@ -94,8 +95,8 @@ def judged_estate(
 ) -> JudgedEstate:
     """Return the judgements of *certificates*, whose delegations are *records*; *unreadable*: the other items.
 
-    *failures*: what runs have failed for and the order book does not have, by certificate or delegation; *left_out*: by
-    the plan of the next daily run.
+    *failures*: what runs have failed for and the order book does not have, by certificate or delegation; *left_out*:
+    what the plan of the next daily run does not order.
     """
     rules, faults, certificates = tuple(replacements), tuple(unreadable), tuple(certificates)
     records = _without_resolved(records, certificates, {error.delegation for error in faults}, now)
@@ -128,7 +129,8 @@ def judged_estate(
 def soonest_first(problems: Iterable[Problem], today: date) -> list[Problem]:
     """Return *problems* as pages list them.
 
-    Of what needs attention, the soonest consequence is first; services without a certificate so far are last.
+    Among those that need attention, the one with the soonest consequence is first; services that never had a
+    certificate are last.
     """
     return sorted(problems, key=lambda problem: _soonness(problem, today))
 
@@ -146,7 +148,7 @@ def _without_resolved(
     damaged: Collection[str],
     now: datetime,
 ) -> dict[str, DelegationRecord]:
-    """Return *records* without what their files have resolved; where all certificates of a delegation can be read."""
+    """Return *records* without what their files have resolved; those with *damaged* certificates stay as they are."""
     known = _grouped(certificates, lambda certificate: certificate.spec.delegation)
     return {
         name: record if name in damaged else without_resolved(record, known.get(name, ()), now)

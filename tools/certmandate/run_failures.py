@@ -44,7 +44,8 @@ def judged_with_runs(
 ) -> JudgedEstate:
     """Return `judged_estate`, with the failures that only the reports of runs have; each names its run and time.
 
-    And with the credentials that were stored since the last inspections, and what the next daily run leaves out.
+    It also considers the credentials that were stored since the last inspections, and what the next daily run leaves
+    out.
     *estate*: every certificate; None: what is due is read from the index.
     """
     credentials = StoredCredentials(deployment)

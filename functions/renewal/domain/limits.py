@@ -225,11 +225,11 @@ def too_many_due(due: Iterable[DueCertificate], count: Callable[[int], int], lim
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """What the plan of a daily run at a given time does not order of what is due, by `delegation/certificate`."""
+    """What is due and not in the plan of a daily run at a given time, by `delegation/certificate`."""
 
     refused: Mapping[str, TooManyDue] = field(default_factory=lambda: MappingProxyType({}))
     deferred: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """The limit that is reached. Without open orders: which of them are polled depends on the run."""
+    """The limit that is reached. Open orders are not included, because which of them are polled depends on the run."""
 
 
 NOTHING_LEFT_OUT = LeftOut()

@@ -55,7 +55,7 @@ def spellings(name: str) -> tuple[str, ...]:
 
 
 def readable(name: str) -> str:
-    """Return the normalised *name* for people: `université.example (xn--universit-l4a.example)`.
+    """Return the normalised *name* for readers: `université.example (xn--universit-l4a.example)`.
 
     The A-labels are always there: a letter of another script may look like a Latin one.
     """

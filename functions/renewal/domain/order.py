@@ -26,7 +26,7 @@ RESTORED_AFTER = timedelta(minutes=10)
 RELEASED = datetime(1970, 1, 1, tzinfo=UTC)
 """The time of a released import claim. It blocks no other; it stays, because the import may have succeeded."""
 MOST_POSTS = 10
-"""Of one order; about a night in which SCM lists orders and answers none. Further ones are the operator's decision."""
+"""Of one order: about a night in which SCM lists orders and answers no request. The operator decides on more."""
 CLOSED = "ClosedByOperator"
 """In an audit row and beside a certificate, in the place of an error's name: the operator has closed the order."""
 

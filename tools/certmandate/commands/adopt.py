@@ -123,7 +123,7 @@ def _stored(candidate: Candidate, spec: CertificateSpec, ssl_id: int, now: datet
 
 
 def _require_newer(managed: ManagedCertificate, stored: StoredCertificate) -> None:
-    """Raise Refused when the order book has another certificate that is as new, as after a restore it has not."""
+    """Raise Refused unless the order book has no certificate, or an older one, as after a restore."""
     if managed.stored and stored.not_before <= managed.stored.not_before:
         msg = (
             f"{managed.spec.path} has serial {printed_serial(managed.stored.serial)} stored already; a certificate can "

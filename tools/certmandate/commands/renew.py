@@ -25,7 +25,7 @@ from renewal.domain.run.report import Outcome
 from renewal.domain.setup.inspection import DelegationRecord
 
 _MOST_LISTED = 20
-"""Certificates before the question; of more, the number of the others is printed."""
+"""Certificates that are listed before the question; of the others, the number is printed."""
 
 CertificatesArgument = Annotated[
     list[str] | None,
@@ -180,7 +180,7 @@ def _confirm_orders(deployment: Deployment, selected: _Selected, *, is_daily: bo
 
 
 def _expected(deployment: Deployment, selected: _Selected, *, is_daily: bool, force: bool) -> Iterator[str]:
-    """Yield what no order is open for, and is due or with *force* replaced, with the causes.
+    """Yield each certificate that the run is expected to order, with the causes: it is due, or forced.
 
     *is_daily*: the run leaves out what the next daily run does.
     """

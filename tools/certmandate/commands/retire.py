@@ -207,7 +207,7 @@ def _page(
 ) -> list[RenderableType]:
     if mandate is None:
         title = Text(f"Retire {retired.delegation}", style="bold")
-        text = "The order book has no item of it. What is left of it is removed, and its credential."
+        text = "The order book has no item of it. What is left of it is removed, with its credential."
         return [title, Text(text), *_left(retired, deletions), Text()]
     title = Text(
         f"Retire {retired.delegation}: {retired.organisation}, department {retired.department_id}", style="bold"
@@ -234,7 +234,7 @@ def _page(
 
 
 def _left(retired: Retired, deletions: Iterable[str]) -> Iterator[RenderableType]:
-    """What no run and no command does any more."""
+    """What the operator and the RAO still have to do, because no run and no command does it any more."""
     keys = "Keys of stored certificates stay until you delete them, once no service uses them"
     yield from printing.bullets(keys, (f"`{command}`" for command in deletions))
     requested = "The RAO still has to revoke; no run asks for it any more"

@@ -149,7 +149,7 @@ def _target(deployment: Deployment, state: Judgement, serial: str | None) -> Tar
 
 
 def _replace(deployment: Deployment, target: Target, order: dict[str, Any], *, urgent: bool, as_json: bool) -> None:
-    """Order the replacement. Raises Stopped unless it is stored: revoking before would take the service down.
+    """Order the replacement. Raises Stopped unless it is stored: to revoke earlier would take the service down.
 
     *urgent*: a compromised key is revoked whether its replacement is stored or not.
     """

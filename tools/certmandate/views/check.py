@@ -179,7 +179,7 @@ def _search(record: DelegationRecord) -> str:
 
 
 def _renewals(checked: Checked) -> Iterator[str]:
-    """What the dry run has found, except of what the plan of the daily run leaves out: a dry run has other limits."""
+    """What the dry run has found; for what the daily run would leave out, that instead: a dry run has other limits."""
     left_out = {each.path: next_step(each) for each in checked.judged.certificates if each.is_left_out}
     for row in checked.report.certificates if checked.report else ():
         cause = row.error or row.reason

@@ -57,7 +57,7 @@ def _first_named(problem: Problem) -> tuple[Any, ...]:
 def _is_notified(problem: Problem) -> bool:
     """Whether it needs attention, is an outage, or is a warning for which no run will ever fail.
 
-    Open orders have a threshold. A replaced ARN is notified at once, after the renewal that replaced it.
+    Open orders have a threshold. A replaced ARN is notified at once, whatever its date.
     """
     if problem.needs_attention or problem.is_outage or problem.code == ARN_REPLACED:
         return True

@@ -1,4 +1,4 @@
-"""Findings of an inspection that the delegation file, as it is now, has resolved: the next inspection has them no more.
+"""Findings of an inspection that the delegation file has resolved since; the next inspection would not report them.
 
 What only SCM can show to be resolved stays until then.
 """

@@ -23,7 +23,7 @@ from renewal.domain.setup.snapshot import ReportedCertificate
 MOST_NAMED = 20  # orders with a finding of their own; one finding more has the number of the others
 MOST_NAMES = 5
 MOST_NOTICED = 4_000
-"""Of the keys by which an order is acknowledged: 96 KB. A report of SCM has 3,000 rows or so."""
+"""Keys of orders that are kept: 96 KB. A report of SCM has some 3,000 rows."""
 MOST_LISTED = 50  # SSL IDs in the finding about the others
 MOST_ENDED = 1_000
 """Of the rows for which the audit trail is not read again: 24 KB."""
@@ -80,13 +80,14 @@ class ForeignOrders:
     since: datetime
     """When the delegation began: orders of the days before it are the organisation's own."""
     orders: tuple[ForeignOrder, ...] = ()
-    """Those with a finding of their own: the last to be found, first."""
+    """Those with a finding of their own, the newest to be found first."""
     count: int = 0
     """Of all, also of those that are not in `orders`."""
     noticed: tuple[str, ...] = ()
-    """Keys of all, in the same order."""
+    """Keys of all (of 4,000 at most), in the same order."""
     found: int = 0
-    """How many have ever been found: with each new one, the finding about those that are not in `orders` is another."""
+    """How many have ever been found. It identifies the finding about those that are not in `orders`, so that each new
+    order makes another finding, which is alerted."""
     before: int = 0
     """How many valid certificates were ordered before the delegation began."""
     ended: tuple[str, ...] = ()

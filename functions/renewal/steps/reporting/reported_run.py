@@ -1,4 +1,4 @@
-"""The run that is reported on, and what of the order book belongs into its report."""
+"""The run that is reported on, and what of the order book belongs in its report."""
 
 from __future__ import annotations
 
