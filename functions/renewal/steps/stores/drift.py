@@ -38,7 +38,7 @@ class StoreComparison:
     clock: Clock
     deadline: Deadline
 
-    def findings(self, certificates: Iterable[ManagedCertificate], before: Iterable[Finding]) -> tuple[Finding, ...]:
+    def findings(self, certificates: Collection[ManagedCertificate], before: Iterable[Finding]) -> tuple[Finding, ...]:
         """Return what differs; of what could not be compared, what *before* has of it.
 
         Each day begins with another store, and with another certificate in it, so that all are compared although one
