@@ -46,9 +46,7 @@ class StoreComparison:
         """
         deadline = self.deadline.at_most(LONGEST_SECONDS)
         differing: list[Finding] = []
-        imported = {
-            each.arn_in(region, each.spec.key_type) for each in certificates for region in each.spec.acm_regions
-        }
+        imported = _imported(certificates)
         left: _Left = {}
         silent: dict[str, RenewalError] = {}
         for store, certificate in self._in_turn([certificate for certificate in certificates if certificate.stored]):
@@ -78,7 +76,7 @@ class StoreComparison:
                     yield store, named[name]
 
     def _replaced(
-        self, certificate: ManagedCertificate, store: str, imported: Collection[str | None]
+        self, certificate: ManagedCertificate, store: str, imported: frozenset[str | None]
     ) -> Iterator[Finding]:
         """What uses an ARN that no renewal imports into any more."""
         stored = certificate.stored
@@ -149,6 +147,13 @@ def _former(certificate: ManagedCertificate) -> frozenset[str]:
         return frozenset()
     replaced = (arn for region, arn in stored.arns.items() if made.get(region, arn) != arn)
     return frozenset((*stored.former_arns, *replaced))
+
+
+def _imported(certificates: Iterable[ManagedCertificate]) -> frozenset[str | None]:
+    """The ARNs into which renewals import."""
+    return frozenset(
+        each.arn_in(region, each.spec.key_type) for each in certificates for region in each.spec.acm_regions
+    )
 
 
 def _made(certificate: ManagedCertificate) -> Mapping[str, str]:
