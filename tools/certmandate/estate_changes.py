@@ -253,7 +253,7 @@ def _shared_names(loaded: Loaded) -> Iterator[str]:
 
 
 def _new_arns(spec: CertificateSpec, certificate: ManagedCertificate | None) -> Iterator[str]:
-    """ACM never changes the key type of an ARN."""
+    """Yield a change of the key type, for which ACM needs a new ARN: it never changes that of an ARN."""
     held = certificate.stored if certificate else None
     if held is None or held.key_type is spec.key_type:
         return

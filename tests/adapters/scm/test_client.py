@@ -498,6 +498,16 @@ def test_validations_are_listed_by_the_version_that_scm_serves(refused: httpx.Re
     ]
 
 
+@pytest.mark.parametrize("refused", [httpx.Response(405), httpx.Response(403), refusal(-10), refusal(-1)])
+def test_a_refused_list_of_validations_hides_no_domain(refused: httpx.Response):
+    """Only v1 is documented for a login: what another host answers for v2 must not hide what was read before."""
+    domains = json_answer([{"id": 1, "name": NAMES[0]}])
+    domain = {"id": 1, "name": NAMES[0], "delegations": [{"orgId": 2001, "status": "ACTIVE", "certTypes": ["SSL"]}]}
+    wire = Wire(domains, json_answer(domain), refusal(-3), refused)
+
+    assert [name.entry for name in client(wire).domains(2001, frozenset(NAMES)).delegated] == [NAMES[0]]
+
+
 @pytest.mark.parametrize("missing", ["credentials", "privileges"])
 def test_a_record_without_roles_or_privileges_does_not_show_the_account(missing: str):
     """A member that SCM leaves out is no missing privilege: the RAO would be asked for what the account has."""

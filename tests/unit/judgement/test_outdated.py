@@ -90,6 +90,13 @@ def test_what_the_file_has_resolved_is_no_problem_any_more(
     assert code not in codes(after, found)
 
 
+def test_fields_that_an_inspection_did_not_keep_resolve_nothing() -> None:
+    """SCM may define more than are kept: a mandatory field was missing, and no run said so until the order was due."""
+    found = Finding("FieldRefused", "error", "operator", "'Cost centre' is mandatory", IDP.name)
+
+    assert "FieldRefused" in codes(with_spec(), [found])
+
+
 def test_a_damaged_certificate_may_have_the_name_that_is_not_delegated() -> None:
     """Its names are not known, so the finding stays."""
     damaged = RecordUnreadable("it cannot be read", delegation="univ", certificate="other")

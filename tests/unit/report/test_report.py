@@ -118,6 +118,18 @@ def test_a_run_by_name_leaves_the_problems_of_others_to_the_daily_run(system: Sy
     assert (other.outcome, daily.outcome) == ("failed", "failed")
 
 
+def test_a_run_for_a_delegation_without_certificates_reports_its_problems(system: System) -> None:
+    """While it is set up it has none; `certmandate check` runs it, and a name that was not delegated was no problem."""
+    del system.book.managed[PATH]
+    system.scm.delegated = ()
+
+    named = system.daily_run(delegations=["univ"])
+
+    assert named.outcome == "failed"
+    assert [each.code for each in named.problems] == ["NameNotDelegated"]
+    assert len(system.alerts.sent) == 1
+
+
 def test_a_run_by_name_judges_a_delegation_with_all_its_certificates(system: System) -> None:
     """What a fault of the account leads to is the same in this report and in `status`."""
     serving(system, "sooner", age=190)

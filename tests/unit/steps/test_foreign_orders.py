@@ -178,6 +178,20 @@ def test_a_later_order_is_alerted_however_many_are_open(
     assert len(begun.alerts.sent) == before + 1
 
 
+def test_orders_that_did_not_fit_into_a_full_list_are_not_new_again(begun: System) -> None:
+    """Each inspection took some of them for new: an alert a day, which nothing explained."""
+    shown = [foreign(10_000 + number) for number in range(MOST_NOTICED + 50)]
+    show(begun, *shown)
+    begun.daily_run()
+    begun.clock.advance(days=1)
+
+    assert reported(begun, "again")["NewOrdersNotOurs"] == 0
+    show(begun, *shown, foreign(20_000))
+    begun.clock.advance(days=1)
+    assert reported(begun, "later")["NewOrdersNotOurs"] >= 1
+    assert "order SSL ID 20000, " in begun.alerts.sent[-1].text
+
+
 def test_orders_without_a_finding_of_their_own_are_alerted_by_number_each_time(begun: System) -> None:
     """The alert of the first fifty said nothing of the next fifty, of which only twenty have a finding."""
     shown: list[ReportedCertificate] = []

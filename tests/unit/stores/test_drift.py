@@ -293,7 +293,36 @@ def test_a_replaced_arn_that_is_in_use_is_found_until_it_is_not(system: System) 
 
     assert (finding.code, finding.severity, finding.actor) == ("ArnReplaced", "warning", "operator")
     assert (finding.certificate, finding.about, finding.due) == ("idp", arn, before.not_after.date())
-    assert f"is in use by {BALANCER}: associate {new} there" in finding.text
+    assert finding.text.endswith(f"associate {new} in its place where it is in use: {BALANCER}")
+    assert compared(system) == ()
+
+
+def test_an_arn_that_the_open_order_has_replaced_is_found(system: System) -> None:
+    """While another store refuses the order, no renewal reaches the old ARN, perhaps until its certificate expires."""
+    (old,) = system.stored().arns.values()
+    system.acm.used[old] = (BALANCER,)
+    rsa = replace(SPEC, key_type=RSA)
+    system.add(rsa)
+    system.book.ask(PATH, "the file has changed", system.clock())
+    system.enroll(system.asked_task(rsa))
+    system.clock.advance(days=1)
+    assert compared(system) == ()
+
+    new = "arn:aws:acm:eu-west-3:111122223333:certificate/new"
+    system.book.orders[PATH] = replace(system.book.orders[PATH], arns={"eu-west-3": new})
+
+    assert [(each.code, each.about, new in each.text) for each in compared(system)] == [("ArnReplaced", old, True)]
+
+
+def test_an_arn_into_which_a_certificate_is_imported_is_not_replaced(system: System) -> None:
+    """The operator serves both key types, or has returned to the former ARN: nothing is to be associated."""
+    arn, before = replaced_arn(system)
+    other = replace(SPEC, name="idp-ec", stores=(PARIS,), arns={"eu-west-3": arn})
+    assert [each.code for each in compared(system)] == ["ArnReplaced"]
+
+    system.add(other)
+    system.book.adopt(other.record_key, replace(before, stores=(PARIS,)), system.clock())
+
     assert compared(system) == ()
 
 
@@ -312,7 +341,7 @@ def test_an_arn_of_a_removed_store_is_found_while_it_is_in_use(system: System, s
 
     (finding,) = (each for each in compared(system) if each.code == "ArnReplaced")
 
-    assert (finding.about, "associate another certificate there" in finding.text) == (arn, True)
+    assert (finding.about, "associate another certificate in its place" in finding.text) == (arn, True)
 
 
 def test_in_a_removed_store_only_the_use_of_a_former_arn_is_read(system: System) -> None:

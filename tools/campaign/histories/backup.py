@@ -33,7 +33,7 @@ _WORDS = {
     Written.ORDER: ("order#", ("key_type",)),
 }
 """Beginning of the item's sort key, and the member that has the word."""
-_MAPPINGS = {"arns", "importing", "custom_fields", "key_types", "withdrawn", _KEPT}
+_MAPPINGS = {"arns", "former_arns", "importing", "custom_fields", "key_types", "withdrawn", _KEPT}
 """Members that are no records: their keys are data."""
 
 

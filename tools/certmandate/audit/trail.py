@@ -103,7 +103,7 @@ def _line(document: Row) -> str:
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object of JSON. Raises ValueError when it has a member twice: other programs may read the other one."""
+    """Return an object of JSON. Raises ValueError for a repeated member: another program may read the other one."""
     members = dict(pairs)
     if len(members) < len(pairs):
         raise ValueError

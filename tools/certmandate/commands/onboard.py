@@ -39,7 +39,7 @@ _REQUIRED = {
     "address": "The address from which you call SCM, as a /32",
 }
 _OPTIONAL = {"mandate_ends": "Last day of the mandate, as in 2028-12-31 (empty: indefinite)"}
-"""Asked at a terminal like the others, and not missing without one."""
+"""Asked for at a terminal like the others; without a terminal they may be left out."""
 _ASKED_ONCE = {
     "legal_identity": "For the mandate, your name and legal form as registered, with the number (empty: a blank)",
     "postal_address": "Your postal address, in one line (empty: a blank)",

@@ -280,7 +280,7 @@ def day(at: datetime | None) -> str:
 
 
 def inspected(inspection: Inspection, now: datetime) -> str:
-    """Return when SCM was inspected, and how old the rest is."""
+    """Return when SCM was last inspected, and when it was last read in full."""
     at, full_at = inspection.at, inspection.full_at
     if inspection.unread:
         return f"{minute(at)}, not read: {inspection.unread}"

@@ -13,7 +13,7 @@ from renewal.adapters.scm.responses import Row, number, text
 from renewal.adapters.scm.search import Search
 from renewal.adapters.scm.session import Session
 from renewal.domain.delegation import CustomField, Profile
-from renewal.domain.errors import NeedsAttention, PermissionMissing, ScmUnavailable
+from renewal.domain.errors import CredentialRefused, NeedsAttention, PermissionMissing, ScmUnavailable
 from renewal.domain.names import common_name
 from renewal.domain.order import EnrollRequest, OrderDetails
 from renewal.domain.order_search import SearchedOrder, SearchResult
@@ -163,11 +163,15 @@ class ScmClient(CertificateAuthority, SetupReader):
         for version in ("v1", "v2"):
             path = f"/dcv/{version}/validation"
             pages = Pages(Request(Operation.DCV, "GET", path, {"department": department_id}), _domain)
-            with suppress(PermissionMissing):
+            try:
                 with suppress(ScmUnavailable):
                     for page in pages:
                         pages.add(self._session.send(page))
                 return pages.rows.values()
+            except CredentialRefused:
+                raise
+            except NeedsAttention:  # of this list alone; the domains are shown without it
+                continue
         return ()
 
     def validations(self, *organisation_ids: int) -> tuple[OrganisationValidation, ...]:

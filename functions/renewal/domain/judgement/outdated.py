@@ -49,6 +49,8 @@ def without_resolved(
 
 def _is_resolved(finding: Finding, inspection: Inspection, refused: Collection[tuple[str, str]]) -> bool:
     """Whether it is a refusal of a certificate that is not foreseen any more."""
+    if finding.code == FieldRefused.__name__ and inspection.custom_fields is None:  # SCM defines more than are kept
+        return False
     is_of_file = bool(inspection.profiles and finding.certificate) and finding.code in _OF_THE_FILE
     return is_of_file and (finding.code, finding.certificate) not in refused
 

@@ -159,14 +159,16 @@ def compared(
     """Return what an inspection keeps. *before*: the previous comparison; what it lacks is new, whatever its date."""
     places = {key: place for place, key in enumerate(before.noticed if before else ())}
     kept = [order for order in orders if order.key not in acknowledged]
-    kept.sort(key=lambda order: places.get(order.key, -1))
-    new = sum(order.key not in places for order in kept)
+    # What did not fit into a full list was found before.
+    last = max(map(ssl_id_of, places), default=0) if len(places) == MOST_NOTICED else 0
+    new = {order.key for order in kept if order.key not in places and order.ssl_id > last}
+    kept.sort(key=lambda order: -1 if order.key in new else places.get(order.key, len(places)))
     return ForeignOrders(
         since=since,
         orders=tuple(kept[:MOST_NAMED]),
         count=len(kept),
         noticed=tuple(order.key for order in kept[:MOST_NOTICED]),
-        found=(before.found if before else 0) + new,
+        found=(before.found if before else 0) + len(new),
         before=ordered_before,
     )
 

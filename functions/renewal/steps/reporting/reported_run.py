@@ -50,14 +50,15 @@ class ReportedRun:
         others = (each for each in read.certificates if not self.facts.covers(each.spec.record_key))
         return [self.judged(certificate, record) for certificate in others]
 
-    def concerning(self, problems: Iterable[Problem], covered: Iterable[ManagedCertificate]) -> tuple[Problem, ...]:
+    def concerning(self, problems: Iterable[Problem], covered: Collection[ManagedCertificate]) -> tuple[Problem, ...]:
         """The problems of what the run was asked for; the daily runs report those of other certificates."""
         return tuple(problem for problem in problems if self._concerns(problem, covered))
 
-    def _concerns(self, problem: Problem, covered: Iterable[ManagedCertificate]) -> bool:
+    def _concerns(self, problem: Problem, covered: Collection[ManagedCertificate]) -> bool:
         if problem.certificate:
             return self.facts.covers(CertificatePath(problem.delegation, problem.certificate))
-        return not self.facts.named or any(affects(problem, certificate.spec) for certificate in covered)
+        is_whole = not self.facts.named or problem.delegation in self.facts.named
+        return is_whole or not covered or any(affects(problem, certificate.spec) for certificate in covered)
 
     def is_reported(self, row: CertificateRow, wrong: Collection[str]) -> bool:
         """Whether *row* is reported: it was due, worked on, verified or asked for, or is wrong (names in *wrong*)."""

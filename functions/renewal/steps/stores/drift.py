@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -38,7 +38,7 @@ class StoreComparison:
     clock: Clock
     deadline: Deadline
 
-    def findings(self, certificates: Iterable[ManagedCertificate], before: Iterable[Finding]) -> tuple[Finding, ...]:
+    def findings(self, certificates: Collection[ManagedCertificate], before: Iterable[Finding]) -> tuple[Finding, ...]:
         """Return what differs; of what could not be compared, what *before* has of it.
 
         Each day begins with another store, and with another certificate in it, so that all are compared although one
@@ -46,6 +46,7 @@ class StoreComparison:
         """
         deadline = self.deadline.at_most(LONGEST_SECONDS)
         differing: list[Finding] = []
+        imported = _imported(certificates)
         left: _Left = {}
         silent: dict[str, RenewalError] = {}
         for store, certificate in self._in_turn([certificate for certificate in certificates if certificate.stored]):
@@ -54,7 +55,7 @@ class StoreComparison:
                 left[place] = silent.get(store)
                 continue
             try:
-                differing += [*self._replaced(certificate, store), *self._compared(certificate, store)]
+                differing += [*self._replaced(certificate, store, imported), *self._compared(certificate, store)]
             except RenewalError as error:
                 left[place] = error
                 if isinstance(error, StoreUnavailable):
@@ -74,16 +75,18 @@ class StoreComparison:
                 if store in places[name]:
                     yield store, named[name]
 
-    def _replaced(self, certificate: ManagedCertificate, store: str) -> Iterator[Finding]:
+    def _replaced(
+        self, certificate: ManagedCertificate, store: str, imported: frozenset[str | None]
+    ) -> Iterator[Finding]:
         """What uses an ARN that no renewal imports into any more."""
         stored = certificate.stored
-        for arn in (arn for arn in (stored.former_arns if stored else ()) if _store_of(arn) == store):
+        for arn in (arn for arn in sorted(_former(certificate).difference(imported)) if _store_of(arn) == store):
             region = store.removeprefix(ACM)
             if stored and (use := self.acm.use(region, arn)):
-                new = stored.arns.get(region, "another certificate")
+                new = {**stored.arns, **_made(certificate)}.get(region, "another certificate")
                 text = (
-                    f"{arn}, into which no renewal is imported any more, is in use by {some(use.by)}: associate {new} "
-                    "there in its place"
+                    f"{arn}: no renewal is imported into it any more; associate {new} in its place where it is in use: "
+                    f"{some(use.by)}"
                 )
                 yield Finding(ARN_REPLACED, "warning", "operator", text, certificate.spec.name, use.expires, about=arn)
 
@@ -134,8 +137,28 @@ def _store_of(about: str) -> str:
 
 def _places(certificate: ManagedCertificate) -> frozenset[str]:
     """The stores to compare: those of the file, and those in which an earlier import may still be in use."""
-    former = certificate.stored.former_arns if certificate.stored else {}
-    return frozenset((*certificate.spec.stores, *map(_store_of, former)))
+    return frozenset((*certificate.spec.stores, *map(_store_of, _former(certificate))))
+
+
+def _former(certificate: ManagedCertificate) -> frozenset[str]:
+    """The ARNs that no renewal imports into any more; also those that the open order, stored in part, has replaced."""
+    stored, made = certificate.stored, _made(certificate)
+    if stored is None:
+        return frozenset()
+    replaced = (arn for region, arn in stored.arns.items() if made.get(region, arn) != arn)
+    return frozenset((*stored.former_arns, *replaced))
+
+
+def _imported(certificates: Iterable[ManagedCertificate]) -> frozenset[str | None]:
+    """The ARNs into which renewals import."""
+    return frozenset(
+        each.arn_in(region, each.spec.key_type) for each in certificates for region in each.spec.acm_regions
+    )
+
+
+def _made(certificate: ManagedCertificate) -> Mapping[str, str]:
+    """By region: the ARNs into which the open order has been imported."""
+    return certificate.order.arns if certificate.order else {}
 
 
 def _serials(certificate: ManagedCertificate) -> set[str]:
