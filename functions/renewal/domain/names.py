@@ -17,7 +17,9 @@ import idna
 
 MAX_NAME = 253  # characters (RFC 1035 §2.3.4, without the final dot)
 MAX_COMMON_NAME = 64  # characters (RFC 5280 appendix A.1, ub-common-name)
-_WITH_A_LABEL = re.compile(r"(?<![\w@.-])(?:\*\.)?(?:[a-z0-9-]+\.)*xn--[a-z0-9-]+(?:\.[a-z0-9-]+)*(?![\w@-])")
+_CODE = r"`[^`\n]+`"
+_WITH_A_LABEL = r"(?<![\w@./-])(?:\*\.)?(?:[a-z0-9-]+\.)*xn--[a-z0-9-]+(?:\.[a-z0-9-]+)*(?![\w@/-]|[.:]\w)"
+_CODE_OR_NAME = re.compile(rf"{_CODE}|(?P<name>{_WITH_A_LABEL})")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -64,8 +66,13 @@ def readable(name: str) -> str:
 
 
 def with_readable_names(text: str) -> str:
-    """Return *text* with each internationalised name in it `readable`; e-mail addresses stay as they are."""
-    return text if "xn--" not in text else _WITH_A_LABEL.sub(lambda found: readable(found[0]), text)
+    """Return *text* with each internationalised name in it `readable`.
+
+    What is copied stays as it is: code in backquotes, e-mail addresses, URLs, paths, and names with a port.
+    """
+    if "xn--" not in text:
+        return text
+    return _CODE_OR_NAME.sub(lambda found: readable(found["name"]) if found["name"] else found[0], text)
 
 
 def without_added(names: Iterable[str], wanted: Collection[str]) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ def test_a_full_file_is_read_whole() -> None:
         "delegated_names": ["idp.univ.example", "*.Université.example"],
         "policy": {"ratio": 0.25},
         "custom_fields": {"Cost centre": "4711", "Project": "P 1"},
-        "external_requester": "pki@univ.example,it@univ.example",
+        "external_requester": "pki@univ.example,it@université.example",
         "certificates": [
             {
                 "name": "idp",
@@ -122,7 +122,7 @@ def test_a_full_file_is_read_whole() -> None:
     )
     assert (www.custom_fields, www.external_requester) == (
         {"Cost centre": "4711", "Project": "P 1"},
-        "pki@univ.example, it@univ.example",
+        "pki@univ.example, it@xn--universit-j4a.example",
     )
     assert www.names == ("www.xn--universit-j4a.example",)
 
@@ -162,6 +162,7 @@ REQUESTER = "must be an e-mail address, or several with commas between them, of 
         ("rao_email", "rao@un iversité.example", "must be an e-mail address"),
         ("rao_email", "rao,helpdesk@univ.example", "must be an e-mail address"),
         ("rao_email", "RAO <rao@univ.example>", "must be an e-mail address"),
+        ("rao_email", "rao@*.é.example", "must be an e-mail address"),
         ("mandate_ends", "31.12.2028", "must be a day, as in 2028-12-31"),
         ("mandate_ends", datetime(2028, 12, 31, tzinfo=UTC), "must be a day, as in 2028-12-31"),
         ("mandate_ends", 20281231, "must be a day, as in 2028-12-31"),
@@ -181,6 +182,7 @@ REQUESTER = "must be an e-mail address, or several with commas between them, of 
         ("custom_fields", ["Cost centre"], "must map the name of a custom field to its value"),
         ("external_requester", "pki", REQUESTER),
         ("external_requester", "pki@univ.example,", REQUESTER),
+        ("external_requester", "pki@*.univ.example", REQUESTER),
         ("external_requester", f"{'a' * 500}@univ.example", REQUESTER),
         ("certificates.0.external_requester", ["pki@univ.example"], REQUESTER),
         ("certificates.0", "idp", f"must be a mapping with {OF_A_CERTIFICATE}"),

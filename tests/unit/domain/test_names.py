@@ -160,6 +160,7 @@ def test_only_the_twin_that_a_ca_adds_is_left_out(names: str, left: str) -> None
         ("rao@xn--universit-j4a.example", "rao@xn--universit-j4a.example"),
         ("xn--99999.example", "xn--99999.example"),
         ("idp.univ.example", "idp.univ.example"),
+        ("`a` xn--p1ai.example `b`", "`a` рф.example (xn--p1ai.example) `b`"),
     ],
 )
 def test_a_reader_sees_both_spellings_of_an_internationalised_name(text: str, shown: str) -> None:
@@ -167,7 +168,25 @@ def test_a_reader_sees_both_spellings_of_an_internationalised_name(text: str, sh
     assert with_readable_names(text) == shown
 
 
-@given(st.text(st.sampled_from("xn-abz09.*@ \u202eé"), max_size=300))
+@pytest.mark.parametrize(
+    "text",
+    [
+        "run `certmandate renew univ/xn--universit-j4a`",
+        "run certmandate renew univ/xn--universit-j4a",
+        "`openssl s_client -servername xn--universit-j4a.example`",
+        "https://xn--universit-j4a.example/scm",
+        "xn--universit-j4a.example/scm",
+        "/etc/ssl/xn--universit-j4a.example/cert.pem",
+        "xn--universit-j4a.example:443",
+        "xn--p1ai.rao@univ.example",
+    ],
+)
+def test_what_is_copied_keeps_its_a_labels(text: str) -> None:
+    """A command with `uêniversit (xn--…)` in it names no certificate, and a shell stops at the parenthesis."""
+    assert with_readable_names(text) == text
+
+
+@given(st.text(st.sampled_from("xn-abz09.*@/:` \u202eé"), max_size=300))
 def test_every_text_can_be_made_readable(text: str) -> None:
     """Names of SCM and of files are others' texts: nothing of them is lost, and no error ends a mail."""
     shown = with_readable_names(f"{text} xn--{text}")

@@ -12,6 +12,7 @@ from cryptography import x509
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.errors import (
     AddressRefused,
+    AnswerLost,
     CredentialRefused,
     Failure,
     MandateEnded,
@@ -22,6 +23,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.limits import Limits
+from renewal.domain.order import MOST_POSTS
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.map_results import failure, read_map_results
 from renewal.domain.run.outcome import RESULT_MISSING
@@ -254,6 +256,20 @@ def test_a_cause_that_returns_after_it_was_resolved_is_new(system: System) -> No
 
     assert [run.outcome for run in (refused, pending, again)] == ["failed", "succeeded", "failed"]
     assert row_of(refused).error == row_of(again).error == "CredentialRefused"
+
+
+def test_an_order_that_no_run_sends_again_is_alerted(system: System) -> None:
+    """The alert of the first lost answer asks for nothing, and its problem lasts: a later one must ask the operator."""
+    system.prove_search()
+    system.scm.answers["enroll"] = AnswerLost("HTTP 400")
+
+    system.daily_run()
+    for _ in range(12):
+        system.daily_run(**HOURLY)
+
+    assert system.book.orders[PATH].posts == MOST_POSTS
+    assert len(system.alerts.sent) == 2, "at the first lost answer, and when the order waits for the operator"
+    assert "--order-again" in system.alerts.sent[-1].text
 
 
 def test_a_report_that_is_written_again_fails_its_run_again(system: System) -> None:

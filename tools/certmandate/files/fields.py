@@ -26,7 +26,7 @@ _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _FOR_DOCUMENTATION = tuple(map(ipaddress.IPv4Network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")))
 MOST_ENTRIES = 2_000
 """Of a list, before it is read: certificates have a thousand names at most."""
-EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\"]+")
+EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"*]+\.[^@\s,;<>\"*]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,18 +190,26 @@ def email(value: Any) -> str:
     if not isinstance(value, str) or not EMAIL.fullmatch(value):
         msg = "must be an e-mail address"
         raise ValueError(msg)
-    local, _, domain = value.rpartition("@")
-    if not local.isascii():
+    if not value.partition("@")[0].isascii():
         msg = "must have ASCII before the @: Amazon SES sends to no other address"
         raise ValueError(msg)
-    return value if domain.isascii() else f"{local}@{normalised(domain)}"
+    return _with_a_labels(value)
+
+
+def _with_a_labels(address: str) -> str:
+    local, _, domain = address.partition("@")
+    return address if domain.isascii() else f"{local}@{normalised(domain)}"
 
 
 def external_requester(value: Any) -> str:
-    """One e-mail address or several, at most 512 characters, separated by `, ` (SCM reference §5.4)."""
+    """One e-mail address or several, at most 512 characters, separated by `, ` (SCM reference §5.4).
+
+    Their domains in A-labels, as in `email`.
+    """
     addresses = [part.strip() for part in value.split(",")] if isinstance(value, str) else [""]
-    written = ", ".join(addresses)
-    if len(written) > 512 or not all(EMAIL.fullmatch(address) for address in addresses):
+    are_addresses = all(EMAIL.fullmatch(address) for address in addresses)
+    written = ", ".join(map(_with_a_labels, addresses)) if are_addresses else ""
+    if not 0 < len(written) <= 512:
         msg = "must be an e-mail address, or several with commas between them, of at most 512 characters"
         raise ValueError(msg)
     return written
