@@ -81,4 +81,4 @@ def test_revoke_asks_before_it_lists_what_is_still_presented(sit: Sit):
     agreed, declined = desk.run(*command, "--yes"), desk.run(*command, stdin="y\nn\n")
 
     assert f"{PLACE} still presented it" in agreed.stderr
-    assert ("Send this to the RAO now" in agreed.stdout, "Send this to the RAO now" in declined.stdout) == (True, False)
+    assert ("Send this to the RAO" in agreed.stdout, "Send this to the RAO" in declined.stdout) == (True, False)
