@@ -106,9 +106,7 @@ class StoreComparison:
         is_written = store in stored.stores and store in certificate.spec.stores
         if not is_written or (observed := self._observed(certificate, store)) in _serials(certificate):
             return ""
-        if (
-            not observed and store == S3 and not stored.token
-        ):  # of a certificate adopted from a file, it has nothing yet
+        if store == S3 and not observed and not stored.token:  # adopted from a file: it is not in S3 yet
             return ""
         return (
             f"{store} has {observed or 'no certificate'}, and certmandate stored serial "
