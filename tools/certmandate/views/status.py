@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from certmandate.judged_estate import JudgedEstate, soonest_first
+from certmandate.judged_estate import JudgedEstate
 from certmandate.views import printing
 from certmandate.views.json_records import certificate_document
 from certmandate.views.problems import by_cause, next_step, problem_lines
@@ -69,8 +69,7 @@ def page(estate: EstateStatus) -> list[RenderableType]:
     columns = ["certificate", "state", "expires", "days#", "what happens next"]
     parts.append(printing.table(columns, map(_row, estate.judged.certificates)))
     parts += printing.bullets("Cannot be read, so nothing is ordered for it", map(str, estate.unreadable))
-    today = estate.at.date()
-    found = problem_lines(soonest_first(estate.judged.problems, today), today)
+    found = problem_lines(estate.judged.problems, estate.at.date())
     parts += printing.bullets("Findings, errors first", found)
     parts += printing.bullets("Notes", _notes(estate))
     runs = (f"{run['run_id']}: {run['status']}, started {printing.minute(run['started_at'])}" for run in estate.runs)
