@@ -50,9 +50,24 @@ class EstateStatus:
     """Of each rule; empty when a part of the estate was read."""
 
     def only(self, states: Collection[str], expires_before: datetime | None = None) -> EstateStatus:
-        """Return the estate with the certificates in *states*, any when empty, that expire before a day in UTC."""
+        """Return the estate with the certificates in *states*, any when empty, that expire before a day in UTC.
+
+        With their delegations, and of what cannot be read, that of these or of no delegation: the state of a
+        certificate that cannot be read is not known.
+        """
         before = expires_before.replace(tzinfo=UTC) if expires_before else None
-        return replace(self, judged=self.judged.only(states, before)) if states or before else self
+        if not states and before is None:
+            return self
+        judged = self.judged.only(states, before)
+        selected = judged.of_delegations()
+        return replace(
+            self,
+            judged=judged,
+            delegations={name: record for name, record in self.delegations.items() if name in selected},
+            unreadable=tuple(
+                each for each in self.unreadable if not each.certificate and each.delegation in {"", *selected}
+            ),
+        )
 
     @property
     def needs_attention(self) -> bool:
