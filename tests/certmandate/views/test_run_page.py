@@ -182,7 +182,7 @@ def test_the_operators_next_command_continues_all_of_them() -> None:
     assert "Then       run `certmandate renew univ/a univ/b --force --reason OrderRejected`." in page
 
 
-@pytest.mark.parametrize("code", ["TermRefused", "InvalidDelegation"])
+@pytest.mark.parametrize("code", ["TermRefused", "ProfileRefused"])
 def test_a_file_is_changed_before_it_is_applied(code: str) -> None:
     """The list had the command alone: applied unchanged, the files change nothing."""
     page = printed(report(row("www", Outcome.FAILED, error=code)))
