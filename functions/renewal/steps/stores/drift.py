@@ -97,7 +97,8 @@ class StoreComparison:
         later = self.book.certificate(*certificate.spec.record_key)
         if observed := self._difference(later, store):
             serial = printed_serial(later.stored.serial) if later.stored else ""
-            text = f"{store} has {observed}, and certmandate stored serial {serial} there: {self._cause(later, observed)}"
+            why = self._cause(later, observed)
+            text = f"{store} has {observed}, and certmandate stored serial {serial} there: {why}"
             # With what was observed: a second change is another problem, which is alerted.
             about = f"{store} {observed}"
             yield Finding(STORE_DRIFTED, "error", "operator", text, certificate.spec.name, about=about)
