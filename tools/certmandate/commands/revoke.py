@@ -172,9 +172,8 @@ def _replace(deployment: Deployment, target: Target, order: dict[str, Any], *, u
 def _require_unpresented(deployment: Deployment, target: Target, *, yes: bool) -> None:
     """Ask before the RAO is asked to revoke what servers still present. Raises Refused."""
     certificate = deployment.book.certificate(*CertificatePath.parse(target.path))
-    observations = certificate.service.observations if certificate.service else ()
-    endpoints = dict.fromkeys(each.endpoint for each in observations if printed_serial(each.serial) == target.serial)
-    if endpoints:
+    service = certificate.service
+    if endpoints := service.presenting(normalised_serial(target.serial)) if service else ():
         text = f"{', '.join(endpoints)} still presented it when last verified: clients would refuse it there."
         printing.print_line(text, style="bold red", to_stderr=True)
         confirm("Have it revoked all the same?", yes=yes)
@@ -248,5 +247,6 @@ def _lines(request: dict[str, Any]) -> Iterator[RenderableType]:
         f"reason {request['reason_code']} ({request['reason_number']}){note}",
     )
     yield from printing.bullets(f"To do for {request['who']}, {when}", facts)
-    heading = f"Send this to the RAO {send} (the stack mails the request after its next daily run)"
+    mailed = "after its next daily run" if request["urgent"] else "when nothing stores or presents the certificate"
+    heading = f"Send this to the RAO {send} (the stack mails the request {mailed})"
     yield from printing.bullets(heading, request["rao"].values())

@@ -20,3 +20,8 @@ class RevocationRequest:
     requested_at: datetime
     not_after: datetime | None = None
     """When the certificate expires: it cannot be revoked after that."""
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether the certificate is revoked at once, although clients of its service then refuse it."""
+        return self.reason_code == "keyCompromise"

@@ -130,6 +130,10 @@ class ServiceRecord:
     announced: ServiceState | None = None
     """`served` or `not served`, as the last event about this certificate has it; None before the first."""
 
+    def presenting(self, serial: str) -> tuple[str, ...]:
+        """Return the endpoints that presented the certificate with *serial*, normalised."""
+        return tuple(dict.fromkeys(each.endpoint for each in self.observations if each.serial == serial))
+
     def has_waited(self, grace: timedelta) -> bool:
         """Return whether an endpoint has not served it for longer than *grace*."""
         return self.unserved_since is not None and self.observed_at - self.unserved_since > grace

@@ -13,6 +13,7 @@ from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.due import Cause
 from renewal.domain.order import ManagedCertificate, StoredCertificate
+from renewal.domain.setup.domain_checks import some
 from renewal.domain.setup.finding import Finding, finding_in_scm
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.snapshot import ReportedCertificate, Section, Snapshot
@@ -92,9 +93,12 @@ def revoked_in(
 def open_revocations(
     record: DelegationRecord, certificates: Iterable[ManagedCertificate], now: datetime
 ) -> Iterator[Finding]:
-    """Yield a finding for each requested revocation that SCM has not shown yet, until the certificate has expired."""
+    """Yield a finding for each requested revocation that SCM has not shown yet, until the certificate has expired.
+
+    The RAO is asked at once when the key is compromised, otherwise when nothing that is known uses the certificate.
+    """
     shown = record.inspection.revoked if record.inspection else ()
-    for name, request in _requests(record, certificates):
+    for managed, request in _requests(record, certificates):
         if request.serial in shown or (request.not_after and request.not_after <= now):
             continue
         number = f"SSL ID {request.ssl_id}, " if request.ssl_id else ""
@@ -102,15 +106,28 @@ def open_revocations(
             f"the certificate ({number}serial {printed_serial(request.serial)}) for {', '.join(request.names)} is not "
             f"revoked in SCM; its revocation was requested on {request.requested_at:%Y-%m-%d}: {request.reason_code}"
         )
-        yield finding_in_scm(NOT_REVOKED, "error", "rao", text, name, about=request.serial)
+        name, use = (managed.spec.name, _use_of(managed, request)) if managed else ("", "")
+        if use and not request.is_urgent:
+            text = f"{text}. {use}; the RAO is notified after that"
+            yield Finding(NOT_REVOKED, "error", "operator", text, name, about=request.serial)
+        else:
+            yield finding_in_scm(NOT_REVOKED, "error", "rao", text, name, about=request.serial)
+
+
+def _use_of(certificate: ManagedCertificate, request: RevocationRequest) -> str:
+    """Return what still uses the certificate that is to be revoked, and how to end it; empty: nothing that is known."""
+    if certificate.stored and certificate.stored.serial == request.serial:
+        return "It is still stored: remove it from its delegation file when its service has ended, or renew it"
+    endpoints = certificate.service.presenting(request.serial) if certificate.service else ()
+    return f"{some(endpoints)} still presented it when last verified: reload the server" if endpoints else ""
 
 
 def _requests(
     record: DelegationRecord, certificates: Iterable[ManagedCertificate]
-) -> Iterator[tuple[str, RevocationRequest]]:
-    """With the certificate's name; it is empty when the certificate has left the delegation's file."""
-    yield from (("", request) for request in record.revocations)
-    yield from ((managed.spec.name, request) for managed in certificates for request in managed.revocations)
+) -> Iterator[tuple[ManagedCertificate | None, RevocationRequest]]:
+    """With the certificate; None when it has left the delegation's file."""
+    yield from ((None, request) for request in record.revocations)
+    yield from ((managed, request) for managed in certificates for request in managed.revocations)
 
 
 class _Rows:
