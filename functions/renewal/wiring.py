@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from renewal.adapters.scm.accounts import ScmAccounts
     from renewal.domain.certificate.chain import TrustedRoots
     from renewal.domain.judgement.acting_times import ActingTimes
+    from renewal.domain.limits import Limits
     from renewal.ports.environment import EgressAddress, TxtRecords
     from renewal.ports.runs import RunsInProgress
     from renewal.steps.check_expiry import CheckExpiry
@@ -183,12 +184,17 @@ def _acm() -> Acm:
 def check_expiry() -> CheckExpiry:
     """The step of `check_expiry.py`."""
     from renewal.adapters.order_book.rule_ends import DynamoDbRuleEnds
-    from renewal.domain.limits import Limits
     from renewal.steps.check_expiry import CheckExpiry
 
-    limits = Limits(settings().orders_per_delegation, settings().orders_per_run, settings().due_share_percent / 100)
     rule_ends = DynamoDbRuleEnds(_tables())
-    return CheckExpiry(_book(), rule_ends, _archive(), _runs_in_progress(), limits, utc_now)
+    return CheckExpiry(_book(), rule_ends, _archive(), _runs_in_progress(), _limits(), utc_now)
+
+
+def _limits() -> Limits:
+    from renewal.domain.limits import Limits
+
+    own = settings()
+    return Limits(own.orders_per_delegation, own.orders_per_run, own.due_share_percent / 100)
 
 
 def inspect_delegation(context: LambdaContext) -> InspectDelegation:
@@ -306,7 +312,9 @@ def notify(context: LambdaContext) -> Notify:
     announcer = EventBridgeAnnouncer(aws.client("events"), settings().event_bus)
     book, trails, notices = _book(), DynamoDbAuditTrails(_tables().audit), _transitions("notify")
     mailer, who, times, deadline = _mailer(), settings().signature, _times(), _deadline(context, 0)
-    return Notify(book, trails, _archive(), notices, announcer, mailer, who, utc_now, new_token, times, deadline)
+    return Notify(
+        book, trails, _archive(), notices, announcer, mailer, who, utc_now, new_token, times, _limits(), deadline
+    )
 
 
 def _mailer() -> SesMailer | None:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from certmandate.judged_estate import JudgedEstate, judged_estate
@@ -20,6 +19,7 @@ from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.report import CertificateRow, DelegationRow, RunReport
 from renewal.domain.setup.inspection import DelegationRecord, record_missing
 from renewal.ports.order_book import Listing
+from renewal.steps.next_plan import left_out_next
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -78,17 +78,11 @@ def _left_out(
     now: datetime,
 ) -> LeftOut:
     """Return what the plan of a daily run would leave out now."""
-    book, in_force = deployment.book, [rule for rule in rules if rule.issued_before <= now]
     if estate is None:
-        listed = chain.from_iterable(book.listed_for(rule) or () for rule in in_force)
-        certificates: Iterable[ManagedCertificate] = book.load_certificates(
-            dict.fromkeys((*book.waiting(now), *listed))
-        )
-        count = book.count_certificates
-    else:
-        certificates, count = estate, partial(min, len(estate))
-    due = (DueCertificate.at(certificate, in_force, now) for certificate in certificates)
-    return left_out([each for each in due if each.decision.causes], count, deployment.limits)
+        return left_out_next(deployment.book, rules, deployment.limits, now)
+    in_force = [rule for rule in rules if rule.issued_before <= now]
+    due = (DueCertificate.at(certificate, in_force, now) for certificate in estate)
+    return left_out([each for each in due if each.decision.causes], partial(min, len(estate)), deployment.limits)
 
 
 def judged_order_book(

@@ -16,16 +16,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from renewal.deadline import Deadline
 from renewal.domain.delegation import LANGUAGES
-from renewal.domain.errors import MailRefused, RenewalError, StoreRefused, StoreUnavailable
+from renewal.domain.errors import Failure, MailRefused, RenewalError, StoreRefused, StoreUnavailable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.delegation import problems_of
 from renewal.domain.judgement.outdated import without_resolved
 from renewal.domain.judgement.problem import Problem
+from renewal.domain.limits import NOTHING_LEFT_OUT, LeftOut, Limits
 from renewal.domain.notices.escalation import Topic, claimed, notices_due
 from renewal.domain.notices.mail_event import MailEvent
 from renewal.domain.notices.month import Month, month_before
@@ -33,7 +35,8 @@ from renewal.domain.notices.notice import MailOutcome, Notice, NoticeKind, Notic
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.map_results import read_map_results
-from renewal.domain.run.outcome import RunResults
+from renewal.domain.run.outcome import RunResults, outcome_of
+from renewal.domain.run.report import Outcome
 from renewal.domain.run.turns import in_turn
 from renewal.domain.run.unforeseen import unforeseen
 from renewal.domain.setup.finding import Finding
@@ -49,6 +52,7 @@ from renewal.ports.environment import Clock
 from renewal.ports.notices import Mailer, NoticeAnnouncer, NoticeBook
 from renewal.ports.order_book import OrderIndex
 from renewal.ports.runs import RunArchive
+from renewal.steps.next_plan import left_out_next
 
 LEAST_SECONDS = 80.0
 """Before a delegation is begun: with less, a notice could be claimed and not sent. A mail takes 22 s at most."""
@@ -73,6 +77,8 @@ class Notify:
     new_id: Callable[[], str]
     """Makes random ids."""
     times: ActingTimes
+    limits: Limits
+    """Of the next daily run."""
     deadline: Deadline
     """When Lambda kills the function."""
 
@@ -88,11 +94,11 @@ class Notify:
             return self._bounced(mail_event)
         sent: Counter[str] = Counter()
         errors: dict[str, RenewalError] = {}
-        rules = self.book.replacement_rules()
-        for name in self._to_read(event["run_id"]):
+        run = self._run(event["run_id"])
+        for name in self._to_read(run.results):
             try:
                 self._require_time()
-                for notice in self._delegation(name, rules):
+                for notice in self._delegation(name, run):
                     sent[notice.outcome.value] += 1
                     if notice.outcome is MailOutcome.REFUSED:
                         errors[name] = MailRefused(notice.text)
@@ -104,9 +110,12 @@ class Notify:
             raise type(first)("; ".join(f"{name}: {each}" for name, each in errors.items()))
         return dict(sent)
 
-    def _to_read(self, run_id: str) -> Iterator[str]:
+    def _run(self, run_id: str) -> _Run:
+        rules, now = tuple(self.book.replacement_rules()), self.clock()
+        return _Run(self._results(run_id), rules, cache(lambda: left_out_next(self.book, rules, self.limits, now)))
+
+    def _to_read(self, results: RunResults) -> Iterator[str]:
         """Yield the delegations whose RAO may have to be notified."""
-        results = self._results(run_id)
         worked_on = {path.partition("/")[0] for path in results.certificates}  # whatever stands in the results
         for name in in_turn(self.book.delegations(), self.clock().toordinal()):
             if name in worked_on or results.summary_of(name).concerns_rao:
@@ -131,12 +140,12 @@ class Notify:
         )
         return {MailOutcome.BOUNCED.value: 1}
 
-    def _delegation(self, name: str, rules: Iterable[ReplacementRule]) -> Iterator[Notice]:
+    def _delegation(self, name: str, run: _Run) -> Iterator[Notice]:
         record, certificates = self.book.delegation(name), self.book.certificates(name)
         now = self.clock()
         if not certificates.unreadable:
             record = without_resolved(record, certificates, now)
-        facts = _Facts(record, certificates, tuple(rules), now, self.times)
+        facts = _Facts(record, certificates, run, now, self.times)
         to = record.delegation.rao_email if self.mailer else ""
         yield from self._problems(facts, to)
         yield from self._report(facts, to)
@@ -166,7 +175,7 @@ class Notify:
             facts.name, lambda notices: notices if notices.has_report(str(month)) else notices.with_notice(claim)
         )
         if after.notice(claim.id):
-            record, judged, now = facts.record, facts.judged(), facts.now
+            record, judged, now = facts.record, facts.judged(facts.run.left_out()), facts.now
             report = rao_report(record, judged, history, month, now, acknowledged=acknowledged, proof=proof)
             report = replace(report, asks=facts.listed(facts.problems(), history))
             yield self._sent(facts, claim, lambda language, who: report_mail(report, language, who))
@@ -197,12 +206,27 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
+class _Run:
+    """What the notices of all delegations follow from."""
+
+    results: RunResults
+    rules: tuple[ReplacementRule, ...]
+    left_out: Callable[[], LeftOut]
+    """Reads, once, what the plan of the next daily run leaves out; no problem of an RAO depends on it."""
+
+    def failure(self, certificate: ManagedCertificate) -> Failure | None:
+        """Return why the run failed for *certificate*, as its report has it; None when it did not."""
+        outcome, failed = outcome_of(certificate, None, self.results, None)
+        return failed if outcome is Outcome.FAILED else None
+
+
+@dataclass(frozen=True, slots=True)
 class _Facts:
     """What the order book has of a delegation, without its audit rows."""
 
     record: DelegationRecord
     certificates: tuple[ManagedCertificate, ...]
-    rules: tuple[ReplacementRule, ...]
+    run: _Run
     now: datetime
     times: ActingTimes
 
@@ -219,13 +243,25 @@ class _Facts:
     def notices(self) -> Notices:
         return self.record.notices or Notices()
 
-    def judged(self) -> list[Judgement]:
+    def judged(self, left_out: LeftOut = NOTHING_LEFT_OUT) -> list[Judgement]:
         """Return the judgement of each certificate."""
-        return [judge(each, self.record, self.now, self.times, replacements=self.rules) for each in self.certificates]
+        return [
+            judge(
+                each,
+                self.record,
+                self.now,
+                self.times,
+                replacements=self.run.rules,
+                failure=self.run.failure(each),
+                left_out=left_out,
+            )
+            for each in self.certificates
+        ]
 
     def problems(self) -> list[Problem]:
         """Return on what the RAO must act, most urgent first."""
-        problems = problems_of(self.name, self.record, self.judged(), self.now, self.times)
+        failure = self.run.results.failure_of(self.name)
+        problems = problems_of(self.name, self.record, self.judged(), self.now, self.times, failure=failure)
         today = self.now.date()
         return sorted((each for each in problems if each.actor == "rao"), key=lambda each: each.urgency(today))
 

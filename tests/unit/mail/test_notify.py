@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from renewal.deadline import Deadline
-from renewal.domain.errors import InvalidRequest, MailRefused, StoreUnavailable, UnknownDelegation
+from renewal.domain.errors import InvalidRequest, MailRefused, PermissionMissing, StoreUnavailable, UnknownDelegation
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.notices.notice import MailOutcome, Notice
 from renewal.domain.order import ManagedCertificate
@@ -19,7 +19,7 @@ from renewal.domain.setup.inspection import Inspection
 from renewal.ports.order_book import Listing
 from renewal.steps.notify import Notify
 from tests.fakes import FakeMailer, FakeOrderBook, HandClock, Killed, interrupted, killed
-from tests.unit.system import DELEGATION, IDP, NOW, System, stored_by
+from tests.unit.system import DELEGATION, IDP, NOW, System, caught, child, stored_by
 
 RAO = "rao@univ.example"
 RUN = {"run_id": "run"}
@@ -35,7 +35,18 @@ def notify(system: System, mailer: FakeMailer | None, **instead: Any) -> Notify:
     clock = system.clock
     deadline = Deadline(clock() + timedelta(seconds=instead.get("seconds", 600)), clock)
     return Notify(
-        book, book, archive, book, announcer, mailer, name, clock, lambda: uuid4().hex, ActingTimes(), deadline
+        book,
+        book,
+        archive,
+        book,
+        announcer,
+        mailer,
+        name,
+        clock,
+        lambda: uuid4().hex,
+        ActingTimes(),
+        system.limits,
+        deadline,
     )
 
 
@@ -230,6 +241,35 @@ def test_the_report_is_sent_once_in_the_first_days_of_a_month(system: System) ->
     assert "idp (idp.univ.example): on " in body
     assert "stops working at the end of its validity" in body
     assert "Our audit trail has 0 rows" in body
+
+
+def test_the_report_waits_for_the_operator_as_status_does(system: System) -> None:
+    """A daily run refuses what is due all at once: the RAO read "as soon as possible", `status` named the operator."""
+    system.clock.now = NOW.replace(month=12, day=1)
+    for number in range(20):
+        spec = replace(IDP, name=f"c{number}")
+        system.add(spec)
+        system.book.adopt(spec.record_key, stored_by(spec, age=160), NOW)
+    found(system, language="en")
+    mailer = FakeMailer()
+    notify(system, mailer)(RUN)
+
+    (mail,) = mailer.mails
+    assert mail.body.count("after the operator has acted") == 20
+
+
+def test_what_only_the_run_has_failed_for_is_notified(system: System) -> None:
+    """The order book keeps no request that SCM has refused: the run and `status` named the RAO, whom nobody asked."""
+    found(system, language="en")
+    system.book.adopt(IDP.record_key, stored_by(IDP, age=160), NOW)
+    failed = {"certificate": "idp", "status": "failed", "error": caught(PermissionMissing("code -226"))}
+    system.archive.write_results("run", [child("univ", {"delegation": "univ", "certificates": [failed]})])
+    mailer = FakeMailer()
+    notify(system, mailer)(RUN)
+
+    (mail,) = mailer.mails
+    assert "lacks a permission for orders" in mail.body
+    assert [notice.codes for notice in sent(system)] == [("PermissionMissing",)]
 
 
 def test_a_new_delegation_gets_no_report_on_the_time_before_it(system: System) -> None:

@@ -39,7 +39,9 @@ def notify(system: System, mailer: FakeMailer, **instead: Any) -> Notify:
     archive, clock, book = instead.get("archive", system.archive), system.clock, system.book
     deadline, announcer = Deadline(clock() + timedelta(seconds=600), clock), system.announcer
     new_id = lambda: uuid4().hex  # noqa: E731  # as short as it is dull
-    return Notify(book, book, archive, book, announcer, mailer, "Us", clock, new_id, ActingTimes(), deadline)
+    return Notify(
+        book, book, archive, book, announcer, mailer, "Us", clock, new_id, ActingTimes(), system.limits, deadline
+    )
 
 
 def without_ids(notices: Notices | None) -> Notices | None:
