@@ -103,6 +103,8 @@ class System:
     registered: tuple[str, ...] = ()
     rotation: date | None = None
     """When the account's password is rotated automatically."""
+    stores: Any = field(default_factory=UnchangedStores)
+    """What compares the stores with the order book."""
     scm: FakeScm = field(init=False)
     accounts: FakeAccounts = field(init=False)
     _tokens: Iterator[int] = field(default_factory=lambda: count(1))
@@ -153,7 +155,7 @@ class System:
             self.clock,
             ample(self.clock),
             FakeDns(is_silent=True),
-            instead.get("stores", UnchangedStores()),
+            instead.get("stores", self.stores),
             ActingTimes(),
             self.registered,
         )

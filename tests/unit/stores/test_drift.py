@@ -10,13 +10,13 @@ import pytest
 
 from renewal.deadline import Deadline
 from renewal.domain.certificate.serial import printed_serial
-from renewal.domain.errors import RenewalError, StoreRefused, StoreUnavailable
+from renewal.domain.errors import MandateEnded, RenewalError, StoreRefused, StoreUnavailable
 from renewal.domain.key_type import KeyType
 from renewal.domain.order import StoredCertificate
 from renewal.domain.setup.finding import Finding
 from renewal.steps.stores.drift import LONGEST_SECONDS, NOT_COMPARED, StoreComparison
 from tests.fakes import ample, interrupted
-from tests.unit.system import IDP, PATH, System
+from tests.unit.system import DELEGATION, IDP, PATH, System
 
 PARIS = "acm:eu-west-3"
 SPEC = replace(IDP, stores=(PARIS, "s3"))
@@ -114,6 +114,31 @@ def test_the_finding_is_stored_whatever_scm_answers(system: System) -> None:
     assert not [finding for finding in system.inspection().findings if "Store" in finding.code]
 
 
+def test_a_second_change_of_a_store_is_alerted_like_the_first(system: System) -> None:
+    """While the first one was open, the next certificate of an attacker was no news."""
+    texts = []
+    for observed in (FOREIGN, FOREIGN, "0E"):
+        system.objects.current[PATH] = observed
+        system.clock.advance(days=1)
+        system.stores, before = _comparison(system), len(system.alerts.sent)
+        system.daily_run()
+        texts.append([alert.text for alert in system.alerts.sent[before:] if "StoreDrifted" in alert.text])
+
+    (first,), again, (second,) = texts
+    assert (f"s3 has {FOREIGN}," in first, again, "s3 has 0E," in second) == (True, [], True)
+
+
+def test_stores_are_compared_after_the_end_of_the_mandate(system: System) -> None:
+    """Its certificates are served until they expire; the comparison needs no login at SCM."""
+    system.add(delegation=replace(DELEGATION, mandate_ends=system.clock().date() - timedelta(days=1)))
+    replace_in_s3(system)
+
+    with pytest.raises(MandateEnded):
+        system.inspect_step(stores=_comparison(system))(system.item())
+
+    assert {finding.code for finding in system.inspection().findings} == {"MandateEnded", "StoreDrifted"}
+
+
 def _comparison(system: System) -> StoreComparison:
     return StoreComparison(system.book, system.acm, system.objects, system.clock, ample(system.clock))
 
@@ -159,7 +184,7 @@ def test_a_region_that_hangs_hides_no_change_in_another_store(system: System) ->
         assert left.startswith("what acm:eu-west-3")
 
     drifted = [(each.certificate, each.about) for each in findings if each.code == "StoreDrifted"]
-    assert drifted == [("idp", "s3"), ("portal", "s3")]
+    assert drifted == [("idp", f"s3 {FOREIGN}"), ("portal", f"s3 {FOREIGN}")]
 
 
 def test_a_renewal_in_progress_is_no_drift(system: System) -> None:

@@ -95,11 +95,16 @@ class StoreComparison:
             return
         # The store was read after the order book: another run may have stored its certificate in between.
         later = self.book.certificate(*certificate.spec.record_key)
-        if text := self._difference(later, store):
-            yield Finding(STORE_DRIFTED, "error", "operator", text, certificate.spec.name, about=store)
+        if observed := self._difference(later, store):
+            serial = printed_serial(later.stored.serial) if later.stored else ""
+            why = self._cause(later, observed)
+            text = f"{store} has {observed}, and certmandate stored serial {serial} there: {why}"
+            # With what was observed: a second change is another problem, which is alerted.
+            about = f"{store} {observed}"
+            yield Finding(STORE_DRIFTED, "error", "operator", text, certificate.spec.name, about=about)
 
     def _difference(self, certificate: ManagedCertificate, store: str) -> str:
-        """What *store* has, if it is another certificate; empty otherwise."""
+        """What *store* has instead of the stored certificate; empty when it has that one."""
         stored = certificate.stored
         if stored is None or self.clock() < stored.stored_at + SETTLED_AFTER:
             return ""
@@ -108,15 +113,12 @@ class StoreComparison:
             return ""
         if store == S3 and not observed and not stored.token:  # adopted from a file: it is not in S3 yet
             return ""
-        return (
-            f"{store} has {observed or 'no certificate'}, and certmandate stored serial "
-            f"{printed_serial(stored.serial)} there: {self._cause(certificate, observed)}"
-        )
+        return observed or "no certificate"
 
     def _cause(self, certificate: ManagedCertificate, observed: str) -> str:
         """After a restore of the order book the stores have what was stored later; the audit trail is not restored."""
         for row in self.book.history(*certificate.spec.record_key):
-            if observed and row.serial == observed and row.status is OrderStatus.STORED:
+            if row.serial == observed and row.status is OrderStatus.STORED:
                 day = f"{row.ended_at:%Y-%m-%d %H:%M}Z"
                 return f"certmandate stored it on {day}, so the order book is of an earlier time (runbook: Restore)"
         return f"someone else has changed it (runbook: {STORE_DRIFTED})"
@@ -129,8 +131,8 @@ class StoreComparison:
 
 
 def _store_of(about: str) -> str:
-    """The store of a finding: it is about the store, or about an ARN."""
-    return f"{ACM}{about.split(':')[3]}" if about.startswith("arn:") else about
+    """The store of a finding: it is about the store, and what it has, or about an ARN."""
+    return f"{ACM}{about.split(':')[3]}" if about.startswith("arn:") else about.partition(" ")[0]
 
 
 def _places(certificate: ManagedCertificate) -> frozenset[str]:
