@@ -6,7 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from renewal.domain.limits import Limits
 
 ON = "on"
 OFF = "off"
@@ -110,6 +113,13 @@ class Settings:
         """`private_roots`, as upper-case hexadecimal without colons."""
         text = self.private_roots.replace(":", "").upper()
         return frozenset() if self.private_roots == OFF else frozenset(text.split(","))
+
+    @property
+    def limits(self) -> Limits:
+        """What one run may order."""
+        from renewal.domain.limits import Limits  # noqa: PLC0415 - two functions need them
+
+        return Limits(self.orders_per_delegation, self.orders_per_run, self.due_share_percent / 100)
 
     @property
     def quiet_period(self) -> timedelta:

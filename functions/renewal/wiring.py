@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from renewal.adapters.scm.accounts import ScmAccounts
     from renewal.domain.certificate.chain import TrustedRoots
     from renewal.domain.judgement.acting_times import ActingTimes
-    from renewal.domain.limits import Limits
     from renewal.ports.environment import EgressAddress, TxtRecords
     from renewal.ports.runs import RunsInProgress
     from renewal.steps.check_expiry import CheckExpiry
@@ -187,14 +186,7 @@ def check_expiry() -> CheckExpiry:
     from renewal.steps.check_expiry import CheckExpiry
 
     rule_ends = DynamoDbRuleEnds(_tables())
-    return CheckExpiry(_book(), rule_ends, _archive(), _runs_in_progress(), _limits(), utc_now)
-
-
-def _limits() -> Limits:
-    from renewal.domain.limits import Limits
-
-    own = settings()
-    return Limits(own.orders_per_delegation, own.orders_per_run, own.due_share_percent / 100)
+    return CheckExpiry(_book(), rule_ends, _archive(), _runs_in_progress(), settings().limits, utc_now)
 
 
 def inspect_delegation(context: LambdaContext) -> InspectDelegation:
@@ -311,10 +303,8 @@ def notify(context: LambdaContext) -> Notify:
 
     announcer = EventBridgeAnnouncer(aws.client("events"), settings().event_bus)
     book, trails, notices = _book(), DynamoDbAuditTrails(_tables().audit), _transitions("notify")
-    mailer, who, times, deadline = _mailer(), settings().signature, _times(), _deadline(context, 0)
-    return Notify(
-        book, trails, _archive(), notices, announcer, mailer, who, utc_now, new_token, times, _limits(), deadline
-    )
+    mailer, who, limits, left = _mailer(), settings().signature, settings().limits, _deadline(context, 0)
+    return Notify(book, trails, _archive(), notices, announcer, mailer, who, utc_now, new_token, _times(), limits, left)
 
 
 def _mailer() -> SesMailer | None:
