@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from renewal.adapters.scm.accounts import ScmAccounts
     from renewal.domain.certificate.chain import TrustedRoots
     from renewal.domain.judgement.acting_times import ActingTimes
+    from renewal.domain.setup.foreign_orders import ForeignOrderList
     from renewal.ports.environment import EgressAddress, TxtRecords
     from renewal.ports.runs import RunsInProgress
     from renewal.steps.check_expiry import CheckExpiry
@@ -49,7 +50,7 @@ RECORD_SECONDS = 30.0
 """Kept for recording what the last request to SCM led to: a call of AWS lasts 24 s at most (`adapters.aws`)."""
 INSPECTION_RECORD_SECONDS = 55.0
 """After the requests to SCM: the egress address (5 s), the day of the rotation and the record (24 s each). A recording
-of the answers, which only the operator asks for, has no time of its own."""
+of the answers, which only the operator asks for, and the list of foreign orders have no time of their own."""
 VERIFICATION_RECORD_SECONDS = 60.0
 """After the last contact: a chain is validated, and a record written, in milliseconds each."""
 
@@ -147,6 +148,10 @@ def _recording(run_id: str, delegation: str) -> AbstractContextManager[None]:
     return recorder.recording(partial(_archive().write_recording, run_id, delegation))
 
 
+def _write_foreign_orders(run_id: str, delegation: str, listed: ForeignOrderList) -> None:
+    _archive().write_foreign_orders(run_id, delegation, listed)
+
+
 def _egress(deadline: Deadline) -> EgressAddress:
     from renewal.adapters.egress import EchoedAddress, unknown_address
 
@@ -207,6 +212,7 @@ def inspect_delegation(context: LambdaContext) -> InspectDelegation:
         _egress(_deadline(context)),
         ScheduledRotations(aws.client("secretsmanager"), settings().secret_prefix),
         _recording,
+        _write_foreign_orders,
         settings().orders_per_delegation,
         utc_now,
         deadline,
