@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 import trustme
 
 from local.tls_server import TlsServer
+from renewal.adapters import http
 from renewal.adapters.http import MOST_BYTES
 from renewal.adapters.scm.client import ScmClient
 from renewal.adapters.scm.request import MOST_BYTES_OF_REPORT
@@ -119,6 +122,24 @@ def test_an_order_that_no_address_took_was_not_sent(
         connected(server, host="scm.test").enroll(ORDER)
 
     assert type(caught.value) is ScmUnavailable
+
+
+def test_a_connection_without_time_for_tls_is_closed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment of Lambda lives for hours: connections left open use up its file descriptors."""
+    connect, passed, opened = socket.create_connection, [0], []
+
+    def connect_late(*rest: Any, **options: Any) -> socket.socket:
+        opened.append(connect(*rest, **options))
+        passed[0] += 60
+        return opened[0]
+
+    monkeypatch.setattr(socket, "create_connection", connect_late)
+    monkeypatch.setattr(http, "time", SimpleNamespace(monotonic=lambda: passed[0]))
+
+    with pytest.raises(httpx.ConnectTimeout):
+        http.new_http_client().get(server.url.replace("http:", "https:"))
+
+    assert [connection.fileno() for connection in opened] == [-1]
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,24 @@ def test_waiting_takes_no_time(aws: InProcessAws) -> None:
     assert aws.run(aws.outputs["MachineArn"], {"do": "wait"}, timeout_seconds=5)["execution"]["status"] == "SUCCEEDED"
 
 
+def test_a_run_that_a_test_leaves_behind_is_waited_for(aws: InProcessAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its functions would call with what belongs to the next test, and leave connections of this one open."""
+    ended = []
+
+    def slow(event: dict[str, Any], _context: object) -> dict[str, Any]:
+        time.sleep(0.2)
+        ended.append(event)
+        return {}
+
+    monkeypatch.setitem(aws.handlers, "WorkFunction", slow)
+    aws.client("s3").put_object(Bucket=aws.outputs["BucketName"], Key="plan.json", Body=json.dumps(PLAN[:1]))
+    aws.start_execution(aws.outputs["MachineArn"], "left", {"do": "plan", "plan": "plan.json", "results": "results"})
+
+    aws.settle()
+
+    assert ended
+
+
 def test_an_operation_keeps_its_name_after_it_was_called_in_this_process(aws: InProcessAws) -> None:
     """Botocore takes the bucket out of the address in its description of S3, which names the calls of the next AWS."""
     aws.client("s3").list_objects_v2(Bucket=aws.outputs["BucketName"])

@@ -15,7 +15,6 @@ from certmandate.files.yaml_document import FilesInvalid
 from certmandate.views.printing import print_error, print_json
 from renewal.adapters.redaction import redacted_of_aws
 from renewal.domain.errors import (
-    InvalidDelegation,
     InvalidRequest,
     RenewalError,
     Retryable,
@@ -107,7 +106,7 @@ def _ending(error: Exception) -> tuple[int, str, str]:
             return WRONG_USAGE, name, f"{text}. Nothing was written."
         case DeploymentMissing() | Refused():
             return WRONG_USAGE, name, text
-        case InvalidDelegation() | InvalidRequest() | UnknownDelegation():
+        case InvalidRequest() | UnknownDelegation():
             return WRONG_USAGE, name, f"{name}: {text}"
         case StoreRefused() | Retryable():  # AWS refused the operator's own call, or is busy
             code = UNREACHABLE if isinstance(error, StoreRefused) else TRY_LATER

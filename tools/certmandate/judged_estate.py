@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import Failure, RecordUnreadable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
-from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.judgement.delegation import problems_of, rule_problems
 from renewal.domain.judgement.outdated import without_resolved
 from renewal.domain.judgement.problem import Problem, affects
@@ -122,24 +121,8 @@ def judged_estate(
     return JudgedEstate(
         now,
         tuple(sorted(judged, key=lambda judgement: judgement.urgency)),
-        tuple(sorted(problems, key=lambda problem: problem.urgency_on(now.date()))),
+        tuple(sorted(problems, key=lambda problem: problem.urgency(now.date()))),
     )
-
-
-def soonest_first(problems: Iterable[Problem], today: date) -> list[Problem]:
-    """Return *problems* as pages list them.
-
-    Among those that need attention, the one with the soonest consequence is first; services that never had a
-    certificate are last.
-    """
-    return sorted(problems, key=lambda problem: _soonness(problem, today))
-
-
-def _soonness(problem: Problem, today: date) -> tuple[Any, ...]:
-    has_not_happened, rank, *begin = problem.urgency_on(today)
-    undated = date.max if problem.consequence is Consequence.NO_CERTIFICATE else date.min
-    soonest = (problem.consequence_on or undated) if problem.needs_attention else date.min
-    return has_not_happened, rank, soonest, *begin
 
 
 def _without_resolved(

@@ -21,7 +21,7 @@ from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.due import EVERY_RUN, next_action
-from renewal.domain.errors import InvalidDelegation, OrderConflict
+from renewal.domain.errors import OrderConflict
 from renewal.domain.order import ManagedCertificate, StoredCertificate
 from renewal.domain.permission import OrderAgain
 from renewal.domain.replacement_rule import ReplacementRule
@@ -115,8 +115,8 @@ class OrderBookEditor:
     def adopt(self, delegation: str, certificate: str, stored: StoredCertificate, reason: str = "") -> None:
         """Take over a certificate that the stores hold already. Harmless when repeated.
 
-        It replaces only an older certificate, which a restored table has. Raises UnknownDelegation, and
-        InvalidDelegation when the order book has another certificate for it.
+        It replaces only an older certificate, which a restored table has. Raises UnknownDelegation, and OrderConflict
+        when one has been stored since the caller read the order book.
         """
 
         def take_over() -> Request | None:
@@ -125,10 +125,10 @@ class OrderBookEditor:
                 return None
             if before.stored is not None and stored.not_before <= before.stored.not_before:
                 msg = (
-                    f"{before.spec.path} has serial {printed_serial(before.stored.serial)} stored already; "
-                    "a certificate can be adopted only where none is stored, or where an older one is"
+                    f"{before.spec.path} was stored meanwhile with serial {printed_serial(before.stored.serial)}; "
+                    f"nothing was adopted. `certmandate show {before.spec.path}` has what is stored"
                 )
-                raise InvalidDelegation(msg)
+                raise OrderConflict(msg)
             self._list_with_rules(adopted := replace(before, stored=stored))  # also when this stops after the change
             return status_updated(before, adopted, stored.stored_at)
 

@@ -64,6 +64,14 @@ class InProcessAws(MotoStack):
         function = self.client("lambda").get_function_configuration(FunctionName=names[logical_id])
         return dict(function.get("Environment", {}).get("Variables", {}))
 
+    def settle(self) -> None:
+        """Return when no execution is running. Raises TimeoutError."""
+        states = self.client("stepfunctions")
+        for machine in states.list_state_machines()["stateMachines"]:
+            running = states.list_executions(stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING")
+            for execution in running["executions"]:
+                self.wait(execution["executionArn"])
+
     def forget(self) -> None:
         """Delete what was put into the stack since it was made; to make a new one takes longer than most tests.
 

@@ -125,7 +125,11 @@ class _TimedStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        left = _left(self._opened, timeout, httpcore.ConnectTimeout)
+        try:
+            left = _left(self._opened, timeout, httpcore.ConnectTimeout)
+        except httpcore.ConnectTimeout:
+            self.close()  # httpcore closes only a connection on which TLS has begun
+            raise
         return _TimedStream(self._inner.start_tls(ssl_context, server_hostname, left), self._opened)
 
     def get_extra_info(self, info: str) -> object:

@@ -87,10 +87,6 @@ class InvalidRequest(NeedsAttention):
     """The execution's input has an unknown field or a wrong type."""
 
 
-class InvalidDelegation(NeedsAttention):
-    """A delegation file is not accepted."""
-
-
 class UnknownDelegation(NeedsAttention):
     """The execution asks for a delegation or certificate that does not exist."""
 

@@ -227,7 +227,7 @@ class _Facts:
         """Return on what the RAO must act, most urgent first."""
         problems = problems_of(self.name, self.record, self.judged(), self.now, self.times)
         today = self.now.date()
-        return sorted((each for each in problems if each.actor == "rao"), key=lambda each: each.urgency_on(today))
+        return sorted((each for each in problems if each.actor == "rao"), key=lambda each: each.urgency(today))
 
     def listed(self, problems: Iterable[Problem], history: Iterable[FinishedOrder]) -> Mapping[Finding, Otherwise]:
         """Return what a mail lists of *problems*. *history*: the delegation's audit rows, oldest first."""

@@ -118,7 +118,7 @@ class Report:
             late=verification.get("late", 0),
             rules=tuple(RuleRow(**_failure_members(_failure(error))) for error in rules.unreadable),
             replacements=tuple(each.paused_in(ill) for each in facts.replacements),
-            problems=tuple(sorted(problems, key=lambda problem: problem.urgency_on(run.now.date()))),
+            problems=tuple(sorted(problems, key=lambda problem: problem.urgency(run.now.date()))),
             **members,
         )
 

@@ -20,7 +20,7 @@ from renewal.adapters.order_book.table import OrderTables, Table
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.due import renewal_point
-from renewal.domain.errors import InvalidDelegation, OrderConflict, UnknownDelegation
+from renewal.domain.errors import OrderConflict, UnknownDelegation
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.permission import OrderAgain
 from renewal.domain.replacement_rule import ReplacementRule
@@ -204,10 +204,10 @@ def test_an_adoption_is_read_from_the_audit_trail(book: Book, editor: OrderBookE
 
 
 def test_nothing_is_adopted_over_what_is_stored(book: Book, editor: OrderBookEditor):
-    """The last order's certificate is what services use; an operator's inventory may be older."""
+    """A run had stored it while the command asked: the error named the delegation file, which nobody had to change."""
     editor.adopt(*PATH, a_stored())
 
-    with pytest.raises(InvalidDelegation, match="AB12"):
+    with pytest.raises(OrderConflict, match="meanwhile with serial AB12"):
         editor.adopt(*PATH, a_stored(serial="CD34"))
     with pytest.raises(UnknownDelegation):
         editor.adopt("univ", "typo", a_stored())

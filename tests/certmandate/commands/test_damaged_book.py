@@ -67,6 +67,23 @@ def test_status_shows_the_others_and_names_what_is_damaged(desk: Desk):
     assert NEWER not in page.output
 
 
+def test_filters_of_status_leave_out_what_cannot_be_read(desk: Desk):
+    """The exit code and the page are of what is selected: nobody knows the state of a damaged certificate.
+
+    What is of no delegation stays. The rest is named, as with `--csv`.
+    """
+    found = desk.document("status", "--state", "expired")
+    selected = desk.run("status", "--state", "expired")
+
+    assert [error["text"].partition(" of ")[0] for error in found["unreadable"]] == [
+        "the order book's item 'replacement#bad#'",
+        "the order book's item 'retired#old'",
+    ]
+    assert (found["certificates"], found["delegations"]) == ([], [])
+    assert f"Left out: {IDP}" in " ".join(selected.stderr.split())
+    assert IDP not in " ".join(selected.stdout.split())
+
+
 def test_status_names_a_delegation_that_was_lost_with_everything(desk: Desk):
     """Nothing of it is in the table; the last daily run had it, and no operator has removed it."""
     memory = NotifiedProblems(delegations=("lost", "old", "univ", "vanished"))

@@ -7,7 +7,6 @@ from datetime import date, timedelta
 
 import pytest
 
-from certmandate.judged_estate import soonest_first
 from certmandate.views.problems import problem_lines
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.consequence import Consequence
@@ -118,4 +117,6 @@ def test_the_soonest_consequence_comes_first() -> None:
         expires,
     ]
 
-    assert [each.code for each in soonest_first(found, day)] == ["today", "OrderNotOurs", "soon", "never", "later"]
+    listed = sorted(found, key=lambda each: each.urgency(day))
+
+    assert [each.code for each in listed] == ["today", "OrderNotOurs", "soon", "never", "later"]

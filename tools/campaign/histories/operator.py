@@ -23,7 +23,7 @@ from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.errors import (
     CertificateMismatch,
     CertificateUnusable,
-    InvalidDelegation,
+    OrderConflict,
     OrderNotRecorded,
     OrderUnconfirmed,
     RenewalError,
@@ -114,7 +114,7 @@ class Operator:
         for held in self._held(spec):
             if held.leaf.x509.serial_number == self._serial(ssl_id):
                 stored = adopt._stored(held, spec, ssl_id, self._harness.time())  # noqa: SLF001 - as below
-                with contextlib.suppress(InvalidDelegation):  # the order book has a newer one
+                with contextlib.suppress(OrderConflict):  # the order book has a newer one
                     return self._harness.editor.adopt(failure.delegation, failure.name, stored)
         self._harness.order_again(failure.delegation, failure.name)
         return self._revoke(ssl_id)

@@ -80,12 +80,13 @@ def status_command(
         raise typer.BadParameter(msg, param_hint="--csv")
     states = _known_states(state or ())
     with deployed(context) as deployment:
-        estate = read_estate(deployment, datetime.now(UTC), delegation or ()).only(states, expires_before)
+        whole = read_estate(deployment, datetime.now(UTC), delegation or ())
+        estate = whole.only(states, expires_before)
+        printing.print_left_out(each for each in whole.unreadable if as_csv or each not in estate.unreadable)
         if html or in_browser:
             _show_page(page_of(deployment, estate, language_code), html, in_browser=in_browser)
             raise typer.Exit(_code(estate))
     if as_csv:
-        printing.print_left_out(estate.unreadable)
         printing.print_crlf(csv_lines(status_view.CSV_COLUMNS, status_view.csv_rows(estate)))
     elif as_json:
         printing.print_json(status_view.document(estate))
@@ -196,7 +197,7 @@ def read_estate(deployment: Deployment, now: datetime, names: Collection[str] = 
         delegations=stored.delegations,
         judged=judged,
         replacements=replacements,
-        retired=tuple(each for each in retired if each.valid_until > now),
+        retired=tuple(each for each in retired if each.valid_until > now and not names),
         unreadable=(*stored.unreadable, *replacements.unreadable, *retired.unreadable),
         unfinished_apply=book.unfinished_apply(),
         runs=[run_document(run) for run in runs["executions"]],

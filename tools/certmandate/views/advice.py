@@ -235,11 +235,6 @@ ADVICE = {
         "The input of the execution is invalid; nothing was changed",
         "Correct the input; the error above names every invalid field",
     ),
-    "InvalidDelegation": Advice(
-        "A delegation in the order book cannot be used",
-        "Correct the delegation file and apply it again",
-        then=APPLY,
-    ),
     "UnknownDelegation": Advice(
         "The input names a delegation or certificate that is not in the order book; nothing was changed",
         "Correct the name, or apply the delegation file first",

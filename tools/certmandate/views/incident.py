@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from certmandate.judged_estate import soonest_first
 from certmandate.views.advice import EVERY_ACCOUNT, Advice, advice_for
 from certmandate.views.problems import quoted_remedy
 from renewal.domain.errors import CREDENTIAL_ERRORS, Actor, CredentialRefused
@@ -110,7 +109,7 @@ def incidents_of(report: RunReport) -> list[Incident]:
     delegations = report.delegations if report.common_cause else ()
     refused = {row.delegation for row in delegations if row.error in CREDENTIAL_ERRORS}
     groups: dict[tuple[str, str], list[Problem]] = {}
-    for problem in soonest_first(report.problems, report.finished_at.date()):
+    for problem in report.problems:
         if problem.needs_attention:
             groups.setdefault(_group(problem, refused), []).append(problem)
     return [_incident(group, problems, report) for group, problems in groups.items()]

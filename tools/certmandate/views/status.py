@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from certmandate.judged_estate import JudgedEstate, soonest_first
+from certmandate.judged_estate import JudgedEstate
 from certmandate.views import printing
 from certmandate.views.json_records import certificate_document
 from certmandate.views.problems import by_cause, next_step, problem_lines
@@ -50,9 +50,24 @@ class EstateStatus:
     """Of each rule; empty when a part of the estate was read."""
 
     def only(self, states: Collection[str], expires_before: datetime | None = None) -> EstateStatus:
-        """Return the estate with the certificates in *states*, any when empty, that expire before a day in UTC."""
+        """Return the estate with the certificates in *states*, any when empty, that expire before a day in UTC.
+
+        With their delegations, and of what cannot be read, that of these or of no delegation: the state of a
+        certificate that cannot be read is not known.
+        """
         before = expires_before.replace(tzinfo=UTC) if expires_before else None
-        return replace(self, judged=self.judged.only(states, before)) if states or before else self
+        if not states and before is None:
+            return self
+        judged = self.judged.only(states, before)
+        selected = judged.of_delegations()
+        return replace(
+            self,
+            judged=judged,
+            delegations={name: record for name, record in self.delegations.items() if name in selected},
+            unreadable=tuple(
+                each for each in self.unreadable if not each.certificate and each.delegation in {"", *selected}
+            ),
+        )
 
     @property
     def needs_attention(self) -> bool:
@@ -69,8 +84,7 @@ def page(estate: EstateStatus) -> list[RenderableType]:
     columns = ["certificate", "state", "expires", "days#", "what happens next"]
     parts.append(printing.table(columns, map(_row, estate.judged.certificates)))
     parts += printing.bullets("Cannot be read, so nothing is ordered for it", map(str, estate.unreadable))
-    today = estate.at.date()
-    found = problem_lines(soonest_first(estate.judged.problems, today), today)
+    found = problem_lines(estate.judged.problems, estate.at.date())
     parts += printing.bullets("Findings, errors first", found)
     parts += printing.bullets("Notes", _notes(estate))
     runs = (f"{run['run_id']}: {run['status']}, started {printing.minute(run['started_at'])}" for run in estate.runs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from renewal.domain.errors import OrderPending
@@ -47,11 +47,12 @@ def notifiable(report: RunReport, thresholds: Thresholds) -> tuple[Problem, ...]
     by_key = {problem.key: problem for problem in report.problems if _is_notified(problem)}
     for problem in _crossed(report, thresholds):
         by_key.setdefault(problem.key, problem)
-    return tuple(sorted(by_key.values(), key=_first_named))
+    today = report.finished_at.date()
+    return tuple(sorted(by_key.values(), key=lambda each: _first_named(each, today)))
 
 
-def _first_named(problem: Problem) -> tuple[Any, ...]:
-    return RANKS[problem.severity], not problem.is_security, problem.urgency
+def _first_named(problem: Problem, today: date) -> tuple[Any, ...]:
+    return RANKS[problem.severity], not problem.is_security, problem.urgency(today)
 
 
 def _is_notified(problem: Problem) -> bool:

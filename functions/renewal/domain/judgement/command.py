@@ -16,7 +16,7 @@ _COMMANDS: Mapping[str, tuple[str, ...]] = {
     ),
     "certmandate credential {delegation} --rotate": ("RotationOverdue", "RotationTooLate"),
     "certmandate apply delegations/": (
-        "AcmCertificateMissing", "AcmWouldRefuse", "FieldRefused", "InvalidDelegation", "KeyRefused", "ProfileRefused",
+        "AcmCertificateMissing", "AcmWouldRefuse", "FieldRefused", "KeyRefused", "ProfileRefused",
         "RequestRefused", "StoreNotOurs", "TermRefused",
     ),
     "certmandate audit verify {delegation}": ("AuditTrailTampered",),

@@ -45,7 +45,7 @@ def problems_of(
     )
     covered = own.keys() | {problem.key for problem in own_problems}
     others = (problem for problem in inspected if problem.key not in covered)
-    return tuple(sorted((*own.values(), *own_problems, *others), key=lambda problem: problem.urgency))
+    return tuple(sorted((*own.values(), *own_problems, *others), key=lambda problem: problem.urgency(today)))
 
 
 def rule_problems(unreadable: Iterable[RecordUnreadable]) -> Iterator[Problem]:

@@ -94,15 +94,19 @@ class Problem:
         """Whether it ends without an action of the operator or the RAO."""
         return self.code in OUTAGES
 
-    @property
-    def urgency(self) -> tuple[int, date, date, str, str]:
-        """Sort key: what needs attention first, then by the day by which the actor must begin."""
-        return RANKS[self.severity], self.act_by or date.min, self.due or date.min, self.key, self.text
+    def urgency(self, today: date) -> tuple[Any, ...]:
+        """Sort key of *today*, the same in every view.
 
-    def urgency_on(self, today: date) -> tuple[Any, ...]:
-        """Sort key: before all else that of which the consequence is a fact, such as a certificate that has expired."""
-        has_happened = self.needs_attention and self.consequence_on is not None and self.consequence_on <= today
-        return (not has_happened, *self.urgency)
+        First what needs attention: that of which the consequence is a fact, such as a certificate that has expired,
+        then by the day of the consequence; a service that never had a certificate is last. Then warnings, by the day by
+        which the actor must begin.
+        """
+        on = self.consequence_on
+        has_happened = self.needs_attention and on is not None and on <= today
+        undated = date.max if self.consequence is Consequence.NO_CERTIFICATE else date.min
+        soonest = (on or undated) if self.needs_attention else date.min
+        begin = self.act_by or date.min, self.due or date.min
+        return not has_happened, RANKS[self.severity], soonest, *begin, self.key, self.text
 
 
 def severity_at(finding: Finding, today: date, times: ActingTimes) -> Severity:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from certmandate.judged_estate import soonest_first
 from certmandate.views.html_page import html
 from certmandate.views.language import languages, what_is_wrong
 from certmandate.views.status import EstateStatus, password_end
@@ -100,7 +99,6 @@ def status_page(estate: EstateStatus, finished: Iterable[FinishedOrder], stack: 
     language that is shown first.
     """
     today, judged = estate.at.date(), estate.judged
-    problems = soonest_first(judged.problems, today)
     planned = _planned(estate, today)
     rows: dict[str, list[FinishedOrder]] = {}
     for row in sorted(finished, key=lambda row: row.ended_at, reverse=True):
@@ -112,7 +110,7 @@ def status_page(estate: EstateStatus, finished: Iterable[FinishedOrder], stack: 
         estate=estate,
         stack=stack,
         today=today,
-        tasks={severity: tuple(_tasks(problems, severity)) for severity in ("error", "warning", "info")},
+        tasks={severity: tuple(_tasks(judged.problems, severity)) for severity in ("error", "warning", "info")},
         parts=tuple(_parts(estate)),
         figures=_figures(judged.certificates, estate.at),
         timeline=Timeline.of(planned, today),
