@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from renewal.adapters.scm.accounts import ScmAccounts
     from renewal.domain.certificate.chain import TrustedRoots
     from renewal.domain.judgement.acting_times import ActingTimes
-    from renewal.domain.setup.foreign_orders import ForeignOrderList
     from renewal.ports.environment import EgressAddress, TxtRecords
     from renewal.ports.runs import RunsInProgress
     from renewal.steps.check_expiry import CheckExpiry
@@ -148,10 +147,6 @@ def _recording(run_id: str, delegation: str) -> AbstractContextManager[None]:
     return recorder.recording(partial(_archive().write_recording, run_id, delegation))
 
 
-def _write_foreign_orders(run_id: str, delegation: str, listed: ForeignOrderList) -> None:
-    _archive().write_foreign_orders(run_id, delegation, listed)
-
-
 def _egress(deadline: Deadline) -> EgressAddress:
     from renewal.adapters.egress import EchoedAddress, unknown_address
 
@@ -203,8 +198,7 @@ def inspect_delegation(context: LambdaContext) -> InspectDelegation:
     from renewal.steps.inspect_delegation import InspectDelegation
     from renewal.steps.stores.drift import StoreComparison
 
-    objects = S3Certificates(aws.client("s3"), settings().store_bucket)
-    deadline = _deadline(context, INSPECTION_RECORD_SECONDS)
+    s3, deadline = aws.client("s3"), _deadline(context, INSPECTION_RECORD_SECONDS)
     return InspectDelegation(
         _book(),
         _transitions("inspect_delegation"),
@@ -212,12 +206,12 @@ def inspect_delegation(context: LambdaContext) -> InspectDelegation:
         _egress(_deadline(context)),
         ScheduledRotations(aws.client("secretsmanager"), settings().secret_prefix),
         _recording,
-        _write_foreign_orders,
+        _archive().write_foreign_orders,
         settings().orders_per_delegation,
         utc_now,
         deadline,
         _txt_records(),
-        StoreComparison(_book(), _acm(), objects, utc_now, deadline),
+        StoreComparison(_book(), _acm(), S3Certificates(s3, settings().store_bucket), utc_now, deadline),
         _times(),
         settings().registered,
     )
