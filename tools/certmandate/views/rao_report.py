@@ -14,7 +14,7 @@ from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.judgement.order_wait import awaits_approval
 from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate
 from renewal.domain.setup.finding import Finding
-from renewal.domain.setup.foreign_orders import ForeignOrder
+from renewal.domain.setup.foreign_orders import ForeignOrder, ForeignOrderList
 from renewal.mail.findings_mail import certificates_in, detail_in, finding_values, names_in, order_details
 from renewal.mail.language import Language
 from renewal.mail.rao_report import NextOrder, RaoReport
@@ -48,8 +48,7 @@ def document(report: RaoReport) -> dict[str, Any]:
             for row in report.acknowledged
         ],
         "asks": [finding_document(finding) for finding in report.asks],
-        "orders_not_ours": [order_document(order) for order in report.foreign.orders],
-        "orders_before": [order_document(order) for order in report.foreign.before],
+        **foreign_documents(report.foreign),
         "audit_head": str(report.proof.head) if report.proof else None,
         "audit_sealed": _seal(report.proof.seal) if report.proof else None,
     }
@@ -76,8 +75,15 @@ def finding_document(finding: Finding) -> dict[str, Any]:
     }
 
 
-def order_document(order: ForeignOrder) -> dict[str, Any]:
-    """Return a foreign order as JSON has it."""
+def foreign_documents(listed: ForeignOrderList) -> dict[str, list[dict[str, Any]]]:
+    """Return the members of a document that list the foreign orders."""
+    return {
+        "orders_not_ours": [_foreign(order) for order in listed.orders],
+        "orders_before": [_foreign(order) for order in listed.before],
+    }
+
+
+def _foreign(order: ForeignOrder) -> dict[str, Any]:
     return {
         "order": order.key,
         "ssl_id": order.ssl_id,

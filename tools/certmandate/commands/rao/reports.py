@@ -22,7 +22,7 @@ from certmandate.views.html_page import pdf
 from certmandate.views.language import language
 from certmandate.views.notices import notice_documents, notice_lines
 from certmandate.views.printing import print_json, print_left_out
-from certmandate.views.rao_report import document, finding_document, order_document, page
+from certmandate.views.rao_report import document, finding_document, foreign_documents, page
 from renewal.domain.delegation import LANGUAGES
 from renewal.domain.notices.month import month_before, month_named
 from renewal.domain.order import FinishedOrder, ManagedCertificate
@@ -157,8 +157,7 @@ def _document(
         "delegation": record.delegation.name,
         "to": record.delegation.rao_email or None,
         "findings": [finding_document(finding) for finding in asks],
-        "orders_not_ours": [order_document(order) for order in foreign.orders],
-        "orders_before": [order_document(order) for order in foreign.before],
+        **foreign_documents(foreign),
         "notices": notice_documents(record),
         "mails": {code: {"subject": mail.subject, "body": mail.body} for code, mail in mails.items()},
     }
