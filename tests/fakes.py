@@ -74,7 +74,7 @@ from renewal.domain.permission import OrderAgain
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.plan import PlanFacts
 from renewal.domain.run.report import RunReport
-from renewal.domain.setup.foreign_orders import Acknowledgement
+from renewal.domain.setup.foreign_orders import Acknowledgement, ForeignOrderList
 from renewal.domain.setup.inspection import CredentialRefusal, DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import (
     Account,
@@ -952,6 +952,9 @@ class FakeArchive:
 
     def write_report(self, run_id: str, report: RunReport) -> str:
         return self._write(run_id, "report", report.document())
+
+    def write_foreign_orders(self, run_id: str, delegation: str, listed: ForeignOrderList) -> None:
+        self._write(run_id, f"foreign-orders-{delegation}", records.to_json(listed))
 
     def read_notified(self) -> object:
         return json.loads(self.documents.get(("", "notified"), "null"))

@@ -49,7 +49,7 @@ RECORD_SECONDS = 30.0
 """Kept for recording what the last request to SCM led to: a call of AWS lasts 24 s at most (`adapters.aws`)."""
 INSPECTION_RECORD_SECONDS = 55.0
 """After the requests to SCM: the egress address (5 s), the day of the rotation and the record (24 s each). A recording
-of the answers, which only the operator asks for, has no time of its own."""
+of the answers, which only the operator asks for, and the list of foreign orders have no time of their own."""
 VERIFICATION_RECORD_SECONDS = 60.0
 """After the last contact: a chain is validated, and a record written, in milliseconds each."""
 
@@ -196,8 +196,7 @@ def inspect_delegation(context: LambdaContext) -> InspectDelegation:
     from renewal.steps.inspect_delegation import InspectDelegation
     from renewal.steps.stores.drift import StoreComparison
 
-    objects = S3Certificates(aws.client("s3"), settings().store_bucket)
-    deadline = _deadline(context, INSPECTION_RECORD_SECONDS)
+    s3, deadline = aws.client("s3"), _deadline(context, INSPECTION_RECORD_SECONDS)
     return InspectDelegation(
         _book(),
         _transitions("inspect_delegation"),
@@ -205,11 +204,12 @@ def inspect_delegation(context: LambdaContext) -> InspectDelegation:
         _egress(_deadline(context)),
         ScheduledRotations(aws.client("secretsmanager"), settings().secret_prefix),
         _recording,
+        _archive().write_foreign_orders,
         settings().orders_per_delegation,
         utc_now,
         deadline,
         _txt_records(),
-        StoreComparison(_book(), _acm(), objects, utc_now, deadline),
+        StoreComparison(_book(), _acm(), S3Certificates(s3, settings().store_bucket), utc_now, deadline),
         _times(),
         settings().registered,
     )

@@ -89,6 +89,7 @@ class Mandate:
             unknown_address,
             lambda _: None,
             lambda *_: nullcontext(),
+            lambda *_: None,
             30,
             self.clock,
             deadline,

@@ -151,6 +151,7 @@ class System:
             instead.get("egress", self.egress),
             lambda _delegation: self.rotation,
             instead.get("recording", lambda _run_id, _delegation: nullcontext()),
+            instead.get("write_list", self.archive.write_foreign_orders),
             self.limits.orders_per_delegation,
             self.clock,
             ample(self.clock),

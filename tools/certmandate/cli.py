@@ -40,7 +40,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "For the RAO": {
         "findings": ("rao.reports", "Print the findings as a mail to the RAO."),
-        "acknowledge": ("rao.reports", "Record that orders at SCM are the organisation's own."),
+        "acknowledge": ("rao.foreign", "Record that orders at SCM are the organisation's own."),
         "report": ("rao.reports", "Write the RAO's report on a month."),
         "audit": ("rao.audit", "Export and verify the audit trail."),
     },

@@ -7,6 +7,7 @@
     runs/<run id>/report.json             the report
     runs/notified.json                    what the operator has been notified of, and what runs have failed for
     runs/<run id>/recording-<delegation>.json   the answers of SCM, when the run records them
+    runs/<run id>/foreign-orders-<delegation>.json   what SCM has and the order book has not, when there is any
 
 Shapes: AWS, step-functions/latest/dg/input-output-resultwriter.html.
 """
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from renewal.domain.alerts.memory import NotifiedProblems
     from renewal.domain.run.report import RunReport
+    from renewal.domain.setup.foreign_orders import ForeignOrderList
 
 NOTIFIED = "runs/notified.json"
 MOST_BYTES = 50_000_000
@@ -69,6 +71,9 @@ class S3RunArchive:
 
     def write_recording(self, run_id: str, delegation: str, recording: Mapping[str, Any]) -> None:
         self._write(_key(run_id, f"recording-{delegation}"), recording)
+
+    def write_foreign_orders(self, run_id: str, delegation: str, listed: ForeignOrderList) -> None:
+        self._write(_key(run_id, f"foreign-orders-{delegation}"), records.to_json(listed))
 
     def read_facts(self, run_id: str) -> PlanFacts:
         key = _key(run_id, "facts")

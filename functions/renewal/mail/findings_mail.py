@@ -11,7 +11,7 @@ from types import MappingProxyType
 from renewal.domain.errors import MandateEnded
 from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.setup.finding import ORDER_NOT_OURS, Finding
-from renewal.domain.setup.foreign_orders import STATUS_UNKNOWN
+from renewal.domain.setup.foreign_orders import STATUS_UNKNOWN, ForeignOrder
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.withdrawal import NOT_REVOKED
 from renewal.mail.language import Language, plain
@@ -25,7 +25,7 @@ _DETAILS = {
     NOT_REVOKED: re.compile(r"certificate \((.+?)\)(?:.*: (\w+)$)?"),
     ORDER_NOT_OURS: re.compile(
         r"order (SSL ID \d+)(?:, (\d{4}-\d\d-\d\d))?(?:, ([^:]+))?, ([^:,]+): "
-        r"|more orders that are not ours \(\d+\): (SSL ID [\d, ]*\d)(?: and (\d+) more)?"
+        r"|more orders that are not ours \(\d+\): (SSL ID [\d, ]*\d)(?: and (\d+) more)?(; `.+ lists each)?"
     ),
     "DepartmentNotFound": re.compile(r"no department (\d+)"),
     MandateEnded.__name__: re.compile(r"(?:ended on|last day,) (\d{4}-\d\d-\d\d)"),
@@ -92,10 +92,12 @@ def findings_mail(
     day: date,
     language: Language,
     third_party: str = "",
+    orders: Collection[ForeignOrder] = (),
 ) -> Mail:
     """Return the mail about *findings*, all for the RAO, most urgent first, each with what happens otherwise.
 
-    *day*: of the inspection; *third_party*: the signature.
+    *day*: of the inspection; *third_party*: the signature; *orders*: all foreign orders, to be listed after the
+    findings.
     """
     delegation = record.delegation
     opening = language.text(
@@ -108,11 +110,25 @@ def findings_mail(
         finding_item(number, finding, record, language, otherwise.line(day, language))
         for number, (finding, otherwise) in enumerate(findings.items(), 1)
     ]
+    items += [_listed(orders, language)] if orders else []
     closing = [language.text("mail.closing")] if findings else []
     who = third_party or language.text("mail.operators", delegation=delegation.name)
     signature = language.text("mail.signature", third_party=who)
     parts = [language.text("mail.greeting"), opening, *items, *closing, signature]
     return mail_of(delegation.rao_email, _subject(delegation.organisation, findings, language), parts)
+
+
+def _listed(orders: Collection[ForeignOrder], language: Language) -> str:
+    """Return each of *orders* in a line."""
+    colon = language.texts["colon"]
+    lines = (f"- {order_details(language, order)}{colon}{', '.join(order.names)}" for order in orders)
+    return "\n".join([language.text("mail.all_orders", number=len(orders)), *lines])
+
+
+def order_details(language: Language, order: ForeignOrder) -> str:
+    """Return SSL ID, day, requester and status of a foreign order."""
+    day = f"{order.at:%Y-%m-%d}" if order.at else ""
+    return _order_details(f"SSL ID {order.ssl_id}", day, order.requester, order.status.lower(), language)
 
 
 def finding_values(record: DelegationRecord, language: Language) -> dict[str, object]:
@@ -203,11 +219,16 @@ def detail_in(language: Language, finding: Finding) -> str:
 
 
 def _foreign_order(match: re.Match[str], language: Language) -> str:
-    number, day, requester, status, several, left = match.groups()
+    number, day, requester, status, several, left, are_listed = match.groups()
     if several:
-        return several + (language.text("mail.more", number=left) if left else "")
+        more = language.text("mail.more", number=left) if left else ""
+        return several + more + (f"; {language.text('mail.list_of_all')}" if are_listed else "")
+    return _order_details(number, day, requester, "" if status == STATUS_UNKNOWN else status, language)
+
+
+def _order_details(number: str, day: str, requester: str, status: str, language: Language) -> str:
     ordered = language.text("mail.ordered_on", day=language.day(date.fromisoformat(day))) if day else ""
-    shown = "" if status == STATUS_UNKNOWN else language.text("mail.scm_status", status=status)
+    shown = language.text("mail.scm_status", status=status) if status else ""
     return ", ".join(part for part in (number, ordered, requester, shown) if part)
 
 

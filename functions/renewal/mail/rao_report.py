@@ -19,7 +19,7 @@ from renewal.domain.judgement.problem import OUTAGES
 from renewal.domain.notices.month import Month
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
-from renewal.domain.setup.foreign_orders import Acknowledgement
+from renewal.domain.setup.foreign_orders import Acknowledgement, ForeignOrderList
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.mail.findings_mail import Otherwise
 
@@ -91,6 +91,8 @@ class RaoReport:
     """None when the audit trail was not read."""
     asks: Mapping[Finding, Otherwise] = field(default_factory=lambda: MappingProxyType({}))
     """What the RAO must do, most urgent first, and what happens otherwise (`renewal.mail.asks`)."""
+    foreign: ForeignOrderList = field(default_factory=ForeignOrderList)
+    """The orders at SCM that the order book did not have at the last inspection."""
 
     @property
     def is_over(self) -> bool:

@@ -23,6 +23,7 @@ from renewal.domain.run.payload import DelegationTask, Task
 from renewal.domain.setup.checks import refused_login, review, review_again, unreachable
 from renewal.domain.setup.finding import Finding, finding_from, sorted_and_capped
 from renewal.domain.setup.foreign_orders import (
+    ForeignOrderList,
     ForeignOrders,
     began_at,
     compared,
@@ -88,6 +89,8 @@ class InspectDelegation:
     next_rotation: NextRotation
     recording: Callable[[str, str], AbstractContextManager[None]]
     """Takes run and delegation; returns the context in which SCM's answers are recorded beside the run's report."""
+    write_list: Callable[[str, str, ForeignOrderList], None]
+    """Takes run, delegation and the list of foreign orders, and stores that beside the run's report."""
     orders_per_delegation: int
     clock: Clock
     deadline: Deadline
@@ -185,17 +188,30 @@ class InspectDelegation:
             return (), self._unchanged(known)
         since = before.since if before else now
         rows = before.not_ended(reported) if before else reported
-        orders, older = foreign_orders(rows, known.certificates, (), since, now)
-        if before and not orders and not unrecorded_orders(known.certificates, reported, (), now):
-            return (), replace(before, orders=(), count=0, noticed=(), before=older)
+        listed = foreign_orders(rows, known.certificates, (), since, now)
+        if before and not listed.orders and not unrecorded_orders(known.certificates, reported, (), now):
+            none_left = replace(before, orders=(), count=0, noticed=(), before=len(listed.before))
+            return (), self._listed(task, none_left, listed)
         # The report is newer than what was read of the order book: another run may have ordered in between.
         history, later = self.book.history(task.delegation, ""), self.book.certificates(task.delegation)
         since = before.since if before else began_at(later, history, now)
-        orders, older = foreign_orders(reported, later, history, since, now)
-        acknowledged = {row.key for row in self.book.acknowledgements(task.delegation)} if orders else set()
-        foreign = compared(orders, acknowledged, before, since=since, ordered_before=older)
+        listed = foreign_orders(reported, later, history, since, now)
+        if listed.orders:
+            listed = listed.without({row.key for row in self.book.acknowledgements(task.delegation)})
         unrecorded = unrecorded_orders(later, reported, history, now)
-        return unrecorded, replace(foreign, ended=() if unrecorded else ended_orders(reported, later, history))
+        ended = () if unrecorded else ended_orders(reported, later, history)
+        foreign = replace(compared(listed, before, since), ended=ended)
+        return unrecorded, self._listed(task, foreign, listed)
+
+    def _listed(self, task: DelegationTask, foreign: ForeignOrders, listed: ForeignOrderList) -> ForeignOrders:
+        """Store *listed*, and in *foreign* where. A failure is in the finding, and stops no renewal."""
+        if listed == ForeignOrderList():
+            return replace(foreign, listed_by="")
+        try:
+            self.write_list(task.run_id, task.delegation, listed)
+        except RenewalError:
+            return replace(foreign, listed_by="")
+        return replace(foreign, listed_by=task.run_id)
 
     def _unchanged(self, known: _Known) -> ForeignOrders | None:
         """What the last inspection found, when SCM does not show its report now."""

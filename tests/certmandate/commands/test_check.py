@@ -3,15 +3,19 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 
 import httpx
 
+from certmandate.views.language import language
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
+from renewal.domain.setup.foreign_orders import MOST_NAMED
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
 from tests.certmandate.conftest import Sit
+from tests.certmandate.desk import Desk
 from tests.certmandate.rao_samples import FACTS
 
 
@@ -95,7 +99,7 @@ def test_an_order_by_a_stolen_credential_is_found_and_can_be_acknowledged(sit: S
 
     result, found = desk.run("check", "univ"), desk.document("check", "univ")
     mail = " ".join(desk.run("findings", "univ", "--language", "fr").stdout.replace("\u00a0", " ").split())
-    listed = desk.document("findings", "univ")["orders_not_ours"]
+    (listed,) = desk.document("findings", "univ")["orders_not_ours"]
     refused = desk.refused("acknowledge", "univ", ssl_id + 1, "--reason", "x", "--yes")
     desk.run("acknowledge", "univ", ssl_id, "--reason", "ordered by the library", "--yes")
     after, report = desk.run("check", "univ"), desk.document("report", "univ", "--month", f"{datetime.now(UTC):%Y-%m}")
@@ -106,7 +110,7 @@ def test_an_order_by_a_stolen_credential_is_found_and_can_be_acknowledged(sit: S
         "operator", "rao",
     }  # fmt: skip
     assert f"Précisions : SSL ID {ssl_id}, " in mail
-    assert listed == [ssl_id]
+    assert (listed["ssl_id"], listed["names"], listed["requester"]) == (ssl_id, ["login.univ.example"], "drao-univ")
     assert f"does not report SSL ID {ssl_id + 1}; it reports {ssl_id}" in refused
     assert (after.exit_code, "OrderNotOurs" in after.stdout) == (0, False)
     (own,) = report["acknowledged"]
@@ -118,23 +122,77 @@ def test_an_acknowledgement_names_the_day_on_which_scm_replaced_the_certificate(
     desk = sit("idp:20")
     ssl_id = order_with(desk.secret(), desk.system.simulator)
     desk.run("check", "univ")
-    desk.system.aws.client("dynamodb").update_item(
-        TableName=desk.system.aws.outputs["OrdersTable"],
-        Key={"delegation": {"S": "univ"}, "item": {"S": "delegation"}},
-        UpdateExpression="SET inspection.#foreign.noticed[0] = :key",
-        ExpressionAttributeNames={"#foreign": "foreign"},
-        ExpressionAttributeValues={":key": {"S": f"{ssl_id}@2026-12-01"}},
-    )
+    place = list_of_foreign_orders(desk)
+    s3 = desk.system.aws.client("s3")
+    stored = json.loads(s3.get_object(**place)["Body"].read())
+    stored["orders"][0]["key"] = f"{ssl_id}@2026-12-01"
+    s3.put_object(**place, Body=json.dumps(stored).encode())
 
     asked = desk.refused("acknowledge", "univ", ssl_id, "--reason", "the library's", stdin="n\n")
 
     assert f"Record SSL ID {ssl_id} as replaced on 2026-12-01 as ordered by the organisation" in asked
 
 
-def order_with(credential: dict[str, str], simulator: Simulator) -> int:
+def test_every_order_of_a_thief_is_named_for_operator_and_rao(sit: Sit, tmp_path: Path):
+    """Of more than twenty, most were numbers only, and the thief decides how many there are."""
+    desk = sit("idp:20")
+    names = [f"login{number}.univ.example" for number in range(MOST_NAMED + 5)]
+    stolen = {order_with(desk.secret(), desk.system.simulator, name): name for name in names}
+    month = ("report", "univ", "--month", f"{datetime.now(UTC):%Y-%m}")
+
+    checked = desk.run("check", "univ")
+    found, printed = desk.document("findings", "univ"), desk.run("findings", "univ", "--language", "en").stdout
+    document = desk.document(*month)
+    desk.run(*month, "--output", tmp_path)
+
+    assert "more orders that are not ours (5): SSL ID " in checked.stdout
+    (page,) = [file.read_text() for file in tmp_path.glob("*.html")]
+    shown = unescape(re.sub(r"<[^>]+>", "", page))
+    for ssl_id, name in stolen.items():
+        line = f"- SSL ID {ssl_id}, ordered on {day_in_english()}, drao-univ, SCM's status: issued: {name}"
+        assert line in printed
+        assert line.removeprefix("- ") in shown
+    for listed in (found["orders_not_ours"], document["orders_not_ours"]):
+        assert {order["ssl_id"]: order["names"][0] for order in listed} == stolen
+        assert {(order["requester"], order["ordered_at"][:10]) for order in listed} == {
+            ("drao-univ", f"{datetime.now(UTC):%Y-%m-%d}")
+        }
+    desk.run("acknowledge", "univ", *stolen, "--reason", "the library's", "--yes")
+    assert desk.document("findings", "univ")["orders_not_ours"] == []
+
+
+def test_a_list_that_cannot_be_read_is_reported_with_what_is_known(sit: Sit):
+    """The life cycle of the bucket, or an administrator, may have deleted it."""
+    desk = sit("idp:20")
+    for number in range(MOST_NAMED + 5):
+        order_with(desk.secret(), desk.system.simulator, f"login{number}.univ.example")
+    desk.run("check", "univ")
+    desk.system.aws.client("s3").delete_object(**list_of_foreign_orders(desk))
+
+    result = desk.run("findings", "univ", "--json")
+
+    assert len(json.loads(result.stdout)["orders_not_ours"]) == MOST_NAMED
+    assert "5 orders at SCM are not listed here: runs/" in result.stderr
+
+
+def day_in_english() -> str:
+    """Today, as mails have it."""
+    return language("en").day(datetime.now(UTC).date())
+
+
+def list_of_foreign_orders(desk: Desk) -> dict[str, str]:
+    """Bucket and key of the list that the last inspection wrote."""
+    inspection = desk.book.delegation("univ").inspection
+    assert inspection is not None
+    assert inspection.foreign is not None
+    key = f"runs/{inspection.foreign.listed_by}/foreign-orders-univ.json"
+    return {"Bucket": desk.system.aws.outputs["StoreBucket"], "Key": key}
+
+
+def order_with(credential: dict[str, str], simulator: Simulator, name: str = "login.univ.example") -> int:
     """Order a certificate for another key, as a thief of the credential would; return its SSL ID."""
-    csr = KeyPair.generate(KeyType.P_256).signing_request(["login.univ.example"])
-    body = {"orgId": 7, "csr": csr, "certType": 1, "term": 199, "subjAltNames": "login.univ.example"}
+    csr = KeyPair.generate(KeyType.P_256).signing_request([name])
+    body = {"orgId": 7, "csr": csr, "certType": 1, "term": 199, "subjAltNames": name}
     headers = {name: credential[name] for name in ("login", "password")} | {"customerUri": credential["customer_uri"]}
     with httpx.Client(transport=InProcess(simulator), base_url="https://scm.test/api") as client:
         answer = client.post("/ssl/v1/enroll", json=body, headers=headers)

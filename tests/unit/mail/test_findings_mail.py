@@ -107,10 +107,12 @@ def test_orders_without_a_finding_of_their_own_are_listed_by_number(code: str, m
     """The RAO finds each in SCM by its SSL ID; the sentence around them is in the mail's language."""
     keys = tuple(str(number) for number in range(100, 156))
     order = ForeignOrder("100", 100, ("a.example",), "ISSUED")
+    of_all = language(code).text("mail.list_of_all")
 
-    finding = list(foreign_findings(ForeignOrders(NOW, (order,), 56, keys), None))[1]
-
-    assert f": SSL ID {', '.join(keys[1:51])}{more}\n" in mail(code, finding)[1]
+    for listed_by, listed in (("run", f"; {of_all}"), ("", "")):
+        found = ForeignOrders(NOW, (order,), 56, keys, listed_by=listed_by)
+        finding = list(foreign_findings(found, None))[1]
+        assert f": SSL ID {', '.join(keys[1:51])}{more}{listed}\n" in mail(code, finding)[1]
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from renewal.domain.errors import CredentialRefused, PermissionMissing
+from renewal.domain.errors import CredentialRefused, PermissionMissing, StoreRefused
 from renewal.domain.setup.finding import LONGEST, Finding, sorted_and_capped
-from renewal.domain.setup.foreign_orders import MOST_NAMED, MOST_NOTICED, Acknowledgement
+from renewal.domain.setup.foreign_orders import MOST_NAMED, MOST_NOTICED, Acknowledgement, ForeignOrderList
 from renewal.domain.setup.snapshot import ReportedCertificate
-from renewal.records import to_json
+from renewal.records import read, to_json
 from tests.certmandate.rao_samples import row
 from tests.unit.orders import an_order
 from tests.unit.system import DELEGATION, IDP, NOW, PATH, System, stored_by
@@ -143,9 +143,63 @@ def test_a_thousand_foreign_orders_fit_the_item(begun: System) -> None:
     assert len(found) == MOST_NAMED + 2
     assert " and 980 more. " in of_all.text
     assert others.text.startswith("more orders that are not ours (980): SSL ID 980, 979, ")
-    assert " 931 and 930 more; `certmandate findings DELEGATION --json` has " in others.text
+    assert " 931 and 930 more; `certmandate findings DELEGATION` lists each with names, requester " in others.text
     assert max(len(finding.text) for finding in found) <= LONGEST
     assert len(str(to_json(begun.inspection()))) < 90_000
+
+
+def listed(system: System) -> ForeignOrderList:
+    """The list beside the report of the run that the inspection names."""
+    run_id = system.inspection().foreign.listed_by  # type: ignore[union-attr]
+    return read(ForeignOrderList, system.archive.read(run_id, "foreign-orders-univ"))
+
+
+def test_every_order_of_a_thief_is_listed_with_names_requester_and_day(begun: System) -> None:
+    """Of three thousand only twenty were named; the others were numbers, which only SCM could explain."""
+    names = tuple(f"{number}.univ.example" for number in range(9))
+    numbers = range(5_000, 5_000 + MOST_NOTICED + 100)
+    show(begun, *(foreign(number, names=names) for number in numbers))
+
+    inspect(begun, "today")
+    inspect(begun, "tomorrow")
+
+    assert {order.ssl_id for order in listed(begun).orders} == set(numbers)
+    for order in listed(begun).orders:
+        assert (order.names, order.requester, order.at) == (names, STOLEN.requester, STOLEN.requested)
+
+
+def test_what_was_ordered_before_the_delegation_is_listed_and_what_was_acknowledged_is_not(begun: System) -> None:
+    """The RAO can recognise a theft of before, when no one compared anything."""
+    show(begun, foreign(9001), foreign(9002), foreign(8000, requested=NOW - timedelta(days=20)))
+    begun.book.acknowledged.append(Acknowledgement("univ", "9001", "the RAO's", NOW))
+    inspect(begun, "today")
+    assert [[order.ssl_id for order in part] for part in (listed(begun).orders, listed(begun).before)] == [
+        [9002], [8000],
+    ]  # fmt: skip
+
+    begun.book.acknowledged.append(Acknowledgement("univ", "9002", "the RAO's", NOW))
+    inspect(begun, "tomorrow")
+    inspect(begun, "later")
+    assert (listed(begun).orders, [order.ssl_id for order in listed(begun).before]) == ((), [8000])
+
+    show(begun)
+    inspect(begun, "at last")
+    assert begun.inspection().foreign.listed_by == ""  # type: ignore[union-attr]
+
+
+def test_a_list_that_s3_does_not_take_stops_nothing_and_is_in_the_finding(begun: System) -> None:
+    """Renewals, and the finding itself, must not depend on it."""
+    show(begun, *map(foreign, range(1, 31)))
+
+    def refused(*_: object) -> None:
+        raise StoreRefused("AccessDenied")
+
+    begun.inspect_step(write_list=refused)(begun.item(run_id="today"))
+
+    findings = [finding for finding in begun.inspection().findings if finding.code == "OrderNotOurs"]
+    assert len(findings) == MOST_NAMED + 2
+    (others,) = (finding for finding in findings if finding.text.startswith("more orders"))
+    assert "S3 did not take the list of all, which the next inspection writes again" in others.text
 
 
 def foreign(ssl_id: int, **changes: Any) -> ReportedCertificate:

@@ -14,7 +14,8 @@ from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.judgement.order_wait import awaits_approval
 from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate
 from renewal.domain.setup.finding import Finding
-from renewal.mail.findings_mail import certificates_in, detail_in, finding_values, names_in
+from renewal.domain.setup.foreign_orders import ForeignOrder, ForeignOrderList
+from renewal.mail.findings_mail import certificates_in, detail_in, finding_values, names_in, order_details
 from renewal.mail.language import Language
 from renewal.mail.rao_report import NextOrder, RaoReport
 from renewal.mail.report_mail import renewal_text
@@ -47,6 +48,7 @@ def document(report: RaoReport) -> dict[str, Any]:
             for row in report.acknowledged
         ],
         "asks": [finding_document(finding) for finding in report.asks],
+        **foreign_documents(report.foreign),
         "audit_head": str(report.proof.head) if report.proof else None,
         "audit_sealed": _seal(report.proof.seal) if report.proof else None,
     }
@@ -70,6 +72,26 @@ def finding_document(finding: Finding) -> dict[str, Any]:
         "screen": finding.screen or None,
         "security": finding.is_security,
         "text": finding.text,
+    }
+
+
+def foreign_documents(listed: ForeignOrderList) -> dict[str, list[dict[str, Any]]]:
+    """Return the members of a document that list the foreign orders."""
+    return {
+        "orders_not_ours": [_foreign(order) for order in listed.orders],
+        "orders_before": [_foreign(order) for order in listed.before],
+    }
+
+
+def _foreign(order: ForeignOrder) -> dict[str, Any]:
+    return {
+        "order": order.key,
+        "ssl_id": order.ssl_id,
+        "names": list(order.names),
+        "requester": order.requester or None,
+        "ordered_at": _iso(order.at),
+        "status": order.status or None,
+        "certificate": order.certificate or None,
     }
 
 
@@ -148,6 +170,7 @@ def page(report: RaoReport, third_party: str = "") -> str:
         names_in=names_in,
         certificates_in=certificates_in,
         detail_in=detail_in,
+        order_details=order_details,
         reason_in=_reason_in,
         awaits_approval=awaits_approval,
         renewal_text=renewal_text,

@@ -20,8 +20,10 @@ from renewal.domain.order_search import SearchedOrder, known_ids
 from renewal.domain.setup.finding import ORDER_NOT_OURS, Finding, finding_in_scm
 from renewal.domain.setup.snapshot import ReportedCertificate
 
-MOST_NAMED = 20  # orders with a finding of their own; one finding more has the number of the others
-MOST_NAMES = 5
+MOST_NAMED = 20
+"""Orders with a finding of their own, so that an item of DynamoDB and an alert of SNS can hold them. One finding more
+has the number of the others; the list in S3 has all of them (`ForeignOrderList`)."""
+MOST_NAMES = 5  # of an order that an inspection keeps
 MOST_NOTICED = 4_000
 """Keys of orders that are kept: 96 KB. A report of SCM has some 3,000 rows."""
 MOST_LISTED = 50  # SSL IDs in the finding about the others
@@ -53,7 +55,7 @@ class ForeignOrder:
     """The SSL ID and, if SCM has replaced the certificate since, the day: a replacement is another certificate."""
     ssl_id: int
     names: tuple[str, ...]
-    """The first five."""
+    """In an inspection, the first five."""
     status: str
     requester: str = ""
     at: datetime | None = None
@@ -68,9 +70,28 @@ class ForeignOrder:
         """Return *row* as it is kept."""
         key = f"{row.ssl_id}@{row.replaced:%Y-%m-%d}" if row.replaced else str(row.ssl_id)
         requester = shortened(row.requester, _LONGEST_REQUESTER)
-        names = row.names[:MOST_NAMES]
-        more = len(row.names) - len(names)
-        return cls(key, row.ssl_id, names, row.status, requester, _requested(row), certificate, more)
+        return cls(key, row.ssl_id, row.names, row.status, requester, _requested(row), certificate)
+
+    def with_first_names(self) -> ForeignOrder:
+        """Return what an inspection keeps of it."""
+        return replace(self, names=self.names[:MOST_NAMES], more_names=len(self.names[MOST_NAMES:]))
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignOrderList:
+    """Each unexpired order of SCM's report that the order book does not have, with all of its names.
+
+    Kept in S3, beside the report of the run that found them. SCM's report has 5 MB at most, and the list less.
+    """
+
+    orders: tuple[ForeignOrder, ...] = ()
+    """Those that are neither acknowledged nor of before the delegation, newest first."""
+    before: tuple[ForeignOrder, ...] = ()
+    """Those of before the delegation began, which are taken as the organisation's own."""
+
+    def without(self, acknowledged: Collection[str]) -> ForeignOrderList:
+        """Return it without the orders whose keys are *acknowledged*."""
+        return replace(self, orders=tuple(order for order in self.orders if order.key not in acknowledged))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +111,8 @@ class ForeignOrders:
     order makes another finding, which is alerted."""
     before: int = 0
     """How many valid certificates were ordered before the delegation began."""
+    listed_by: str = ""
+    """The run beside whose report the list of all is stored; empty when there are none, or S3 did not take it."""
     ended: tuple[str, ...] = ()
     """The `row_id` of each row that only the audit trail shows as ours, so that it is not read again for these. Empty
     while a new order would duplicate one: every inspection finds that again."""
@@ -116,8 +139,8 @@ def foreign_orders(
     history: Collection[FinishedOrder],
     since: datetime,
     now: datetime,
-) -> tuple[list[ForeignOrder], int]:
-    """Return the unexpired orders that the order book does not have, and the number of those before.
+) -> ForeignOrderList:
+    """Return the unexpired orders that the order book does not have. *since*: when the delegation began.
 
     A row is ours by its serial, by its SSL ID unless SCM has replaced its certificate, or, where the SSL ID of an order
     is not known, by names and token, the first of several: who has the credential can read our comments, and order with
@@ -126,10 +149,13 @@ def foreign_orders(
     rows = tuple(reported)
     book, valid = _Book(certificates, history, rows), [row for row in rows if row.expires is None or row.expires > now]
     foreign = [row for row in valid if not book.has(row)]
-    later = [row for row in foreign if (at := _requested(row)) is None or at.date() >= since.date()]
     names = {frozenset(managed.spec.names): managed.spec.name for managed in certificates}
-    orders = [ForeignOrder.of(row, names.get(frozenset(row.names), "")) for row in later]
-    return sorted(orders, key=lambda order: order.ssl_id, reverse=True), len(foreign) - len(later)
+    orders = [ForeignOrder.of(row, names.get(frozenset(row.names), "")) for row in foreign]
+    orders.sort(key=lambda order: order.ssl_id, reverse=True)
+    parts: dict[bool, list[ForeignOrder]] = {False: [], True: []}
+    for order in orders:
+        parts[order.at is not None and order.at.date() < since.date()].append(order)
+    return ForeignOrderList(tuple(parts[False]), tuple(parts[True]))
 
 
 def row_id(row: ReportedCertificate) -> str:
@@ -148,28 +174,20 @@ def ended_orders(
     return tuple(row_id(row) for row in rows if book.has(row) and not current.has(row))[:MOST_ENDED]
 
 
-def compared(
-    orders: Iterable[ForeignOrder],
-    acknowledged: Collection[str],
-    before: ForeignOrders | None,
-    *,
-    since: datetime,
-    ordered_before: int,
-) -> ForeignOrders:
+def compared(listed: ForeignOrderList, before: ForeignOrders | None, since: datetime) -> ForeignOrders:
     """Return what an inspection keeps. *before*: the previous comparison; what it lacks is new, whatever its date."""
     places = {key: place for place, key in enumerate(before.noticed if before else ())}
-    kept = [order for order in orders if order.key not in acknowledged]
     # What did not fit into a full list was found before.
     last = max(map(ssl_id_of, places), default=0) if len(places) == MOST_NOTICED else 0
-    new = {order.key for order in kept if order.key not in places and order.ssl_id > last}
-    kept.sort(key=lambda order: -1 if order.key in new else places.get(order.key, len(places)))
+    new = {order.key for order in listed.orders if order.key not in places and order.ssl_id > last}
+    found = sorted(listed.orders, key=lambda order: -1 if order.key in new else places.get(order.key, len(places)))
     return ForeignOrders(
         since=since,
-        orders=tuple(kept[:MOST_NAMED]),
-        count=len(kept),
-        noticed=tuple(order.key for order in kept[:MOST_NOTICED]),
+        orders=tuple(order.with_first_names() for order in found[:MOST_NAMED]),
+        count=len(found),
+        noticed=tuple(order.key for order in found[:MOST_NOTICED]),
         found=(before.found if before else 0) + len(new),
-        before=ordered_before,
+        before=len(listed.before),
     )
 
 
@@ -192,7 +210,8 @@ def foreign_findings(found: ForeignOrders | None, before: ForeignOrders | None) 
     if before is None and found.before:
         text = (
             f"SCM lists {found.before} unexpired orders of before {found.since:%Y-%m-%d}, when the delegation began: "
-            "they are taken as the organisation's own, and are not reported again"
+            "they are taken as the organisation's own, and are not reported again; `certmandate findings DELEGATION "
+            "--json` lists each (`orders_before`)"
         )
         yield Finding("OrdersBefore", "info", "operator", text)
     if not found.count:
@@ -230,8 +249,10 @@ def _described_together(found: ForeignOrders, left: int) -> str:
     own = {order.key for order in found.orders}
     others = [str(ssl_id_of(key)) for key in found.noticed if key not in own][:MOST_LISTED]
     more = f" and {left - len(others)} more" if left > len(others) else ""
-    listed = f"more orders that are not ours ({left}): SSL ID {', '.join(others)}{more}"
-    return f"{listed}; `certmandate findings DELEGATION --json` has the SSL IDs of all (`orders_not_ours`)"
+    which = f"more orders that are not ours ({left}): SSL ID {', '.join(others)}{more}"
+    if not found.listed_by:
+        return f"{which}; S3 did not take the list of all, which the next inspection writes again; SCM has them"
+    return f"{which}; `certmandate findings DELEGATION` lists each with names, requester and day"
 
 
 def ssl_id_of(key: str) -> int:

@@ -1,4 +1,4 @@
-"""`certmandate report`, `findings` and `acknowledge`: the RAO's report, the mail to the RAO, and the RAO's answer."""
+"""`certmandate report` and `findings`: the RAO's report, and the mail to the RAO."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from certmandate.deployment import deployed, to_change
-from certmandate.exit import NotInspected, Refused, exit_on_error
+from certmandate.commands.rao.foreign import listed_orders
+from certmandate.deployment import deployed
+from certmandate.exit import NotInspected, exit_on_error
 from certmandate.files.atomic_files import write_together
-from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
+from certmandate.options import DelegationArgument, JsonOption
 from certmandate.run_failures import judged_delegation
 from certmandate.stored_credential.untried import StoredCredentials
 from certmandate.views.html_page import pdf
 from certmandate.views.language import language
 from certmandate.views.notices import notice_documents, notice_lines
-from certmandate.views.printing import print_json, print_left_out, print_result
-from certmandate.views.rao_report import document, finding_document, page
+from certmandate.views.printing import print_json, print_left_out
+from certmandate.views.rao_report import document, finding_document, foreign_documents, page
 from renewal.domain.delegation import LANGUAGES
 from renewal.domain.notices.month import month_before, month_named
 from renewal.domain.order import FinishedOrder, ManagedCertificate
-from renewal.domain.setup.domain_checks import some
 from renewal.domain.setup.finding import Finding
-from renewal.domain.setup.foreign_orders import Acknowledgement, ssl_id_of
+from renewal.domain.setup.foreign_orders import ForeignOrderList
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.mail.asks import asks_of
 from renewal.mail.findings_mail import Otherwise, findings_mail, without_repetitions
@@ -77,7 +77,8 @@ def report_command(
         proof = Proof(deployment.audit_trails.head(name), deployment.seals.newest(name))
         judged = _judged(deployment, record, certificates, now)
         report = rao_report(record, judged.certificates, history, chosen, now, acknowledged=acknowledged, proof=proof)
-        report = replace(report, asks=without_repetitions(_asks(judged, record, history)))
+        asks = without_repetitions(_asks(judged, record, history))
+        report = replace(report, asks=asks, foreign=listed_orders(deployment, record, acknowledged))
         who = third_party or deployment.facts.get("ThirdParty", "")
     print_left_out((*certificates.unreadable, *history.unreadable, *acknowledged.unreadable))
     if as_json:
@@ -103,15 +104,16 @@ def findings_command(
     with deployed(context) as deployment:
         book = deployment.book
         record, certificates, history = book.delegation(name), book.certificates(name), book.history(name, "")
+        foreign = listed_orders(deployment, record, book.acknowledgements(name))
         who = third_party or deployment.facts.get("ThirdParty", "")
         day = _inspection(record).at.date()
         asks = _asks(_judged(deployment, record, certificates, datetime.now(UTC)), record, history)
     print_left_out((*certificates.unreadable, *history.unreadable))
     codes = [language_code] if language_code else LANGUAGES
     mail = partial(findings_mail, record, without_repetitions(asks), day)
-    mails = {code: mail(language(code), who) for code in codes}
+    mails = {code: mail(language(code), who, foreign.orders) for code in codes}
     if as_json:
-        print_json(_document(record, asks, mails))
+        print_json(_document(record, asks, foreign, mails))
     else:
         typer.echo(_text(mails))
         if lines := notice_lines(record):
@@ -148,50 +150,14 @@ def _asks(
     return asks_of(problems, [each.certificate for each in judged.certificates], history)
 
 
-def acknowledge_command(
-    context: typer.Context,
-    name: DelegationArgument,
-    ssl_ids: Annotated[list[int], typer.Argument(metavar="SSL_ID", help="SSL IDs of the finding OrderNotOurs.")],
-    reason: Annotated[
-        str, typer.Option("--reason", help="Whose order it is and who said so; it is stored, and mailed to the RAO.")
-    ],
-    yes: YesOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Record that orders at SCM are the organisation's own.
-
-    They are no longer reported as OrderNotOurs. The record is never changed, and the RAO's report has it.
-    """
-    with to_change(context) as deployment:
-        inspection = deployment.book.delegation(name).inspection
-        keys = _orders_not_ours(inspection)
-        if unknown := [str(ssl_id) for ssl_id in ssl_ids if ssl_id not in keys]:
-            listed = some([str(ssl_id) for ssl_id in keys]) or "none"
-            msg = f"the last inspection of {name} does not report SSL ID {', '.join(unknown)}; it reports {listed}"
-            raise Refused(msg)
-        if not reason.strip():
-            msg = "--reason is empty: pass whose order it is and who said so"
-            raise Refused(msg)
-        listed = ", ".join(keys[ssl_id].replace("@", " as replaced on ") for ssl_id in ssl_ids)
-        confirm(f"Record SSL ID {listed} as ordered by the organisation of {name} itself?", yes=yes)
-        now = datetime.now(UTC)
-        for ssl_id in ssl_ids:
-            deployment.editor.acknowledge(Acknowledgement(name, keys[ssl_id], reason.strip()[:500], now))
-    document = {"delegation": name, "acknowledged": ssl_ids, "reason": reason.strip()[:500]}
-    print_result(document, f"Acknowledged: SSL ID {listed}. The next inspection does not report it.", as_json=as_json)
-
-
-def _orders_not_ours(inspection: Inspection | None) -> dict[int, str]:
-    """Return the key of each foreign order by its SSL ID, the last to be found, first."""
-    return {ssl_id_of(key): key for key in (inspection.foreign.noticed if inspection and inspection.foreign else ())}
-
-
-def _document(record: DelegationRecord, asks: Iterable[Finding], mails: dict[str, Mail]) -> dict[str, object]:
+def _document(
+    record: DelegationRecord, asks: Iterable[Finding], foreign: ForeignOrderList, mails: dict[str, Mail]
+) -> dict[str, object]:
     return {
         "delegation": record.delegation.name,
         "to": record.delegation.rao_email or None,
         "findings": [finding_document(finding) for finding in asks],
-        "orders_not_ours": list(_orders_not_ours(record.inspection)),
+        **foreign_documents(foreign),
         "notices": notice_documents(record),
         "mails": {code: {"subject": mail.subject, "body": mail.body} for code, mail in mails.items()},
     }

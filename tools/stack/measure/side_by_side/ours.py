@@ -134,6 +134,7 @@ class RenewedDelegation:
             unknown_address,
             lambda _delegation: None,
             lambda _run, _delegation: nullcontext(),
+            lambda _run, _delegation, _listed: None,
             len(self._specs),
             utc_now,
             deadline,
