@@ -117,7 +117,7 @@ class Settings:
     @property
     def limits(self) -> Limits:
         """What one run may order."""
-        from renewal.domain.limits import Limits  # noqa: PLC0415 - two functions need them
+        from renewal.domain.limits import Limits
 
         return Limits(self.orders_per_delegation, self.orders_per_run, self.due_share_percent / 100)
 
