@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from certmandate.files.operator_records import OperatorReader
     from certmandate.files.spec_writer import SpecWriter
     from certmandate.order_book_editor import OrderBookEditor
+    from renewal.adapters.acm import Acm
     from renewal.adapters.keys import KmsSigner
     from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
     from renewal.adapters.order_book.table import OrderTables
@@ -169,6 +170,13 @@ class Deployment:
         from certmandate.files.spec_writer import SpecWriter
 
         return SpecWriter(self.tables, self.operator)
+
+    @cached_property
+    def acm(self) -> Acm:
+        """ACM in any region."""
+        from renewal.adapters.acm import Acm
+
+        return Acm(lambda region: self.client("acm", region))
 
     @cached_property
     def acting_times(self) -> ActingTimes:

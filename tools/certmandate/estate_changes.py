@@ -12,11 +12,12 @@ from certmandate.files.spec_writer import EstateChange
 from certmandate.files.specification import Specification
 from certmandate.files.yaml_document import FileFault, YamlDocument
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
-from renewal.domain.errors import FieldRefused, RecordUnreadable
+from renewal.domain.errors import FieldRefused, RecordUnreadable, RenewalError
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import require_custom_fields
 from renewal.domain.setup.domain_checks import some
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
+from renewal.ports.stores import StoredInAcm
 
 Kind = Literal["create", "change", "remove", "keep"]
 Loaded = Sequence[tuple[Specification, YamlDocument]]
@@ -173,6 +174,32 @@ def arn_owners(certificates: Iterable[ManagedCertificate], specs: Iterable[Certi
         for arn in spec.arns.values():
             owners.setdefault(arn, path)
     return owners
+
+
+def arns_of(certificate: ManagedCertificate) -> tuple[str, ...]:
+    """Return each ARN under which ACM has, or had, a certificate of it, also those that no renewal imports into."""
+    stored = certificate.stored
+    return tuple(dict.fromkeys((*stored.arns.values(), *stored.former_arns))) if stored else ()
+
+
+def unwatched_uses(certificates: Iterable[ManagedCertificate], acm: StoredInAcm) -> Iterator[str]:
+    """Yield what uses each ARN of *certificates*, which no inspection will watch, or that it is not known.
+
+    A region that does not answer is not waited for again.
+    """
+    silent: dict[str, RenewalError] = {}
+    for certificate in certificates:
+        for arn in arns_of(certificate):
+            region, use = arn.split(":")[3], None
+            try:
+                use = None if region in silent else acm.use(region, arn)
+            except RenewalError as error:
+                silent[region] = error
+            if region in silent:
+                yield f"{certificate.spec.path}: whether {arn} is in use is not known: {silent[region]}"
+            elif use:
+                until = f" until {use.expires}" if use.expires else ""
+                yield f"{certificate.spec.path}: {some(use.by)} uses {arn}, whose certificate is valid{until}"
 
 
 def arn_fault(arn: str, path: str, owners: Mapping[str, str], account: str) -> str:

@@ -5,10 +5,14 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from moto.acm.models import acm_backends
 
+from local.cloudformation.parameters import ACCOUNT, REGION
 from renewal.domain.certificate.serial import printed_serial
 from tests.certmandate.conftest import Sit
 from tests.certmandate.desk import CANARY, OPEN_ORDER
+
+BALANCER = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/app/idp/1"
 
 
 def test_retire_stops_renewals_and_deletes_the_credential(sit: Sit):
@@ -143,6 +147,31 @@ def test_retire_prints_what_no_command_does_afterwards(sit: Sit):
     for region, arn in arns.items():
         assert f"`aws acm delete-certificate --region {region} --certificate-arn {arn}`" in result.stdout
     assert arns
+
+
+def test_what_still_uses_an_arn_is_named_before_nothing_watches_it(sit: Sit):
+    """The ARN of the key type before was dropped with the record: a listener kept it until its certificate expired."""
+    desk = sit("idp:20")
+    desk.rewrite("names: [idp.univ.example]", f'names: [idp.univ.example], stores: ["acm:{REGION}"]')
+    desk.run("apply", desk.folder, "--yes")
+    desk.run("renew", "univ/idp", "--yes")
+    (former,) = desk.stored("idp").arns.values()
+    desk.rewrite("names: [idp.univ.example]", "names: [idp.univ.example], key: RSA-2048")
+    desk.run("apply", desk.folder, "--yes")
+    desk.run("renew", "univ/idp", "--yes")
+    acm_backends[ACCOUNT][REGION].set_certificate_in_use_by(former, BALANCER)
+    desk.rewrite("name: idp,", "name: login,")
+
+    plan, listed = desk.document("plan", desk.folder, "--prune"), desk.document("plan", desk.folder)
+    retired = desk.run("retire", "univ", stdin="no\n")
+    found = desk.document("retire", "univ", "--yes")
+
+    (use,) = found["uses"]
+    assert use.startswith(f"univ/idp: {BALANCER} uses {former}, whose certificate is valid until ")
+    assert [text for text in plan["warnings"] if text.startswith(use)]
+    assert former not in " ".join(listed["warnings"])
+    assert former in retired.stdout.partition("In use in AWS: no run renews or watches it any more")[2]
+    assert any(former in command for command in found["key_deletions"])
 
 
 @pytest.mark.parametrize("how", ["undone", "lost"])

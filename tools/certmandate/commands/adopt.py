@@ -141,7 +141,6 @@ def _require_unowned(
 ) -> None:
     """Raise Refused when what is to be adopted is another certificate's: its SSL ID, or an ARN."""
     from certmandate.estate_changes import arn_fault, arn_owners
-    from renewal.adapters.acm import Acm
 
     owner = next((other.spec.path for other in others if ssl_id in known_ids((other,), ())), "")
     if owner:
@@ -155,8 +154,7 @@ def _require_unowned(
     for region, arn in candidate.arns.items():
         if fault := arn_fault(arn, spec.path, owners, deployment.account):
             raise Refused(fault)
-        acm = Acm(lambda region: deployment.client("acm", region))
-        error = acm.refusal(ManagedCertificate(replace(spec, arns={region: arn})), region)
+        error = deployment.acm.refusal(ManagedCertificate(replace(spec, arns={region: arn})), region)
         if isinstance(error, StoreNotOurs):
             raise Refused(str(error))
 

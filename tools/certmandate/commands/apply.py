@@ -101,12 +101,22 @@ def make_plan(deployment: Deployment, folder: Path, now: datetime, *, prune: boo
         changes=estate_changes.changes(loaded, stored),
         warnings=[
             *estate_changes.warnings(loaded, stored, now.date()),
-            *(() if prune else estate_changes.renamed_certificates(loaded, stored)),
+            *(_unwatched(deployment, loaded, stored) if prune else estate_changes.renamed_certificates(loaded, stored)),
             *dict.fromkeys(problem.text for problem in after.problems if problem.code == TooManyDue.__name__),
         ],
         after=after.certificates,
         unfinished=deployment.book.unfinished_apply(),
     )
+
+
+def _unwatched(deployment: Deployment, loaded: Loaded, stored: Stored) -> Iterable[str]:
+    """What still uses the ARNs of the certificates that are removed: the note is the last word about them."""
+    from certmandate.estate_changes import unwatched_uses
+
+    in_files = {spec.path for specification, _ in loaded for spec in specification.certificates}
+    removed = (each for path, each in stored.certificates.items() if path not in in_files)
+    for use in unwatched_uses(removed, deployment.acm):
+        yield f"{use}. It is removed, so that no run renews or watches it"
 
 
 def _uses_acm(loaded: Loaded) -> bool:
@@ -115,16 +125,15 @@ def _uses_acm(loaded: Loaded) -> bool:
 
 def _acm_faults(deployment: Deployment, loaded: Loaded, stored: Stored) -> Iterable[FileFault]:
     """Check with ACM each ARN that the certificate is not stored under, or that has another key type."""
-    from renewal.adapters.acm import Acm
-
-    acm = Acm(lambda region: deployment.client("acm", region))
     for specification, document in loaded:
         for index, spec in enumerate(specification.certificates):
             before = stored.certificates.get(spec.path)
             held = before.stored if before else None
             known = held.arns if held and held.key_type is spec.key_type else {}
             changed = [region for region, arn in spec.arns.items() if known.get(region) != arn]
-            for error in filter(None, (acm.refusal(ManagedCertificate(spec, held), region) for region in changed)):
+            for error in filter(
+                None, (deployment.acm.refusal(ManagedCertificate(spec, held), region) for region in changed)
+            ):
                 if not isinstance(error, AcmCertificateMissing | AcmWouldRefuse | StoreNotOurs):
                     raise error
                 yield document.fault(("certificates", index, "arns"), str(error))

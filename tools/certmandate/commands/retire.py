@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from certmandate.deployment import Deployment, to_change
+from certmandate.estate_changes import arns_of, unwatched_uses
 from certmandate.exit import Refused
 from certmandate.options import (
     ActionReasonOption,
@@ -29,6 +31,7 @@ from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import Delegation
 from renewal.domain.errors import UnknownDelegation
+from renewal.domain.order import ManagedCertificate
 from renewal.mail.language import Language, plain
 
 if TYPE_CHECKING:
@@ -66,15 +69,16 @@ def retire_command(
             return
         now = datetime.now(UTC)
         mandate, retired = _retirement(deployment, delegation, now)
-        paths = (each.spec.record_key for each in deployment.book.certificates(delegation))
-        require_no_open_order(deployment, paths)
-        deletions = list(_deletions(deployment, retired))
-        printing.show(printer(to_stderr=as_json), *_page(mandate, retired, grace_days, deletions))
+        certificates = deployment.book.certificates(delegation)
+        require_no_open_order(deployment, (each.spec.record_key for each in certificates))
+        deletions = list(_deletions(deployment, retired, certificates))
+        uses = list(unwatched_uses(certificates, deployment.acm))
+        printing.show(printer(to_stderr=as_json), *_page(mandate, retired, grace_days, deletions, uses))
         _require_name_again(delegation, yes=yes)
         _end(deployment, retired, reason, now)
         deletion = _delete_credential(deployment, delegation, grace_days)
     if as_json:
-        printing.print_json(_document(mandate, retired, deletion, deletions))
+        printing.print_json({**_document(mandate, retired, deletion, deletions), "uses": uses})
     else:
         _print_result(retired, deletion)
 
@@ -195,20 +199,25 @@ def _requested(request: RevocationRequest) -> str:
     )
 
 
-def _deletions(deployment: Deployment, retired: Retired) -> Iterator[str]:
-    """The commands that delete the keys of the certificates that are stored. No program of ours does."""
+def _deletions(deployment: Deployment, retired: Retired, certificates: Iterable[ManagedCertificate]) -> Iterator[str]:
+    """The commands that delete the keys of the certificates that are stored. No program of ours does.
+
+    *certificates*: those of the order book, with the ARNs that no renewal imports into; none after an interruption.
+    """
+    arns = {*chain.from_iterable(each.arns.values() for each in retired.certificates)}
+    arns |= {*chain.from_iterable(map(arns_of, certificates))}
     yield f"aws s3 rm s3://{deployment.fact('StoreBucket')}/certificates/{retired.delegation}/ --recursive"
-    for region, arn in sorted((region, arn) for each in retired.certificates for region, arn in each.arns.items()):
-        yield f"aws acm delete-certificate --region {region} --certificate-arn {arn}"
+    for arn in sorted(arns):
+        yield f"aws acm delete-certificate --region {arn.split(':')[3]} --certificate-arn {arn}"
 
 
 def _page(
-    mandate: Delegation | None, retired: Retired, grace_days: int, deletions: Iterable[str]
+    mandate: Delegation | None, retired: Retired, grace_days: int, deletions: Iterable[str], uses: Iterable[str]
 ) -> list[RenderableType]:
     if mandate is None:
         title = Text(f"Retire {retired.delegation}", style="bold")
         text = "The order book has no item of it. What is left of it is removed, with its credential."
-        return [title, Text(text), *_left(retired, deletions), Text()]
+        return [title, Text(text), *_left(retired, deletions, uses), Text()]
     title = Text(
         f"Retire {retired.delegation}: {retired.organisation}, department {retired.department_id}", style="bold"
     )
@@ -227,14 +236,15 @@ def _page(
     )
     parts += printing.bullets("Before you confirm, write the last report", [report])
     parts += printing.bullets("When you confirm", _own_steps(retired, grace_days))
-    parts += _left(retired, deletions)
+    parts += _left(retired, deletions, uses)
     for language in languages():
         parts += printing.bullets(language.text("retirement.title"), _rao_steps(mandate, language))
     return [*parts, Text()]
 
 
-def _left(retired: Retired, deletions: Iterable[str]) -> Iterator[RenderableType]:
+def _left(retired: Retired, deletions: Iterable[str], uses: Iterable[str]) -> Iterator[RenderableType]:
     """What the operator and the RAO still have to do, because no run and no command does it any more."""
+    yield from printing.bullets("In use in AWS: no run renews or watches it any more", uses)
     keys = "Keys of stored certificates stay until you delete them, once no service uses them"
     yield from printing.bullets(keys, (f"`{command}`" for command in deletions))
     requested = "The RAO still has to revoke; no run asks for it any more"
