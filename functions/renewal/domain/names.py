@@ -18,7 +18,10 @@ import idna
 MAX_NAME = 253  # characters (RFC 1035 §2.3.4, without the final dot)
 MAX_COMMON_NAME = 64  # characters (RFC 5280 appendix A.1, ub-common-name)
 _CODE = r"`[^`\n]+`"
-_WITH_A_LABEL = r"(?<![\w@./-])(?:\*\.)?(?:[a-z0-9-]+\.)*xn--[a-z0-9-]+(?:\.[a-z0-9-]+)*(?![\w@/-]|[.:]\w)"
+_TWO_LABELS = r"(?=[a-z0-9-]+\.[a-z0-9-])"  # one label is the name of a certificate, not of a domain
+_WITH_A_LABEL = (
+    rf"(?<![\w@./-])(?:\*\.)?{_TWO_LABELS}(?:[a-z0-9-]+\.)*xn--[a-z0-9-]+(?:\.[a-z0-9-]+)*(?![\w@/-]|[.:]\w)"
+)
 _CODE_OR_NAME = re.compile(rf"{_CODE}|(?P<name>{_WITH_A_LABEL})")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 

@@ -179,10 +179,15 @@ def test_a_reader_sees_both_spellings_of_an_internationalised_name(text: str, sh
         "/etc/ssl/xn--universit-j4a.example/cert.pem",
         "xn--universit-j4a.example:443",
         "xn--p1ai.rao@univ.example",
+        "1. xn--caf-dma (idp.univ.example): on 1 March 2027",
+        "the certificate xn--caf-dma. It is stored",
     ],
 )
 def test_what_is_copied_keeps_its_a_labels(text: str) -> None:
-    """A command with `uêniversit (xn--…)` in it names no certificate, and a shell stops at the parenthesis."""
+    """A command with `uêniversit (xn--…)` in it names no certificate, and a shell stops at the parenthesis.
+
+    Nor is a single label a domain name: it is the name of a certificate, as its file has it.
+    """
     assert with_readable_names(text) == text
 
 
