@@ -91,6 +91,8 @@ class RaoReport:
     """None when the audit trail was not read."""
     asks: Mapping[Finding, Otherwise] = field(default_factory=lambda: MappingProxyType({}))
     """What the RAO must do, most urgent first, and what happens otherwise (`renewal.mail.asks`)."""
+    retired_at: datetime | None = None
+    """When the delegation was ended; None: it was not."""
     foreign: ForeignOrderList = field(default_factory=ForeignOrderList)
     """The orders at SCM that the order book did not have at the last inspection."""
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from moto.acm.models import acm_backends
@@ -131,7 +132,7 @@ def test_a_requested_revocation_outlives_retire_and_undo(sit: Sit):
 
 
 def test_retire_prints_what_no_command_does_afterwards(sit: Sit):
-    """The last report cannot be written after it, and the mandate promises that keys are destroyed."""
+    """The mandate promises a last report, and that keys are destroyed."""
     desk = sit("idp:20")
     desk.rewrite("names: [idp.univ.example]", 'names: [idp.univ.example], stores: ["s3", "acm:eu-west-3"]')
     desk.run("apply", desk.folder, "--yes")
@@ -147,6 +148,29 @@ def test_retire_prints_what_no_command_does_afterwards(sit: Sit):
     for region, arn in arns.items():
         assert f"`aws acm delete-certificate --region {region} --certificate-arn {arn}`" in result.stdout
     assert arns
+
+
+def test_a_retired_delegation_has_its_reports(sit: Sit, tmp_path: Path):
+    """An RAO asked for the orders of a month after the end, and `report` knew the delegation no more."""
+    desk, month = sit("idp:20", "due:160"), f"{datetime.now(UTC):%Y-%m}"
+    desk.run("renew", "univ/due", "--yes")
+    desk.run("revoke", "univ/idp", "--reason-code", "keyCompromise", "--no-replacement", "--yes")
+    before = desk.document("report", "univ", "--month", month)
+    found = desk.document("retire", "univ", "--yes")
+
+    after = desk.document("report", "univ", "--month", month)
+    written = desk.run("report", "univ", "--month", month, "--output", tmp_path)
+
+    assert [order["certificate"] for order in before["orders"]] == ["due"]
+    kept = "orders", "refusals", "acknowledged", "organisation", "department_id"
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+    assert (before["retired_at"], after["retired_at"][:19]) == (None, found["retired_at"][:19])  # stored to the second
+    assert [each["code"] for each in after["asks"]] == ["NotRevoked"]
+    assert (after["next"], after["under_way"]) == ([], [])
+    assert written.exit_code == 0
+    (page,) = tmp_path.glob("*.html")
+    assert "We ended the delegation on " in page.read_text(encoding="utf-8")
+    assert "has no 'unvi'" in desk.refused("report", "unvi")
 
 
 def test_what_still_uses_an_arn_is_named_before_nothing_watches_it(sit: Sit):

@@ -231,10 +231,8 @@ def _page(
             printing.heading("Stay valid, and in their stores"),
             printing.table(["certificate", "until", "SSL ID#", "serial"], rows),
         ]
-    report = (
-        f"`certmandate report {retired.delegation} --month {datetime.now(UTC):%Y-%m}`: it cannot be written afterwards"
-    )
-    parts += printing.bullets("Before you confirm, write the last report", [report])
+    report = f"`certmandate report {retired.delegation} --month {datetime.now(UTC):%Y-%m}`"
+    parts += printing.bullets("Before you confirm, write the last report: afterwards it has the orders alone", [report])
     parts += printing.bullets("When you confirm", _own_steps(retired, grace_days))
     parts += _left(retired, deletions, uses)
     for language in languages():

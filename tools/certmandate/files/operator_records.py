@@ -19,6 +19,7 @@ from renewal.adapters.order_book.table import Item, Key
 from renewal.domain.audit.hash_chain import number_of
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import printed_serial
+from renewal.domain.delegation import Delegation
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
@@ -61,6 +62,12 @@ class Retired:
     def valid_until(self) -> datetime:
         """When the last of its certificates expires; without a certificate, when it was retired."""
         return max((certificate.not_after for certificate in self.certificates), default=self.retired_at)
+
+    @property
+    def record(self) -> DelegationRecord:
+        """What is left of the delegation, as its report needs it."""
+        delegation = Delegation(self.delegation, self.organisation, self.department_id, ())
+        return DelegationRecord(delegation, revocations=self.revocations)
 
 
 @dataclass(frozen=True, slots=True)

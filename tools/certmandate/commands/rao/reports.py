@@ -24,6 +24,7 @@ from certmandate.views.notices import notice_documents, notice_lines
 from certmandate.views.printing import print_json, print_left_out
 from certmandate.views.rao_report import document, finding_document, foreign_documents, page
 from renewal.domain.delegation import LANGUAGES
+from renewal.domain.errors import UnknownDelegation
 from renewal.domain.notices.month import month_before, month_named
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.setup.finding import Finding
@@ -73,12 +74,13 @@ def report_command(
     with deployed(context) as deployment:
         book = deployment.book
         certificates, history = book.certificates(name), book.history(name, "")
-        acknowledged, record = book.acknowledgements(name), book.delegation(name)
+        acknowledged, (record, retired_at) = book.acknowledgements(name), _record(deployment, name)
         proof = Proof(deployment.audit_trails.head(name), deployment.seals.newest(name))
         judged = _judged(deployment, record, certificates, now)
         report = rao_report(record, judged.certificates, history, chosen, now, acknowledged=acknowledged, proof=proof)
         asks = without_repetitions(_asks(judged, record, history))
-        report = replace(report, asks=asks, foreign=listed_orders(deployment, record, acknowledged))
+        foreign = listed_orders(deployment, record, acknowledged)
+        report = replace(report, asks=asks, foreign=foreign, retired_at=retired_at)
         who = third_party or deployment.facts.get("ThirdParty", "")
     print_left_out((*certificates.unreadable, *history.unreadable, *acknowledged.unreadable))
     if as_json:
@@ -118,6 +120,17 @@ def findings_command(
         typer.echo(_text(mails))
         if lines := notice_lines(record):
             typer.echo("\n".join(["\nNotices to the RAO, newest first:", *(f"- {line}" for line in lines)]))
+
+
+def _record(deployment: Deployment, name: str) -> tuple[DelegationRecord, datetime | None]:
+    """Return the delegation and None, or what is left of a retired one and when it ended. Raises UnknownDelegation."""
+    try:
+        return deployment.book.delegation(name), None
+    except UnknownDelegation:
+        for retired in deployment.book.retired():
+            if retired.delegation == name:
+                return retired.record, retired.retired_at
+        raise
 
 
 def _inspection(record: DelegationRecord) -> Inspection:
