@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from renewal.domain.notices.escalation import Topic, claimed, notices_due
 from renewal.domain.notices.notice import MOST_SENT, MailOutcome, Notice, NoticeKind, Notices
@@ -126,3 +128,58 @@ def test_the_record_of_notices_is_bounded() -> None:
     assert len(notices.sent) == MOST_SENT
     assert notices.sent[-1].at.date() == date(2027, 12, 5)
     assert len(notices.sent[-1].codes) < 10
+
+
+# ---- Two years of random topics ------------------------------------------------------------------------------------
+
+YEARS = 730
+PROMISED = (14, 7, 3, 1, 0)
+"""Days before the consequence on which the guide promises a mail."""
+Episode = tuple[int, int, int | None, int]
+"""A problem: its first day, how many days it lasts, in how many days its consequence is, and when it is an error."""
+
+
+@st.composite
+def episodes(draw: st.DrawFn) -> list[Episode]:
+    """One problem with the same key after another; it is over when it was not found for more than three days."""
+    found, day = list[Episode](), draw(st.integers(0, 60))
+    while day < YEARS:
+        length, left = draw(st.integers(1, 90)), draw(st.none() | st.integers(0, 60))
+        found.append((day, length, left, draw(st.integers(0, 90))))
+        day += length + draw(st.integers(4, 120))
+    return found
+
+
+def topics_on(day: int, of_keys: list[list[Episode]]) -> list[Topic]:
+    """What is found on *day*."""
+    return [
+        topic(
+            None if left is None else first + left,
+            key=str(key),
+            severity="error" if day >= first + error else "warning",
+        )
+        for key, of_key in enumerate(of_keys)
+        for first, length, left, error in of_key
+        if first <= day < first + length
+    ]
+
+
+def promised_days(first: int, length: int, left: int | None, error: int) -> set[int]:
+    """The days on which the RAO is to be notified of an episode, as the guide promises it."""
+    days = {0, error, *(left - before for before in PROMISED if left is not None)}
+    return {first + day for day in days if 0 <= day < length and first + day < YEARS}
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(episodes(), min_size=1, max_size=3))
+def test_in_two_years_no_notice_is_missing_and_none_is_false(of_keys: list[list[Episode]]) -> None:
+    """N3: an RAO who is not notified does not act, and one who is notified every day does not read it."""
+    notices, named = Notices(), [set[int]() for _ in of_keys]
+    for day in range(YEARS):
+        of_day = claim(FIRST + timedelta(days=day))
+        notices = claimed(notices, topics_on(day, of_keys), of_day)
+        for each in notices.topics:
+            if each.notice == of_day.id:
+                named[int(each.key)].add(day)
+
+    assert named == [set().union(*(promised_days(*each) for each in of_key)) for of_key in of_keys]
