@@ -25,7 +25,7 @@ from local.run import parameters
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.order import ManagedCertificate, StoredCertificate
 from renewal.domain.setup.inspection import Inspection
-from tests.certmandate.audit.operations import Operation, operations, session, unrecorded
+from tests.certmandate.audit.operations import Operation, changes, operations, session, unrecorded
 from tests.workflow.conftest import write_estate
 from tests.workflow.system import System, started
 
@@ -62,6 +62,10 @@ def validator(name: str) -> Draft202012Validator:
     return Draft202012Validator({**SCHEMAS, "$ref": f"#/$defs/{name}"})
 
 
+IDENTITY = "AWS account ", "On this machine: "
+"""How the line begins that names the stack."""
+
+
 @dataclass(frozen=True)
 class Desk:
     """Runs commands; `folder` holds the delegation files that were applied."""
@@ -72,7 +76,10 @@ class Desk:
     """The calls of AWS that the last command made."""
 
     def run(self, *arguments: object, stdin: str = "") -> Result:
-        """Run one command; its output must not contain the canary, and what it changes has a row."""
+        """Run one command; its output must not contain the canary.
+
+        What changes something has a row, and has printed first which stack it changes (fault N5).
+        """
         line = [str(argument) for argument in arguments]
         with (
             patch.object(typer.testing, "_get_command", lambda _: COMMAND),
@@ -85,6 +92,7 @@ class Desk:
         self.made[:] = made
         assert CANARY not in result.output
         assert not unrecorded(made), f"{line}: no row of the audit trail for {unrecorded(made)}"
+        assert not changes(made) or result.stderr.startswith(IDENTITY), f"{line} changed a stack that it did not name"
         return result
 
     def refused(self, *arguments: object, stdin: str = "", code: int = 2) -> str:

@@ -52,6 +52,11 @@ def rows_in(made: Sequence[Operation]) -> int:
     return sum(bool(_ROW.fullmatch(key)) for _, keys in made for key in keys)
 
 
+def changes(made: Sequence[Operation]) -> bool:
+    """Return whether one of the calls changed something."""
+    return any(not _READS.fullmatch(name) for name, _ in made)
+
+
 def unrecorded(made: Sequence[Operation]) -> list[str]:
     """Return the calls that changed something before a row was added; of the order book, without any row.
 
