@@ -22,6 +22,7 @@ from renewal.domain.alerts.crossings import NEAR_EXPIRY, PASSWORD_EXPIRING
 from renewal.domain.delegation import LANGUAGES
 from renewal.domain.setup.domain_checks import DOMAIN_CODES
 from renewal.mail.language import mail_language
+from tests.unit.judgement.test_agreement import waited_for
 from tests.workflow import printed
 from tests.workflow.after_run import ASKED, PROBLEM, AfterRun, Row, facts, rows
 from tests.workflow.printed import ITEM, TASK, Compared, items, remedy_and_day
@@ -126,6 +127,18 @@ def raos_report(after: AfterRun) -> Compared:
     asked = after.asked(after.names)
     whole = {(row[0], row[2]) for row in found if not row[1]}
     return [row for row in asked if row in found or not row[1] or (row[0], row[2]) not in whole], found
+
+
+def next_renewals(after: AfterRun) -> Compared:
+    """`report --json`: for what each next renewal waits, where `status` has it otherwise."""
+    expected, found = {}, {}
+    for name in after.names:
+        for each in after.desk.document("report", name)["next"]:
+            found[f"{name}/{each['certificate']}"] = each["waits_for"]
+    for path, each in _certificates(after).items():
+        possible = {waits.value for waits in waited_for(each["next"])}
+        expected[path] = found[path] if found.get(path) in possible else sorted(possible)
+    return expected, found
 
 
 def notices(after: AfterRun) -> Compared:
@@ -271,6 +284,7 @@ VIEWS: Mapping[str, Callable[[AfterRun], Compared]] = {
     "the mails": mails,
     "the mails that were sent": sent_mails,
     "the RAO's report": raos_report,
+    "the next renewals in it": next_renewals,
     "notices": notices,
     "alerts": alerts,
     "execution": execution,

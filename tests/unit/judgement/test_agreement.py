@@ -77,6 +77,7 @@ def waited_for(step: str) -> set[Waits]:
         "no run ": actors,
         "the next daily run tries; SCM is expected": actors,
         "the next daily run": {Waits.RUN, Waits.RAO},
+        "a later daily run": {Waits.RUN},
         "due from": {Waits.DAY},
     }
     return next(found for beginning, found in begins.items() if step.startswith(beginning))
