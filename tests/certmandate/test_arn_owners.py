@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from certmandate.estate_changes import Stored, arn_fault, arn_owners, warnings
+from certmandate.estate_changes import Stored, arn_fault, arn_owners, unwatched_uses, warnings
 from certmandate.files.specification import Specification
 from certmandate.files.yaml_document import YamlDocument
 from renewal.domain.delegation import CertificateSpec
+from renewal.domain.errors import RenewalError, StoreRefused, StoreUnavailable
 from renewal.domain.key_type import KeyType
 from renewal.domain.order import ManagedCertificate
+from renewal.ports.stores import ArnUse
+from tests.fakes import FakeAcm
 from tests.unit.orders import an_order
 from tests.unit.system import DELEGATION, IDP, NOW, stored_by
 
@@ -33,6 +36,30 @@ def test_an_arn_of_the_order_book_has_an_owner(owner: ManagedCertificate) -> Non
 
     assert arn_fault(ARN, "seeberg/evil", owners, ACCOUNT).startswith("univ/idp has its certificate under this ARN")
     assert arn_fault(ARN, "univ/idp", owners, ACCOUNT) == ""
+
+
+@dataclass
+class UnknownUse(FakeAcm):
+    """ACM answers nothing but *error*."""
+
+    error: RenewalError = field(default_factory=lambda: StoreUnavailable("no answer"))
+    asked: int = 0
+
+    def use(self, region: str, arn: str) -> ArnUse | None:
+        self.asked += 1
+        raise self.error
+
+
+@pytest.mark.parametrize(("error", "asked"), [(StoreUnavailable("no answer"), 1), (StoreRefused("denied"), 3)])
+def test_a_use_that_is_not_known_is_named(error: RenewalError, asked: int) -> None:
+    """Silence would be read as "not in use"; a region that hangs would take 22 s for each ARN."""
+    others = dict.fromkeys((f"{ARN[:-1]}1", f"{ARN[:-1]}2"), NOW)
+    acm = UnknownUse(error=error)
+
+    found = [*unwatched_uses([ManagedCertificate(IDP, stored_by(IDP, arns={REGION: ARN}, former_arns=others))], acm)]
+
+    assert found == [f"univ/idp: whether {arn} is in use is not known: {error}" for arn in (ARN, *others)]
+    assert acm.asked == asked
 
 
 def test_of_two_files_the_later_one_is_refused() -> None:

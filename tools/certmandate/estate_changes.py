@@ -12,12 +12,12 @@ from certmandate.files.spec_writer import EstateChange
 from certmandate.files.specification import Specification
 from certmandate.files.yaml_document import FileFault, YamlDocument
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
-from renewal.domain.errors import FieldRefused, RecordUnreadable, RenewalError
+from renewal.domain.errors import FieldRefused, RecordUnreadable, RenewalError, StoreUnavailable
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import require_custom_fields
 from renewal.domain.setup.domain_checks import some
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
-from renewal.ports.stores import StoredInAcm
+from renewal.ports.stores import ArnUse, StoredInAcm
 
 Kind = Literal["create", "change", "remove", "keep"]
 Loaded = Sequence[tuple[Specification, YamlDocument]]
@@ -187,19 +187,24 @@ def unwatched_uses(certificates: Iterable[ManagedCertificate], acm: StoredInAcm)
 
     A region that does not answer is not waited for again.
     """
-    silent: dict[str, RenewalError] = {}
-    for certificate in certificates:
-        for arn in arns_of(certificate):
-            region, use = arn.split(":")[3], None
-            try:
-                use = None if region in silent else acm.use(region, arn)
-            except RenewalError as error:
-                silent[region] = error
-            if region in silent:
-                yield f"{certificate.spec.path}: whether {arn} is in use is not known: {silent[region]}"
-            elif use:
-                until = f" until {use.expires}" if use.expires else ""
-                yield f"{certificate.spec.path}: {some(use.by)} uses {arn}, whose certificate is valid{until}"
+    silent: dict[str, StoreUnavailable] = {}
+    for path, arn in ((certificate.spec.path, arn) for certificate in certificates for arn in arns_of(certificate)):
+        region = arn.split(":")[3]
+        found = silent.get(region) or _use(acm, region, arn)
+        if isinstance(found, StoreUnavailable):
+            silent[region] = found
+        if isinstance(found, RenewalError):
+            yield f"{path}: whether {arn} is in use is not known: {found}"
+        elif found:
+            until = f" until {found.expires}" if found.expires else ""
+            yield f"{path}: {some(found.by)} uses {arn}, whose certificate is valid{until}"
+
+
+def _use(acm: StoredInAcm, region: str, arn: str) -> ArnUse | RenewalError | None:
+    try:
+        return acm.use(region, arn)
+    except RenewalError as error:
+        return error
 
 
 def arn_fault(arn: str, path: str, owners: Mapping[str, str], account: str) -> str:
