@@ -158,7 +158,12 @@ def _awaited(judgement: Judgement) -> Actor | None:
         return None
     if blocked:
         return blocked.actor
-    return "rao" if problem and problem.actor == "rao" else None
+    failed = judgement.last_failure
+    if failed is None or failed.actor == "rao":
+        return "rao" if failed else None
+    # A run orders again after a failed order, and tries again after an outage; nothing else ends automatically.
+    is_automatic = failed.is_outage or failed.code == judgement.certificate.last_error
+    return None if is_automatic else failed.actor
 
 
 def _day(judgement: Judgement) -> date | None:

@@ -76,7 +76,8 @@ def waited_for(step: str) -> set[Waits]:
         "nothing: ": {Waits.MANDATE},
         "no run ": actors,
         "the next daily run tries; SCM is expected": actors,
-        "the next daily run": {Waits.RUN, Waits.RAO},
+        "the next daily run tries again": {Waits.RUN, *actors},
+        "the next daily run": {Waits.RUN},
         "a later daily run": {Waits.RUN},
         "due from": {Waits.DAY},
     }

@@ -10,7 +10,15 @@ from uuid import uuid4
 import pytest
 
 from renewal.deadline import Deadline
-from renewal.domain.errors import InvalidRequest, MailRefused, PermissionMissing, StoreUnavailable, UnknownDelegation
+from renewal.domain.errors import (
+    AcmWouldRefuse,
+    InvalidRequest,
+    MailRefused,
+    PermissionMissing,
+    ScmUnavailable,
+    StoreUnavailable,
+    UnknownDelegation,
+)
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.notices.notice import MailOutcome, Notice
 from renewal.domain.order import ManagedCertificate
@@ -256,6 +264,25 @@ def test_the_report_waits_for_the_operator_as_status_does(system: System) -> Non
 
     (mail,) = mailer.mails
     assert mail.body.count("after the operator has acted") == 20
+
+
+def test_the_report_names_who_must_act_after_a_failed_run(system: System) -> None:
+    """`status` named the operator, whose file ACM would refuse, and the RAO read "as soon as possible"."""
+    system.clock.now = NOW.replace(month=12, day=1)
+    found(system, language="en")
+    system.book.adopt(IDP.record_key, stored_by(IDP, age=160), NOW)
+    mailer = FakeMailer()
+    for error in (AcmWouldRefuse("RSA-8192"), ScmUnavailable("503")):
+        failed = {"certificate": "idp", "status": "failed", "error": caught(error)}
+        system.archive.documents.pop(("run", "results"), None)
+        system.archive.write_results("run", [child("univ", {"delegation": "univ", "certificates": [failed]})])
+        record = system.book.records["univ"]
+        system.book.records["univ"] = replace(record, notices=None)
+        notify(system, mailer)(RUN)
+
+    refused, unavailable = (mail.body for mail in mailer.mails)
+    assert "idp (idp.univ.example): after the operator has acted" in refused
+    assert "idp (idp.univ.example): as soon as possible" in unavailable
 
 
 def test_what_only_the_run_has_failed_for_is_notified(system: System) -> None:
