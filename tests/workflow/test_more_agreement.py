@@ -1,4 +1,4 @@
-"""The views that `test_agreement.py` compares, for the healthy example and for random estates."""
+"""The views that `test_agreement.py` compares, for the healthy example, a plan that refuses, and random estates."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from renewal.domain.limits import SMALL_ESTATE
+from tests.certmandate.desk import PAST
 from tests.workflow.after_run import after_a_run
+from tests.workflow.conftest import write_estate
 from tests.workflow.random_estates import write_random_estate
 from tests.workflow.views import VIEWS
 
@@ -24,6 +27,14 @@ def disagreements(folder: Path) -> dict[str, object]:
 def test_every_view_of_the_healthy_example_agrees() -> None:
     """N2, where nothing needs attention."""
     assert disagreements(CAMPUS) == {}
+
+
+def test_every_view_agrees_on_what_the_plan_has_refused(tmp_path: Path) -> None:
+    """More are due by age than is plausible: the run's rows had *failing*, and `status` had *blocked*."""
+    names = [f"c{number}" for number in range(SMALL_ESTATE + 1)]
+    past = "".join(PAST.format(name=name, age=160) for name in names)
+
+    assert disagreements(write_estate(tmp_path / "estate", *names, scm=f"certificates:\n{past}")) == {}
 
 
 @pytest.mark.parametrize("seed", SEEDS)

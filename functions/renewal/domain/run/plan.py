@@ -9,7 +9,9 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from renewal.domain.delegation import CertificatePath
+from renewal.domain.errors import TooManyDue
 from renewal.domain.judgement.replacement_progress import ReplacementProgress
+from renewal.domain.limits import NOTHING_LEFT_OUT, LeftOut
 
 
 class PlanState(StrEnum):
@@ -60,3 +62,9 @@ class PlanFacts:
     def covers(self, path: CertificatePath) -> bool:
         """Return whether the run was asked for the certificate *path*."""
         return not self.named or bool({path.delegation, str(path)} & set(self.named))
+
+    def left_out(self, path: str) -> LeftOut:
+        """Return what the plan has refused of the certificate *path*, `delegation/certificate`."""
+        planned = self.due.get(path)
+        is_refused = planned is not None and planned.state is PlanState.REFUSED
+        return LeftOut({path: TooManyDue(self.doubt)}) if is_refused else NOTHING_LEFT_OUT

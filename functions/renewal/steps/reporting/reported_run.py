@@ -42,8 +42,20 @@ class ReportedRun:
     def judged(
         self, certificate: ManagedCertificate, record: DelegationRecord | None, failure: Failure | None = None
     ) -> Judgement:
-        """The judgement of a certificate at the end of the run, which left it with *failure*."""
-        return judge(certificate, record, self.now, self.times, replacements=self.replacements, failure=failure)
+        """The judgement of a certificate at the end of the run, which left it with *failure*.
+
+        What the plan has refused is an obstacle, as it is for whoever plans the next run.
+        """
+        left_out = self.facts.left_out(certificate.spec.path)
+        return judge(
+            certificate,
+            record,
+            self.now,
+            self.times,
+            replacements=self.replacements,
+            failure=None if left_out.refused else failure,
+            left_out=left_out,
+        )
 
     def judged_besides(self, read: DelegationRead, record: DelegationRecord | None) -> list[Judgement]:
         """The judgements of what the run was not asked for: a problem of the delegation concerns them, too."""
