@@ -14,6 +14,8 @@ import pytest
 
 from renewal import records
 from renewal.deadline import Deadline
+from renewal.domain.certificate.revocation import RevocationRequest
+from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceRecord
 from renewal.domain.errors import MailRefused, RenewalError, StoreRefused, StoreUnavailable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.summary import DelegationSummary
@@ -139,6 +141,22 @@ def test_what_only_a_replacement_rule_makes_a_problem_is_notified(counted: Syste
     expired = DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", NOW.date() - timedelta(days=1))
     inspected(counted, delegated=(expired,))
     counted.book.rules = [ReplacementRule(NOW, "", "incident")]
+
+    assert notify(counted, FakeMailer())(RUN) == {"off": 1}
+
+
+def test_a_server_that_is_reloaded_after_the_inspection_lets_the_rao_be_asked(counted: System) -> None:
+    """The endpoints are verified between the inspection and notify; the request waited for another day."""
+    request = RevocationRequest("0AB", 4001, IDP.names, "superseded", NOW)
+    old = Observation("idp.univ.example:443", EndpointState.OLD, NOW, serial=request.serial)
+    presented = replace(
+        counted.book.managed[IDP.record_key], revocations=(request,), service=ServiceRecord("ABC", NOW, (old,))
+    )
+    counted.book.managed[IDP.record_key] = presented
+    inspected(counted)
+    assert notify(counted, FakeMailer())(RUN) == {}
+
+    counted.book.managed[IDP.record_key] = replace(presented, service=ServiceRecord("ABC", NOW, ()))
 
     assert notify(counted, FakeMailer())(RUN) == {"off": 1}
 

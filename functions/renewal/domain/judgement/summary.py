@@ -14,6 +14,7 @@ from renewal.domain.notices.notice import Notices
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION
 from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.setup.withdrawal import NOT_REVOKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class DelegationSummary:
         others = [each for each in judged if each.certificate.spec.name not in worked_on]
         is_left = any(set(FOUND_BY_INSPECTION) & set(each.decision.causes) for each in others)
         notices = record.notices or Notices()
-        is_of_rao = any(problem.actor == "rao" for problem in problems)
+        # Whether a server presents what is to be revoked, the run verifies after this.
+        is_of_rao = any(problem.actor == "rao" or problem.code == NOT_REVOKED for problem in problems)
         # A replacement rule, which no inspection reads, makes an obstacle a problem.
         is_of_rao = is_of_rao or any(each.obstacle and each.obstacle.actor == "rao" for each in judged)
         expiries = [each.certificate.stored.not_after for each in others if each.certificate.stored]
