@@ -64,7 +64,7 @@ class ReplacementPlan:
 
     @property
     def not_stored(self) -> tuple[str, ...]:
-        """The serials of the rule that no certificate in its scope has: others have them, or earlier ones, or none has."""
+        """The serials of the rule that no certificate in its scope has: of others, or of earlier certificates."""
         return tuple(sorted(self.rule.serials - {each.stored.serial for each in self.covered if each.stored}))
 
     @property

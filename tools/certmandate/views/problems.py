@@ -101,7 +101,8 @@ def _due_step(judgement: Judgement) -> str:
     if judgement.limit:
         return f"a later daily run {verb} it: the next one reaches its limit {judgement.limit}"
     what = "tries again" if judgement.last_failure else f"{verb} it"
-    return f"the next daily run {what} ({', '.join(judgement.decision.causes)}){_after_failure(judgement)}"
+    which = f"the next run, by {judgement.deadline}," if judgement.deadline else "the next daily run"
+    return f"{which} {what} ({', '.join(judgement.decision.causes)}){_after_failure(judgement)}"
 
 
 def _stopped_by(judgement: Judgement) -> str:
