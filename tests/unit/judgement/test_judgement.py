@@ -15,15 +15,16 @@ from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.judgement.delegation import problems_of
-from renewal.domain.judgement.problem import problem_of
+from renewal.domain.judgement.problem import affects, problem_of
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.outcome import notes_of
+from renewal.domain.setup.domain_checks import domain_results
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord, Inspection, record_missing
-from renewal.domain.setup.snapshot import DelegatedName
+from renewal.domain.setup.snapshot import DelegatedName, Domains
 from tests.throwaway_ca import hierarchy, pem
 from tests.unit.orders import an_order
 from tests.unit.system import DELEGATION, IDP, NOW, managed
@@ -163,6 +164,33 @@ def test_a_finding_about_a_domain_affects_its_certificates_only(
     found = problem_of(finding, "univ", (managed(age=200), new), NOW.date(), ActingTimes())
 
     assert found.consequence is consequence
+
+
+@pytest.mark.parametrize(
+    ("missing", "delegated", "code"),
+    [
+        ("*.univ.example", "univ.example", "StarNotDelegated"),
+        ("univ.example", "*.univ.example", "BaseNotDelegated"),
+        ("idp.univ.example", "univ.example", "ParentOnly"),
+    ],
+)
+def test_a_name_that_a_finding_only_explains_with_is_not_affected(missing: str, delegated: str, code: str) -> None:
+    """The entry that *is* delegated is in the sentence: its certificate was called blocked, and the RAO was asked."""
+    entry = DelegatedName(delegated, True, frozenset({"SSL"}), "VALIDATED", NOW.date() + timedelta(days=100))
+    agreed = replace(DELEGATION, delegated_names=(missing, delegated))
+    results = domain_results(agreed, (missing, delegated), Domains(delegated=(entry,)), NOW)
+    findings = tuple(finding for result in results for finding in result.findings())
+    record = DelegationRecord(agreed, inspection=Inspection("run", NOW, findings=findings, delegated=(entry,)))
+
+    def obstacle(name: str) -> str:
+        certificate = managed(age=170)
+        certificate = replace(certificate, spec=replace(certificate.spec, names=(name,)))
+        found = judge(certificate, record, NOW, ActingTimes()).obstacle
+        assert bool(found) is any(affects(finding, certificate.spec) for finding in findings)
+        return found.code if found else ""
+
+    assert [finding.code for finding in findings] == [code]
+    assert (obstacle(missing), obstacle(delegated)) == (code, "")
 
 
 LOGGED_IN = Inspection("check", NOW - timedelta(hours=1))

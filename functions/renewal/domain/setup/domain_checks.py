@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from renewal.domain.calendar import phase_at
 from renewal.domain.delegation import Delegation
 from renewal.domain.names import is_wildcard, permits
-from renewal.domain.setup.check_result import CheckResult, CheckStatus, SetupStep, manual, passed, warning
+from renewal.domain.setup.check_result import STEP_PREFIX, CheckResult, CheckStatus, SetupStep, manual, passed, warning
 from renewal.domain.setup.persistent_dcv import NO_RECORD, places
 from renewal.domain.setup.snapshot import DelegatedName, Domains, dcv_of, entry_for
 
@@ -75,9 +75,14 @@ def some(names: Iterable[str]) -> str:
     return ", ".join(listed[:MOST_NAMES]) + more
 
 
+def list_in(text: str) -> str:
+    """Return the part of the *text* of a finding with one of DOMAIN_CODES that lists names; its sentence has others."""
+    return text.removeprefix(f"{STEP_PREFIX}{SetupStep.DOMAINS}: ").partition(": ")[0]
+
+
 def is_listed(text: str, names: Iterable[str]) -> bool:
     """Return whether the *text* of a finding with one of DOMAIN_CODES lists one of *names*."""
-    return not set(text.replace(",", " ").replace(":", " ").split()).isdisjoint(names)
+    return not set(list_in(text).replace(",", " ").split()).isdisjoint(names)
 
 
 def is_cut(text: str) -> bool:
