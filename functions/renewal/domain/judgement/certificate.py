@@ -128,10 +128,9 @@ def judge(
     inspection = record.inspection if record else None
     rules = tuple(replacements)
     decision = decide_with_inspection(certificate, inspection, now, replacements=rules)
-    next_renewal = NextRenewal.of(certificate, record, now)
-    renew_at, mandate_ends = next_renewal.at, next_renewal.mandate_ends
-    ordered_on = now.date() if decision.causes else next_renewal.ordered_by or now.date()
-    ends = mandate_ends if mandate_ends and mandate_ends < ordered_on else None
+    renewal = NextRenewal.of(certificate, record, now)
+    ordered_on = now.date() if decision.causes else renewal.ordered_by or now.date()
+    ends = renewal.mandate_ends if renewal.mandate_ends and renewal.mandate_ends < ordered_on else None
     stored, order = certificate.stored, certificate.order
     without_order = replace(certificate, order=None)
     wanted = decision if order is None else decide_with_inspection(without_order, inspection, now, replacements=rules)
@@ -147,7 +146,7 @@ def judge(
         decision=decision,
         state=case.state(),
         days_left=whole_days(stored.not_after - now) if stored else None,
-        renew_at=renew_at,
+        renew_at=renewal.at,
         mandate_ends=ends,
         waits_for=waits_for(order, now) if order else "",
         obstacle=blocked,
