@@ -132,15 +132,14 @@ def judge(
     ordered_on = now.date() if decision.causes else renewal.ordered_by or now.date()
     ends = renewal.mandate_ends if renewal.mandate_ends and renewal.mandate_ends < ordered_on else None
     stored, order = certificate.stored, certificate.order
-    without_order = replace(certificate, order=None)
-    wanted = decision if order is None else decide_with_inspection(without_order, inspection, now, replacements=rules)
+    wanted = decide_with_inspection(replace(certificate, order=None), inspection, now, replacements=rules)
     causes = frozenset[str]((*wanted.causes, *(order.causes if order else ())))
     blocked = _obstacle(certificate, record, now, NOTHING_LEFT_OUT if failure else left_out)
     withdrawn = inspection.withdrawn.get(stored.serial) if inspection and stored else None
     unknown = _unless_known(failure, blocked, is_ended=ends is not None)
     is_past = inspection is not None and inspection.supersedes(certificate.last_error, certificate.failed_at)
-    deadline = deadline_of(certificate, rules)
-    case = _Case(certificate, decision, causes, now, times, unknown, blocked, withdrawn, ends, is_past, deadline)
+    until = deadline_of(certificate, rules)
+    case = _Case(certificate, decision, causes, now, times, unknown, blocked, withdrawn, ends, is_past, until)
     return Judgement(
         certificate=certificate,
         decision=decision,
@@ -153,7 +152,7 @@ def judge(
         problems=case.problems(),
         service=service_state(certificate, now),
         can_wait=case.can_wait,
-        deadline=deadline,
+        deadline=until,
         limit=left_out.deferred.get(certificate.spec.path, ""),
     )
 
