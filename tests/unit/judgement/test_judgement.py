@@ -115,6 +115,11 @@ def test_an_order_whose_answer_was_lost_is_not_called_unissued(ssl_id: int | Non
     assert problem.text.endswith(text)
 
 
+def test_an_order_that_scm_has_not_confirmed_is_not_called_collected() -> None:
+    """It is searched for first: SCM may have no such order."""
+    assert "SCM is searched for it before it is sent again" in next_step(judged(managed(age=150, order=an_order())))
+
+
 def test_an_issued_order_states_when_its_certificate_begins() -> None:
     """It is neither pending nor stored."""
     begins = NOW + timedelta(days=1)
