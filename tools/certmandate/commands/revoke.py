@@ -87,8 +87,8 @@ def revoke_command(
     """Replace a certificate and print what the RAO must revoke.
 
     The replacement is stored before the RAO is asked, unless the key is compromised. The RAO revokes in SCM, because
-    the delegation's account may only order. Exits 1, because the RAO still has to act: `status` and the RAO's mails
-    list it until SCM shows the revocation.
+    the delegation's account may only order. Exits 1, because the RAO still has to act: `status` lists it until SCM
+    shows the revocation, and so do the RAO's mails, as soon as nothing that is known uses the certificate.
     """
     delegation, name = split(certificate)
     with to_change(context) as deployment:
