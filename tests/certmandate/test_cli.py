@@ -18,6 +18,7 @@ SHARED = {
     "error",
     "finding",
     "finished_order",
+    "foreign_order",
     "order",
     "problem",
     "raised_caps",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from certmandate.completion import certificate_names, delegation_names
 from certmandate.deployment import Deployment, StackOptions
 from certmandate.exit import Refused
 from certmandate.stored_credential.rotation import current_version
+from renewal.domain.certificate.serial import MOST_DIGITS, normalised_serial
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import CREDENTIAL_ERRORS
 from renewal.domain.setup.inspection import DelegationRecord
@@ -28,6 +30,7 @@ JsonOption = Annotated[
 ]
 ActionReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is stored in the audit trail.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+_SERIAL = re.compile(rf"[0-9A-F]{{1,{MOST_DIGITS}}}")
 
 
 class StackCommand(TyperCommand):
@@ -94,6 +97,18 @@ def _is_refused(deployment: Deployment, record: DelegationRecord) -> bool:
     if record.refusal is None or not any(finding.code in CREDENTIAL_ERRORS for finding in findings):
         return False
     return current_version(deployment, record.delegation.name) == record.refusal.version
+
+
+def asked_serial(text: str) -> str:
+    """Return the serial that *text* has in hexadecimal, normalised, as OpenSSL, browsers and CAs write it.
+
+    Raises Refused.
+    """
+    serial = normalised_serial(text.strip().lower().removeprefix("serial=").removeprefix("0x"))
+    if not _SERIAL.fullmatch(serial):
+        msg = f"'{text.strip()[:60]}' is not a serial in hexadecimal, such as 0A:1B, 0a1b or 0x0A1B"
+        raise Refused(msg)
+    return serial
 
 
 def split(path: str) -> CertificatePath:

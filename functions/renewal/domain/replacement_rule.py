@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from renewal.domain.order import ManagedCertificate, StoredCertificate
 
@@ -109,3 +110,9 @@ class ReplacementRule:
             return ""
         named = "\n".join((*sorted(self.delegations), "", *sorted(self.serials)))
         return hashlib.sha256(named.encode()).hexdigest()[:16]
+
+
+def deadline_of(certificate: ManagedCertificate, rules: Iterable[ReplacementRule]) -> date | None:
+    """Return the day on which the CA revokes what is stored of *certificate*, by the first deadline; None: no rule."""
+    covering = (rule for rule in rules if rule.is_in_force and rule.covers(certificate))
+    return min((rule.deadline.date() for rule in covering if rule.deadline), default=None)

@@ -22,7 +22,11 @@ def test_the_replacement_is_stored_before_the_rao_is_asked_to_revoke(sit: Sit):
     assert "rao@univ.example" in found["who"]
     assert f"numéro de série {printed_serial(old.serial)} (idp.univ.example), motif superseded" in found["rao"]["fr"]
     assert desk.stored("idp").serial != old.serial
-    assert desk.run("revoke", "univ/idp", "--reason-code", "superseded", "--serial", old.serial, "--yes").exit_code == 1
+    pasted = f"serial={old.serial}"  # as `openssl x509 -serial` prints it
+    assert desk.run("revoke", "univ/idp", "--reason-code", "superseded", "--serial", pasted, "--yes").exit_code == 1
+    assert "not a serial in hexadecimal" in desk.refused(
+        "revoke", "univ/idp", "--reason-code", "superseded", "--serial", "x"
+    )
 
 
 @pytest.mark.parametrize(

@@ -57,14 +57,18 @@ def test_the_rule_is_stored_with_who_asked_and_deleted_by_its_reason(desk: Desk)
 
 
 def test_serials_of_a_file_are_covered_however_they_are_written(desk: Desk) -> None:
-    """CAs publish lists of serials with colons, in lower case, with leading zeros."""
+    """CAs publish lists of serials with colons, in lower case, with leading zeros; one that is not ours is named."""
     serial = desk.stored("recent").serial
     file = desk.folder.parent / "serials.txt"
-    file.write_text(f"00:{serial.lower()}\n\nDEADBEEF\n")
+    file.write_text(f"# of the CA\n00:{serial.lower()}\n\nserial=DEADBEEF\n0x0a1b\n")
 
     found = planned(desk, "--serials", str(file))
 
     assert found["certificates"] == ["univ/recent"]
+    assert found["serials_not_stored"] == ["0A1B", "DEADBEEF"]
+    shown = desk.run("replace", "--serials", str(file), "--reason", "r", "--dry-run").stdout
+    assert "Serials that are not stored" in shown
+    assert "- DEADBEEF" in shown
 
 
 def test_without_a_confirmation_no_rule_is_stored(desk: Desk) -> None:

@@ -19,6 +19,7 @@ from renewal.domain.judgement.problem import affects, problem_of
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate, OrderStatus
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.outcome import notes_of
 from renewal.domain.setup.domain_checks import domain_results
 from renewal.domain.setup.finding import Finding
@@ -112,6 +113,11 @@ def test_an_order_whose_answer_was_lost_is_not_called_unissued(ssl_id: int | Non
     (problem,) = judged(managed(age=150, order=an_order(ssl_id=ssl_id))).problems
 
     assert problem.text.endswith(text)
+
+
+def test_an_order_that_scm_has_not_confirmed_is_not_called_collected() -> None:
+    """It is searched for first: SCM may have no such order."""
+    assert "SCM is searched for it before it is sent again" in next_step(judged(managed(age=150, order=an_order())))
 
 
 def test_an_issued_order_states_when_its_certificate_begins() -> None:
@@ -279,3 +285,25 @@ def test_an_error_of_a_delegation_itself_has_the_command_that_its_text_has() -> 
     assert "apply its file again" in found["univ"].text
     assert found["univ"].remedy == "certmandate apply delegations/"
     assert found["univ/idp"].remedy == "no command repairs the item: docs/runbook.md, RecordUnreadable"
+
+
+def test_an_order_of_a_replacement_is_for_the_rao_by_the_day_on_which_the_ca_revokes() -> None:
+    """The certificate would be valid for months: everything had the day of its expiry, and the RAO time until then."""
+    order = an_order(
+        status=OrderStatus.ORDERED, ssl_id=5001, scm_status="REQUESTED", causes=("replacement",), opened_at=NOW
+    )
+    certificate, record = managed(age=20, order=order), DelegationRecord(DELEGATION)
+    deadline = NOW + timedelta(days=2)
+
+    found = judge(
+        certificate,
+        record,
+        NOW + timedelta(hours=1),
+        ActingTimes(),
+        replacements=[ReplacementRule(NOW, "", "incident", deadline)],
+    )
+
+    problem = found.problem
+    assert problem is not None
+    assert (problem.severity, problem.actor, problem.due) == ("error", "rao", deadline.date())
+    assert problem.otherwise(NOW.date()) == f"otherwise the CA revokes the certificate on {deadline.date()}"

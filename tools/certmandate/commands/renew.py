@@ -131,7 +131,8 @@ def _print_result(ended: Ended, request: Mapping[str, Any]) -> None:
     left = [row.path for row in rows if row.outcome in {Outcome.NOT_DUE, Outcome.DEFERRED, Outcome.HELD}]
     if left and request.get("certificates"):
         what = "it before it is" if len(left) == 1 else "them before they are"
-        text = f"Not renewed: {', '.join(left)}. To renew {what} due: `--force --reason …`."
+        force = "`certmandate show` has why" if "reason" in request else f"To renew {what} due: `--force --reason …`"
+        text = f"Not renewed: {', '.join(left)}. {force}."
         console.print(Text(text, style="yellow"), soft_wrap=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,14 +13,13 @@ import typer
 from certmandate.completion import delegation_names
 from certmandate.deployment import Deployment, deployed, read_stored, to_change
 from certmandate.exit import NEEDS_ATTENTION, Refused
-from certmandate.options import JsonOption, YesOption, confirm
+from certmandate.options import JsonOption, YesOption, asked_serial, confirm
 from certmandate.replacement_planning.capacity import PlanningLimits
 from certmandate.replacement_planning.plan import ReplacementPlan, limits_of, plan_of
 from certmandate.views import printing
 from certmandate.views.printing import printer
 from certmandate.views.replacement import plan as plan_view
 from certmandate.views.replacement import progress as progress_view
-from renewal.domain.certificate.serial import normalised_serial
 from renewal.domain.judgement.replacement_progress import progress_of
 from renewal.domain.replacement_rule import (
     MOST_ORDERS_PER_DELEGATION,
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
     from certmandate.estate_changes import Stored
 
 _FORMATS = ["%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]
-_SERIAL = re.compile(r"[0-9A-F]{1,40}")
 _MOST_REASON = 200
 
 IssuerOption = Annotated[str | None, typer.Option(help="Part of the issuer's name, any case. Default: any issuer.")]
@@ -200,12 +197,11 @@ def _serials(file: Path) -> frozenset[str]:
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{file} cannot be read ({type(error).__name__})"
         raise Refused(msg) from None
-    by_line = {number: normalised_serial(line) for number, line in enumerate(lines, 1) if line.strip()}
-    for number, serial in by_line.items():
-        if not _SERIAL.fullmatch(serial):
-            msg = f"{file}, line {number}: not a serial in hexadecimal, such as 0A:1B or 0a1b"
-            raise Refused(msg)
-    serials = frozenset(by_line.values())
+    serials = frozenset(
+        _serial(file, number, line)
+        for number, line in enumerate(lines, 1)
+        if line.strip() and not line.lstrip().startswith("#")
+    )
     if not serials:
         msg = f"{file} has no serial; write one a line"
         raise Refused(msg)
@@ -213,6 +209,14 @@ def _serials(file: Path) -> frozenset[str]:
         msg = f"{file} has {len(serials)} serials; a rule has {MOST_SERIALS} at most: split the file"
         raise Refused(msg)
     return serials
+
+
+def _serial(file: Path, number: int, line: str) -> str:
+    try:
+        return asked_serial(line)
+    except Refused as error:
+        msg = f"{file}, line {number}: {error}"
+        raise Refused(msg) from None
 
 
 def _caps(deployment: Deployment, per_delegation: int | None, per_run: int | None) -> Caps | None:

@@ -16,7 +16,7 @@ from certmandate.commands.status import read_judgement
 from certmandate.deployment import Deployment, to_change
 from certmandate.execution import start
 from certmandate.exit import NEEDS_ATTENTION, Refused, Stopped
-from certmandate.options import CertificateArgument, JsonOption, YesOption, confirm, split
+from certmandate.options import CertificateArgument, JsonOption, YesOption, asked_serial, confirm, split
 from certmandate.views import printing
 from certmandate.views.language import languages
 from certmandate.views.printing import printer
@@ -136,13 +136,14 @@ def _remembered(target: Target, reason_code: ReasonCode) -> RevocationRequest:
 
 def _target(deployment: Deployment, state: Judgement, serial: str | None) -> Target:
     spec, stored = state.certificate.spec, state.certificate.stored
-    if serial is None or (stored and stored.serial == normalised_serial(serial)):
+    asked = None if serial is None else asked_serial(serial)
+    if asked is None or (stored and stored.serial == asked):
         if stored is None:
             msg = f"{spec.path} has no stored certificate to revoke"
             raise Refused(msg)
         return Target(spec.path, stored.names, stored.ssl_id, printed_serial(stored.serial), True, stored.not_after)
     for row in deployment.book.history(spec.delegation, spec.name):
-        if row.serial and row.serial == normalised_serial(serial):
+        if row.serial == asked:
             return Target(spec.path, row.names, row.ssl_id or 0, printed_serial(row.serial), False, row.not_after)
     msg = f"{spec.path} never had serial {serial}; `certmandate show {spec.path}` lists its serials"
     raise Refused(msg)

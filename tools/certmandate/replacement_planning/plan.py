@@ -63,6 +63,11 @@ class ReplacementPlan:
         return frozenset(each.spec.delegation for each in self.covered)
 
     @property
+    def not_stored(self) -> tuple[str, ...]:
+        """The serials of the rule that no certificate in its scope has: of others, or of earlier certificates."""
+        return tuple(sorted(self.rule.serials - {each.stored.serial for each in self.covered if each.stored}))
+
+    @property
     def unverified(self) -> int:
         """How many of the certificates declare no endpoint, so that no run verifies that they are served."""
         return sum(not each.spec.served_at for each in self.covered)

@@ -101,7 +101,8 @@ def _due_step(judgement: Judgement) -> str:
     if judgement.limit:
         return f"a later daily run {verb} it: the next one reaches its limit {judgement.limit}"
     what = "tries again" if judgement.last_failure else f"{verb} it"
-    return f"the next daily run {what} ({', '.join(judgement.decision.causes)}){_after_failure(judgement)}"
+    which = f"the next run, by {judgement.deadline}," if judgement.deadline else "the next daily run"
+    return f"{which} {what} ({', '.join(judgement.decision.causes)}){_after_failure(judgement)}"
 
 
 def _stopped_by(judgement: Judgement) -> str:
@@ -121,7 +122,8 @@ def _order_step(judgement: Judgement, order: Order) -> str:
     since = f"since {order.opened_at:%Y-%m-%d}"
     waits = f"; {judgement.waits_for}" if judgement.waits_for else ""
     failure = _after_failure(judgement) or (f", once this is resolved: {obstacle.code}" if obstacle else "")
-    return f"open order ({order.status.value}{number}, {since}): collected, not ordered again{waits}{failure}"
+    what = "collected, not ordered again" if order.ssl_id else "SCM is searched for it before it is sent again"
+    return f"open order ({order.status.value}{number}, {since}): {what}{waits}{failure}"
 
 
 def _after_failure(judgement: Judgement) -> str:

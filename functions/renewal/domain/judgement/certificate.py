@@ -31,7 +31,7 @@ from renewal.domain.judgement.problem import OUTAGES, Problem
 from renewal.domain.limits import NOTHING_LEFT_OUT, LeftOut
 from renewal.domain.order import CLOSED, MOST_POSTS, ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import decide_with_inspection
-from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.replacement_rule import ReplacementRule, deadline_of
 from renewal.domain.service.state import service_state
 from renewal.domain.setup.domain_checks import some
 from renewal.domain.setup.finding import Finding, Severity, finding_from
@@ -67,6 +67,8 @@ class Judgement:
     """Whether clients meet it at its declared endpoints."""
     can_wait: bool
     """Whether an outage of SCM or AWS needs no attention: no change waits, and more life is left than acting takes."""
+    deadline: date | None
+    """When the CA revokes what is stored, as a replacement rule has it: each run orders it. None: no rule does."""
     limit: str
     """The limit because of which the next daily run defers it, for example `OrdersPerRun=500`; empty: none."""
 
@@ -126,31 +128,31 @@ def judge(
     inspection = record.inspection if record else None
     rules = tuple(replacements)
     decision = decide_with_inspection(certificate, inspection, now, replacements=rules)
-    next_renewal = NextRenewal.of(certificate, record, now)
-    renew_at, mandate_ends = next_renewal.at, next_renewal.mandate_ends
-    ordered_on = now.date() if decision.causes else next_renewal.ordered_by or now.date()
-    ends = mandate_ends if mandate_ends and mandate_ends < ordered_on else None
+    renewal = NextRenewal.of(certificate, record, now)
+    ordered_on = now.date() if decision.causes else renewal.ordered_by or now.date()
+    ends = renewal.mandate_ends if renewal.mandate_ends and renewal.mandate_ends < ordered_on else None
     stored, order = certificate.stored, certificate.order
-    without_order = replace(certificate, order=None)
-    wanted = decision if order is None else decide_with_inspection(without_order, inspection, now, replacements=rules)
+    wanted = decide_with_inspection(replace(certificate, order=None), inspection, now, replacements=rules)
     causes = frozenset[str]((*wanted.causes, *(order.causes if order else ())))
     blocked = _obstacle(certificate, record, now, NOTHING_LEFT_OUT if failure else left_out)
     withdrawn = inspection.withdrawn.get(stored.serial) if inspection and stored else None
     unknown = _unless_known(failure, blocked, is_ended=ends is not None)
     is_past = inspection is not None and inspection.supersedes(certificate.last_error, certificate.failed_at)
-    case = _Case(certificate, decision, causes, now, times, unknown, blocked, withdrawn, ends, is_past)
+    until = deadline_of(certificate, rules)
+    case = _Case(certificate, decision, causes, now, times, unknown, blocked, withdrawn, ends, is_past, until)
     return Judgement(
         certificate=certificate,
         decision=decision,
         state=case.state(),
         days_left=whole_days(stored.not_after - now) if stored else None,
-        renew_at=renew_at,
+        renew_at=renewal.at,
         mandate_ends=ends,
         waits_for=waits_for(order, now) if order else "",
         obstacle=blocked,
         problems=case.problems(),
         service=service_state(certificate, now),
         can_wait=case.can_wait,
+        deadline=until,
         limit=left_out.deferred.get(certificate.spec.path, ""),
     )
 
@@ -197,6 +199,8 @@ class _Case:
     """The mandate's last day, when it is before the next order."""
     is_past: bool
     """Whether a later inspection shows the cause of the failed order, or that it has ended."""
+    deadline: date | None
+    """See `Judgement.deadline`."""
 
     @property
     def has_failed(self) -> bool:
@@ -297,7 +301,9 @@ class _Case:
                 return False
             return self.times.last_day(actor, today) >= order.opened_at.date()
         is_last = self.now >= last_resort(stored.not_before, stored.not_after)
-        return is_last or self.withdrawn is not None or today >= self.times.last_day(actor, stored.not_after.date())
+        # The operator watches the rule as a whole: `replace status` and its alarm have the estimate.
+        ends = self.deadline if self.deadline and actor == "rao" else stored.not_after.date()
+        return is_last or self.withdrawn is not None or today >= self.times.last_day(actor, ends)
 
     def _now(self, code: str, text: str, actor: Actor | None = None) -> Problem:
         """Return a problem that needs attention, whatever life is left."""
@@ -306,8 +312,9 @@ class _Case:
     def _made(self, code: str, text: str, severity: Severity, actor: Actor | None = None) -> Problem:
         spec, stored = self.certificate.spec, self.certificate.stored
         who = actor or error_named(code).actor
-        expires = stored.not_after.date() if stored else None
+        ends = self.deadline or (stored.not_after.date() if stored else None)
         consequence = Consequence.EXPIRES if stored else Consequence.NO_CERTIFICATE
+        consequence = Consequence.CA_REVOKES if self.deadline else consequence
         order = self.certificate.order
         # A new problem, so that an alert names it: from now on no run sends the request again.
         is_left = code == OrderUnconfirmed.__name__ and order is not None and order.posts >= MOST_POSTS
@@ -319,10 +326,10 @@ class _Case:
             severity=severity,
             actor=who,
             text=text,
-            due=expires,
-            act_by=self.times.last_day(who, expires) if expires else None,
+            due=ends,
+            act_by=self.times.last_day(who, ends) if ends else None,
             consequence=Consequence.REVOKED if self.withdrawn else consequence,
-            consequence_on=None if self.withdrawn else expires,
+            consequence_on=None if self.withdrawn else ends,
             command=command_for(code, who, spec.delegation, spec.name),
             screen=screen_of(code),
         )

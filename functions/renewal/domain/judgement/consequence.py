@@ -18,6 +18,8 @@ class Consequence(StrEnum):
     """The service still has no certificate."""
     REVOKED = "revoked"
     """Clients may refuse the stored certificate: it is revoked, or will be."""
+    CA_REVOKES = "ca-revokes"
+    """The CA revokes the stored certificate, and clients refuse it: the deadline of a replacement rule."""
     ORDERS_STOP = "orders-stop"
     """Nothing can be ordered any more."""
     NAMES_STOP = "names-stop"
@@ -57,6 +59,7 @@ _SENTENCES: Mapping[Consequence, str] = MappingProxyType(
         Consequence.EXPIRES: "the certificate expires",
         Consequence.NO_CERTIFICATE: "the service has no certificate",
         Consequence.REVOKED: "clients may refuse the certificate",
+        Consequence.CA_REVOKES: "the CA revokes the certificate",
         Consequence.ORDERS_STOP: "no more certificates are ordered",
         Consequence.NAMES_STOP: "certificates with these names cannot be ordered",
         Consequence.ORDERS_WAIT: "an order whose answer is lost waits for the operator",

@@ -12,9 +12,10 @@ from rich.console import RenderableType
 from certmandate.replacement_planning.plan import ReplacementPlan
 from certmandate.views import printing
 from certmandate.views.printing import counted, minute
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.replacement_rule import ReplacementRule
 
-_SHOWN = 8  # of the certificates with one cause
+_SHOWN = 8  # of the certificates with one cause, and of serials
 
 
 def page(plan: ReplacementPlan) -> list[RenderableType]:
@@ -41,7 +42,14 @@ def page(plan: ReplacementPlan) -> list[RenderableType]:
         ("not verified", f"{counted(plan.unverified, 'certificate')} without `served_at`" if plan.unverified else ""),
     )
     parts = [printing.heading(f"Replacement: {rule.reason}"), printing.facts(pairs)]
+    parts += printing.bullets("Serials that are not stored (`certmandate show` has earlier ones)", _not_stored(plan))
     return [*parts, *printing.bullets("Will not make the deadline", _misses(plan)), *_advice(plan)]
+
+
+def _not_stored(plan: ReplacementPlan) -> Iterator[str]:
+    yield from map(printed_serial, plan.not_stored[:_SHOWN])
+    if more := len(plan.not_stored[_SHOWN:]):
+        yield f"and {more} more"
 
 
 def _duration(plan: ReplacementPlan) -> str:
@@ -85,6 +93,7 @@ def document(plan: ReplacementPlan, *, is_stored: bool) -> dict[str, Any]:
         "bottleneck": plan.bottleneck,
         "limits": asdict(plan.limits),
         "misses": [{"certificate": miss.path, "cause": miss.cause} for miss in plan.misses],
+        "serials_not_stored": [printed_serial(serial) for serial in plan.not_stored],
         "unverified": plan.unverified,
         "awaiting_approval": plan.awaiting_approval,
         "sufficient_caps": asdict(plan.sufficient) if plan.sufficient else None,
