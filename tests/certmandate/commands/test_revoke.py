@@ -75,6 +75,21 @@ def test_a_compromised_key_is_revoked_without_waiting(sit: Sit):
     assert len(desk.book.history("univ", "idp")) == 2
 
 
+def test_without_a_replacement_one_is_ordered_when_scm_shows_the_revocation(sit: Sit):
+    """`revoke` printed that the next daily run orders one; it does when the certificate is revoked, and not before."""
+    desk = sit("idp:20")
+    printed = desk.run("revoke", "univ/idp", "--reason-code", "superseded", "--no-replacement", "--yes").stdout
+
+    posted = []
+    for _ in range(2):
+        desk.system.run()
+        posted.append(desk.system.orders_posted())
+        desk.system.simulator.revoke(desk.stored("idp").ssl_id)
+
+    assert "Unless its file has it no more, the run that finds it revoked orders one." in printed
+    assert posted == [0, 1]
+
+
 def test_a_requested_revocation_outlives_its_certificate(sit: Sit):
     """The operator takes the certificate of a service that has ended out of the file, before the RAO has revoked it."""
     desk = sit("idp:20", "www:20")

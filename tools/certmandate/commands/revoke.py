@@ -87,8 +87,8 @@ def revoke_command(
     """Replace a certificate and print what the RAO must revoke.
 
     The replacement is stored before the RAO is asked, unless the key is compromised. The RAO revokes in SCM, because
-    the delegation's account may only order. Exits 1, because the RAO still has to act: `status` and the RAO's mails
-    list it until SCM shows the revocation.
+    the delegation's account may only order. Exits 1, because the RAO still has to act: `status` lists it until SCM
+    shows the revocation, and so do the RAO's mails, as soon as nothing that is known uses the certificate.
     """
     delegation, name = split(certificate)
     with to_change(context) as deployment:
@@ -230,7 +230,7 @@ def _lines(request: dict[str, Any]) -> Iterator[RenderableType]:
     show = f"certmandate show {request['certificate']}"
     note = f"; note: {request['reason']}" if request["reason"] else ""
     replacement = {
-        "none": "No replacement was ordered. The next daily run orders one, unless it is removed from its file.",
+        "none": "No replacement was ordered. Unless its file has it no more, the run that finds it revoked orders one.",
         "ordered": f"A run that replaces it was started; `{show}` shows when it is stored.",
         "stored": "The replacement is stored. Check that every server presents it before the old one is revoked.",
     }
