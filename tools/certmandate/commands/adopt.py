@@ -72,6 +72,7 @@ def adopt_command(
             raise Refused(msg)
         others = [each for each in read_stored(deployment).certificates.values() if each.spec.path != certificate]
         candidate = _from_file(pem, managed.spec) if pem else _from_stores(deployment, managed.spec)
+        ssl_id = _confirmed_ssl_id(deployment, delegation, candidate.leaf.serial, ssl_id)
         _require_unowned(deployment, managed.spec, candidate, ssl_id, others)
         former = former_arns(managed.stored, candidate.arns.values(), now)
         stored = replace(_stored(candidate, managed.spec, ssl_id, now), former_arns=former)
@@ -130,6 +131,17 @@ def _require_newer(managed: ManagedCertificate, stored: StoredCertificate) -> No
             "be adopted only where none is stored, or where an older one is"
         )
         raise Refused(msg)
+
+
+def _confirmed_ssl_id(deployment: Deployment, delegation: str, serial: str, ssl_id: int) -> int:
+    """Return the SSL ID of *serial* by the audit trail, else *ssl_id*. Raises Refused when the trail has another."""
+    rows = deployment.book.history(delegation, "")
+    if recorded := next((row.ssl_id for row in rows if row.ssl_id and row.serial == serial), 0):
+        if ssl_id not in {0, recorded}:
+            msg = f"the audit trail has serial {printed_serial(serial)} as SSL ID {recorded}: pass --ssl-id {recorded}"
+            raise Refused(msg)
+        return recorded
+    return ssl_id
 
 
 def _require_unowned(
@@ -320,7 +332,7 @@ def _notes(candidate: Candidate, stored: StoredCertificate, after: Judgement, *,
     if stored.key_type is not spec.key_type:
         yield f"its key is {stored.key_type} and the file has {spec.key_type}, so the next daily run renews it"
     if not stored.ssl_id:
-        yield "without --ssl-id, SCM keeps sending expiry reminders for it, and its revocation in SCM is not noticed"
+        yield "without --ssl-id, SCM keeps sending expiry reminders for it"
     if after.decision.causes:
         yield f"it is due: {next_step(after)}"
 
