@@ -198,6 +198,7 @@ class FakeOrderBook:
     managed: dict[Path, ManagedCertificate] = field(default_factory=dict)
     """Certificates without their open orders."""
     removals: set[str] = field(default_factory=set)
+    undone: set[str] = field(default_factory=set)
     """The delegations that the operator has removed."""
     orders: dict[Path, Order] = field(default_factory=dict)
     rows: list[FinishedOrder] = field(default_factory=list)
@@ -267,6 +268,9 @@ class FakeOrderBook:
 
     def load_delegations(self, names: Iterable[str]) -> Listing[DelegationRecord]:
         return Listing(self.records[name] for name in names if name in self.records)
+
+    def undone_retirements(self) -> Collection[str]:
+        return self.undone
 
     def removed_among(self, delegations: Collection[str]) -> Collection[str]:
         return self.removals & set(delegations)

@@ -115,9 +115,10 @@ def judged_delegation(
 
 
 def with_lost(deployment: Deployment, stored: Stored) -> Stored:
-    """Return *stored* with an error for each delegation of the last daily run that is not there and was not removed."""
+    """Return *stored* with an error for each delegation that is not there, and was not removed or is so no more."""
     damaged = (error.delegation for error in stored.unreadable)
-    missing = set(notified_problems(deployment).delegations).difference(stored.delegations, damaged)
+    known = {*notified_problems(deployment).delegations, *deployment.book.undone_retirements()}
+    missing = known.difference(stored.delegations, damaged)
     lost = sorted(missing - set(deployment.book.removed_among(missing)))
     return replace(stored, unreadable=(*stored.unreadable, *map(record_missing, lost)))
 

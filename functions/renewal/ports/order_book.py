@@ -108,6 +108,9 @@ class OrderIndex(OrderReader, Protocol):
         None: not listed, or not in full, or the list cannot be read.
         """
 
+    def undone_retirements(self) -> Collection[str]:
+        """The delegations whose retirement was undone and that were not applied since: no run renews them."""
+
     def count_certificates(self, most: int) -> int:
         """How many certificates there are, counted up to *most* through the index."""
 

@@ -94,7 +94,7 @@ def test_status_names_a_delegation_that_was_lost_with_everything(desk: Desk):
     desk.system.aws.client("s3").delete_object(**bucket)
 
     text = (
-        "the order book has no item of 'vanished', and no operator has removed it: apply its file again, or "
+        "the order book has no item of 'vanished', which is neither removed nor retired: apply its file again, or "
         "`certmandate retire vanished` if it was ended"
     )
     assert [error["delegation"] for error in found["unreadable"] if error["text"] == text] == ["vanished"]

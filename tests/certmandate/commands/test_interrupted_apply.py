@@ -54,10 +54,11 @@ def test_only_prune_removes_records_and_never_an_open_order(sit: Sit):
 
 
 def test_a_delegation_that_prune_removes_is_not_reported_as_lost(sit: Sit):
-    """Each daily run failed for it from then on, and `retire` did not know it any more."""
+    """Each daily run failed for it from then on; then nothing said that its certificate is still valid."""
     desk = sit("idp:20")
     assert desk.system.run().status == "SUCCEEDED"
     desk.rewrite("delegation: univ", "delegation: other")
+    assert "1 delegation with 1 valid certificate" in desk.run("apply", desk.folder, "--prune", stdin="n\n").stderr
 
     assert desk.run("apply", desk.folder, "--prune", "--yes").exit_code == 0
 
@@ -65,7 +66,11 @@ def test_a_delegation_that_prune_removes_is_not_reported_as_lost(sit: Sit):
     report = desk.system.run().report
     assert report
     assert [row.delegation for row in report.delegations] == ["other"]
-    assert desk.document("status")["unreadable"] == []
+    listed = desk.document("status")
+    assert (listed["unreadable"], [each["delegation"] for each in listed["removed"]]) == ([], ["univ"])
+    assert [each["certificate"] for each in desk.document("retire", "univ", "--yes")["still_valid"]] == ["idp"]
+    listed = desk.document("status")
+    assert ([each["delegation"] for each in listed["retired"]], listed["removed"]) == (["univ"], [])
 
 
 @pytest.mark.parametrize("arguments", [("retire", "univ"), ("apply", "{folder}", "--prune")], ids=" ".join)

@@ -110,6 +110,22 @@ def test_undo_restores_a_delegation_within_the_grace_days(sit: Sit):
     assert desk.run("retire", "univ", "--undo", "--yes").exit_code == 2
 
 
+def test_an_undone_retirement_is_an_error_until_the_file_is_applied(sit: Sit):
+    """After a daily run without it, nothing was renewed, and nothing said so."""
+    desk = sit("idp:20")
+    desk.run("retire", "univ", "--yes")
+    desk.system.run()
+
+    desk.run("retire", "univ", "--undo", "--yes")
+
+    report = desk.system.run().report
+    assert report
+    assert [(row.delegation, row.error) for row in report.delegations] == [("univ", "RecordUnreadable")]
+    assert desk.run("status").exit_code == 1
+    assert desk.run("apply", desk.folder, "--yes").exit_code == 0
+    assert desk.document("status")["unreadable"] == []
+
+
 def test_a_requested_revocation_outlives_retire_and_undo(sit: Sit):
     """The key is compromised, and after `--undo` the RAO was told that there was nothing to do."""
     desk = sit("idp:20")

@@ -107,6 +107,24 @@ def test_a_requested_revocation_outlives_its_certificate(sit: Sit):
     assert serial in desk.document("retire", "univ", "--yes")["not_revoked"][0].replace(":", "")
 
 
+def test_a_requested_revocation_outlives_a_pruned_delegation(sit: Sit):
+    """A file that was moved by mistake erased the request for a key that is compromised, without a word."""
+    desk = sit("idp:20", "www:20")
+    found = desk.document("revoke", "univ/idp", "--reason-code", "cessationOfOperation", "--yes")
+    file = desk.file.read_text(encoding="utf-8")
+    desk.rewrite("delegation: univ", "delegation: other")
+
+    pruned = desk.run("apply", desk.folder, "--prune", "--yes")
+
+    assert f"univ: the revocation of serial {found['serial']} was requested" in " ".join(pruned.stdout.split())
+    assert "univ was removed from the order book" in desk.run("status").stdout
+    assert found["serial"] in desk.run("status").stdout
+    desk.file.write_text(file, encoding="utf-8")
+    assert desk.run("apply", desk.folder, "--prune", "--yes").exit_code == 0
+    assert "NotRevoked" in desk.run("status").stdout
+    assert [each["delegation"] for each in desk.document("status")["removed"]] == []
+
+
 def test_close_order_writes_an_audit_row_and_ends_the_order(sit: Sit):
     """Closing erases the only key, so it needs a reason and a confirmation; the next run may order immediately."""
     desk = sit("idp", scm=OPEN_ORDER)

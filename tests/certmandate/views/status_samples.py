@@ -56,7 +56,7 @@ def estate(
     """Return the estate as it is judged at NOW."""
     delegations = {record.delegation.name: record for record in records}
     judged = judged_estate(delegations, certificates, NOW, ActingTimes())
-    return replace(EstateStatus(delegations, judged, (), (), (), None, [], NOW), **changes)
+    return replace(EstateStatus(delegations, judged, (), (), (), (), None, [], NOW), **changes)
 
 
 def late(rule: ReplacementRule) -> ReplacementProgress:

@@ -264,6 +264,10 @@ class PlayedEstate:
         """All certificates."""
         return map(CertificatePath.parse, self.managed)
 
+    def undone_retirements(self) -> Collection[str]:
+        """None is undone."""
+        return ()
+
     def removed_among(self, _delegations: Collection[str]) -> Collection[str]:
         """None is removed."""
         return ()

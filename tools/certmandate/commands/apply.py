@@ -19,12 +19,14 @@ from certmandate.run_failures import judged_with_runs
 from certmandate.views import plan as plan_view
 from certmandate.views import printing
 from certmandate.views.printing import printer
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.errors import AcmCertificateMissing, AcmWouldRefuse, StoreNotOurs, TooManyDue
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.inspection import DelegationRecord
 
 if TYPE_CHECKING:
     from certmandate.estate_changes import Loaded, Stored
+    from certmandate.files.operator_records import Retired
     from certmandate.views.plan import Plan
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Folder with one YAML file for each delegation.")]
@@ -66,10 +68,10 @@ def apply_command(
         if not as_json:
             printing.show(printer(), *plan_view.page(plan, prune=prune))
         to_do = plan.edits + (plan.removals if prune else [])
-        change = replace(estate_change(plan.loaded, to_do), reason=reason)
+        change = replace(estate_change(plan.loaded, to_do), pruned=plan.pruned if prune else (), reason=reason)
         if to_do:
             require_no_open_order(deployment, change.removed)
-            confirm(f"Apply {printing.counted(len(to_do), 'change')}?", yes=yes)
+            confirm(plan_view.question(plan, to_do, prune=prune), yes=yes)
         if to_do or plan.unfinished:
             with printer(to_stderr=True).status("Applying …"):
                 deployment.spec_writer.write(change, now)
@@ -96,15 +98,18 @@ def make_plan(deployment: Deployment, folder: Path, now: datetime, *, prune: boo
     if faults:
         raise FilesInvalid(faults)
     after = _after(deployment, loaded, stored, now, prune=prune)
+    pruned = tuple(_pruned(loaded, stored, now))
     return Plan(
         loaded=loaded,
         changes=estate_changes.changes(loaded, stored),
         warnings=[
             *estate_changes.warnings(loaded, stored, now.date()),
             *(_unwatched(deployment, loaded, stored) if prune else estate_changes.renamed_certificates(loaded, stored)),
+            *(_open_revocations(pruned) if prune else ()),
             *dict.fromkeys(problem.text for problem in after.problems if problem.code == TooManyDue.__name__),
         ],
         after=after.certificates,
+        pruned=pruned,
         unfinished=deployment.book.unfinished_apply(),
     )
 
@@ -117,6 +122,24 @@ def _unwatched(deployment: Deployment, loaded: Loaded, stored: Stored) -> Iterab
     removed = (each for path, each in stored.certificates.items() if path not in in_files)
     for use in unwatched_uses(removed, deployment.acm):
         yield f"{use}. It is removed, so that no run renews or watches it"
+
+
+def _pruned(loaded: Loaded, stored: Stored, now: datetime) -> Iterable[Retired]:
+    """What is left of each delegation that is in no file."""
+    from certmandate.files.operator_records import retirement
+
+    in_files = {specification.delegation.name for specification, _ in loaded}
+    for name, record in stored.delegations.items():
+        if name not in in_files:
+            of_it = (each for each in stored.certificates.values() if each.spec.delegation == name)
+            yield retirement(record, of_it, now)
+
+
+def _open_revocations(pruned: Iterable[Retired]) -> Iterable[str]:
+    for each in pruned:
+        if serials := ", ".join(printed_serial(request.serial) for request in each.revocations):
+            text = "SCM does not show it as revoked, and no run asks for that once the delegation is removed"
+            yield f"{each.delegation}: the revocation of serial {serials} was requested; {text}"
 
 
 def _uses_acm(loaded: Loaded) -> bool:

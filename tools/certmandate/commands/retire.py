@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
@@ -94,7 +94,8 @@ def _retirement(deployment: Deployment, name: str, now: datetime) -> tuple[Deleg
     try:
         record = deployment.book.delegation(name)
     except UnknownDelegation:
-        earlier = next((each for each in deployment.book.retired() if each.delegation == name), None)
+        ended = (*deployment.book.retired(), *(replace(each, retired_at=now) for each in deployment.book.removed()))
+        earlier = next((each for each in ended if each.delegation == name), None)
         if earlier is None and not _is_known(deployment, name):
             raise
         requested = deployment.spec_writer.reinstated(name).revocations

@@ -183,10 +183,11 @@ def read_estate(deployment: Deployment, now: datetime, names: Collection[str] = 
     book = deployment.book
     for name in names:
         book.delegation(name)
-    whole, replacements, retired = (
+    whole, replacements, retired, removed = (
         with_lost(deployment, read_stored(deployment)),
         book.replacement_rules(),
         book.retired(),
+        book.removed(),
     )
     stored = _selected(whole, names)
     judged = judged_order_book(deployment, stored, replacements, now, whole)
@@ -198,7 +199,8 @@ def read_estate(deployment: Deployment, now: datetime, names: Collection[str] = 
         judged=judged,
         replacements=replacements,
         retired=tuple(each for each in retired if each.valid_until > now and not names),
-        unreadable=(*stored.unreadable, *replacements.unreadable, *retired.unreadable),
+        removed=tuple(each for each in removed if (each.valid_until > now or each.revocations) and not names),
+        unreadable=(*stored.unreadable, *replacements.unreadable, *retired.unreadable, *removed.unreadable),
         unfinished_apply=book.unfinished_apply(),
         runs=[run_document(run) for run in runs["executions"]],
         at=now,

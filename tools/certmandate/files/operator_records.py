@@ -1,7 +1,8 @@
-"""What the order book holds for operators only: retired delegations, and an `apply` that was interrupted.
+"""What the order book holds for operators only: ended delegations, and an `apply` that was interrupted.
 
 #estate   retired#<delegation>  a delegation that was ended, and which of its certificates are valid until when
-#estate   reinstated#<delegation>  what the next `apply` of it restores: the revocations that were requested
+#estate   removed#<delegation>  the same of one that `apply --prune` removed; the next `apply` of it deletes the mark
+#estate   reinstated#<delegation>  a retirement was undone: the requested revocations, which the next `apply` restores
 #estate   apply#unfinished      an `apply` of more than one transaction has begun and not ended
 """
 
@@ -48,7 +49,7 @@ class StillValid:
 
 @dataclass(frozen=True, slots=True)
 class Retired:
-    """A delegation that was ended."""
+    """A delegation that was ended, or removed with `apply --prune`."""
 
     delegation: str
     organisation: str
@@ -85,7 +86,7 @@ class Reinstated:
 
 def reinstated_key(delegation: str) -> Key:
     """Key of a `Reinstated`."""
-    return schema.ESTATE, f"reinstated#{delegation}"
+    return schema.ESTATE, f"{schema.REINSTATED_PREFIX}{delegation}"
 
 
 def retirement(record: DelegationRecord, certificates: Iterable[ManagedCertificate], now: datetime) -> Retired:
@@ -116,8 +117,8 @@ def still_valid(certificates: Iterable[ManagedCertificate], now: datetime) -> tu
 
 
 def retired_from(item: Item) -> Retired:
-    """Read a retired delegation. Raises RecordUnreadable."""
-    delegation = item["item"].removeprefix(schema.RETIRED_PREFIX)
+    """Read a retired or removed delegation. Raises RecordUnreadable."""
+    delegation = item["item"].partition("#")[2]
     return schema.read(Retired, item, item.get("retired", {}), delegation=delegation)
 
 
@@ -166,6 +167,15 @@ class OperatorReader(DynamoDbOrderReader):
     def retired(self) -> Listing[Retired]:
         """The retired delegations, by name."""
         return Listing.of(self._table.query(schema.ESTATE, schema.RETIRED_PREFIX), retired_from)
+
+    def removed(self) -> Listing[Retired]:
+        """The delegations that `apply --prune` has removed, and that are neither retired nor applied again, by name."""
+        marks = [item for item in self._table.query(schema.ESTATE, schema.REMOVED_PREFIX) if "retired" in item]
+        ended = {retired.delegation for retired in self.retired()}
+        listed = Listing.of(marks, retired_from)
+        chosen = Listing(each for each in listed if each.delegation not in ended)
+        chosen.unreadable = listed.unreadable
+        return chosen
 
     def actions(self, delegation: str, certificate: str) -> Listing[OperatorAction]:
         """What operators have done to a certificate, its delegation, or all delegations, by time."""

@@ -45,6 +45,8 @@ class EstateChange:
     removed_delegations: tuple[str, ...] = ()
     retired: tuple[Retired, ...] = ()
     """Written together with the removals."""
+    pruned: tuple[Retired, ...] = ()
+    """What is left of those of `removed_delegations` that are not retired."""
     reason: str = ""
     """Of the rows in the audit trails."""
 
@@ -143,9 +145,9 @@ class SpecWriter:
             if path in stored:
                 idle = deleted(schema.order_key(path), condition="attribute_not_exists(#token)")
                 yield idle, deleted(schema.certificate_key(path), condition=_EXISTS)
+        left = {pruned.delegation: records.to_item(pruned, without=("delegation",)) for pruned in change.pruned}
         for name in change.removed_delegations:
-            mark = updated(schema.removed_key(name), "SET #removed_at = :now", {"now": timestamp(now)})
-            yield mark, deleted(schema.delegation_key(name))
+            yield _removed(name, left.get(name), now), deleted(schema.delegation_key(name))
 
     def _operator_actions(
         self,
@@ -178,10 +180,12 @@ class SpecWriter:
     ) -> Iterator[tuple[Request, ...]]:
         """Before what they get from the certificates is removed."""
         kept = self._kept_revocations(change, stored)
-        restored = self._table.read(reinstated_key(delegation.name) for delegation in change.delegations)
+        names = [delegation.name for delegation in change.delegations]
+        restored = self._table.read(key_of(name) for name in names for key_of in (reinstated_key, schema.removed_key))
         for delegation in change.delegations:
             key = reinstated_key(delegation.name)
-            again = restored.get(key, {}).get("revocations", [])
+            removed = restored.get(schema.removed_key(delegation.name), {}).get("retired", {})
+            again = [*restored.get(key, {}).get("revocations", ()), *removed.get("revocations", ())]
             requests = [*again, *kept.pop(delegation.name, ())]
             marks = [deleted(key)] if key in restored else []
             yield _delegation_updated(delegation, now, requests), _not_removed(delegation.name), *marks
@@ -234,11 +238,9 @@ def _differs(spec: CertificateSpec, stored: Mapping[CertificatePath, ManagedCert
 
 
 def _reinstated(delegation: str, item: Item) -> Iterator[Request]:
-    """Delete a retirement, and keep for the next `apply` what its *item* has."""
-    retired = retired_from(item)
-    if retired.revocations:
-        values = {"kept": [records.to_item(each) for each in retired.revocations]}
-        yield updated(reinstated_key(delegation), "SET #revocations = :kept", values)
+    """Delete a retirement, and leave a mark for the next `apply`, with the revocations that its *item* has."""
+    values = {"kept": [records.to_item(each) for each in retired_from(item).revocations]}
+    yield updated(reinstated_key(delegation), "SET #revocations = :kept", values)
     yield deleted(schema.retired_key(delegation), condition=_EXISTS)
 
 
@@ -252,6 +254,14 @@ def _delegation_updated(delegation: Delegation, now: datetime, revocations: list
     if revocations:
         write, values = f"{write}, #revocations = :kept", values | {"kept": revocations}
     return updated(schema.delegation_key(delegation.name), write, values)
+
+
+def _removed(delegation: str, left: Item | None, now: datetime) -> Request:
+    """Write that it is removed, and what is *left* of it."""
+    write, values = "SET #removed_at = :now", {"now": timestamp(now)}
+    if left is None:
+        return updated(schema.removed_key(delegation), write, values)
+    return updated(schema.removed_key(delegation), f"{write}, #retired = :map", values | {"map": left})
 
 
 def _not_removed(delegation: str) -> Request:

@@ -18,6 +18,7 @@ from renewal.domain.names import with_readable_names
 
 if TYPE_CHECKING:
     from certmandate.estate_changes import Change, Loaded
+    from certmandate.files.operator_records import Retired
 
 _MARKS = {"create": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}
 
@@ -31,6 +32,8 @@ class Plan:
     warnings: list[str]
     after: tuple[Judgement, ...]
     """The state of every certificate once the files are applied, most urgent first; also of what is in no file."""
+    pruned: tuple[Retired, ...]
+    """What is left of the delegations in no file, which only `--prune` removes."""
     unfinished: datetime | None
     """When an apply began that was interrupted."""
 
@@ -85,6 +88,16 @@ def _lines(changes: list[Change]) -> Iterator[Text]:
 def _expiry(state: Judgement) -> str:
     stored = state.certificate.stored
     return f"{printing.day(stored.not_after)} ({state.days_left} days)" if stored else "never stored"
+
+
+def question(plan: Plan, to_do: list[Change], *, prune: bool) -> str:
+    """Return what the operator is asked before an apply."""
+    text = f"Apply {printing.counted(len(to_do), 'change')}?"
+    if not prune or not plan.pruned:
+        return text
+    valid = sum(len(pruned.certificates) for pruned in plan.pruned)
+    removed = f"{printing.counted(len(plan.pruned), 'delegation')} with {printing.counted(valid, 'valid certificate')}"
+    return f"{text} They remove {removed}, which no run renews any more."
 
 
 def result(plan: Plan, to_do: list[Change], *, prune: bool) -> str:

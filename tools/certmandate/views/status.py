@@ -40,6 +40,8 @@ class EstateStatus:
     replacements: tuple[ReplacementRule, ...]
     retired: tuple[Retired, ...]
     """Retired delegations of which a certificate is still valid."""
+    removed: tuple[Retired, ...]
+    """Those that `apply --prune` removed, of which a certificate is still valid or a revocation is open."""
     unreadable: tuple[RecordUnreadable, ...]
     """The items that cannot be read, and are therefore not above."""
     unfinished_apply: datetime | None
@@ -116,10 +118,20 @@ def _notes(estate: EstateStatus) -> Iterator[str]:
     yield from map(_rule_line, estate.replacements)
     yield from replacement_lines(estate.progress.values())
     for retired in estate.retired:
-        serials = ", ".join(printed_serial(request.serial) for request in retired.revocations)
-        owed = f"; when it was retired, SCM did not show the revocation of serial {serials}" if serials else ""
-        until = printing.day(retired.valid_until)
-        yield f"{retired.delegation} is retired; its last certificate expires on {until}{owed}"
+        yield f"{retired.delegation} is retired; {_left(retired)}"
+    for removed in estate.removed:
+        name, day = removed.delegation, printing.day(removed.retired_at)
+        what = f"{name} was removed from the order book on {day}, and not retired: no run renews or inspects it"
+        yield f"{what}; {_left(removed)}. Apply its file again, or `certmandate retire {name}`"
+
+
+def _left(ended: Retired) -> str:
+    """What is left of a delegation that has ended."""
+    serials = ", ".join(printed_serial(request.serial) for request in ended.revocations)
+    owed = f"; SCM did not show the revocation of serial {serials} at that time" if serials else ""
+    if not ended.certificates:
+        return f"no certificate of it is valid{owed}"
+    return f"its last certificate expires on {printing.day(ended.valid_until)}{owed}"
 
 
 def password_end(estate: EstateStatus, delegation: str) -> date | None:
@@ -196,9 +208,8 @@ def document(estate: EstateStatus) -> dict[str, Any]:
             _delegation_document(name, record, problems.get(name, ())) for name, record in estate.delegations.items()
         ],
         "replacements": [rule_document(rule) for rule in estate.replacements],
-        "retired": [
-            {"delegation": retired.delegation, "valid_until": retired.valid_until} for retired in estate.retired
-        ],
+        "retired": [_ended_document(each) for each in estate.retired],
+        "removed": [_ended_document(each) for each in estate.removed],
         "unreadable": [
             {"delegation": error.delegation, "certificate": error.certificate, "text": str(error)}
             for error in estate.unreadable
@@ -206,6 +217,10 @@ def document(estate: EstateStatus) -> dict[str, Any]:
         "unfinished_apply": estate.unfinished_apply,
         "runs": estate.runs,
     }
+
+
+def _ended_document(ended: Retired) -> dict[str, Any]:
+    return {"delegation": ended.delegation, "valid_until": ended.valid_until}
 
 
 def _delegation_document(name: str, record: DelegationRecord, problems: Iterable[Problem]) -> dict[str, Any]:

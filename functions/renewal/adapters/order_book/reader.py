@@ -68,6 +68,10 @@ class DynamoDbOrderReader:
         items = self._table.read(map(schema.removed_key, delegations))
         return {name for name in delegations if schema.removed_key(name) in items}
 
+    def undone_retirements(self) -> Collection[str]:
+        marks = self._table.query(schema.ESTATE, schema.REINSTATED_PREFIX)
+        return {mark["item"].removeprefix(schema.REINSTATED_PREFIX) for mark in marks}
+
     def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
         orders = {schema.path_in(item): item for item in self._table.query(delegation, schema.ORDER_PREFIX)}
         items = self._table.query(delegation, schema.CERTIFICATE_PREFIX)

@@ -11,7 +11,9 @@
                                                       ended: run and causes of the last one that has ended
     #estate        replacement#<before>#<issuer>      a replacement rule; then #<scope> where it names any
     #estate        covered#<before>#<issuer>#<number> paths of certificates that the rule may cover
-    #estate        removed#<delegation>               when an operator has removed it; gone when it is applied again
+    #estate        removed#<delegation>               when an operator has removed it, and what was left of it then;
+                                                      deleted when it is applied again
+    #estate        reinstated#<delegation>            its retirement was undone; deleted when it is applied again
     #estate        retired#<delegation>               a delegation that was ended (`certmandate.files.operator_records`)
 
     audit table
@@ -76,6 +78,8 @@ HEAD = "head"
 REPLACEMENT_PREFIX = "replacement#"
 _COVERED_PREFIX = "covered#"
 RETIRED_PREFIX = "retired#"
+REMOVED_PREFIX = "removed#"
+REINSTATED_PREFIX = "reinstated#"
 ESTATE = "#estate"
 """Partition of what concerns all delegations; no delegation can have this name (`renewal.domain.run.request.NAME`)."""
 _MOST_DAYS = 36_500
@@ -93,7 +97,7 @@ def delegation_key(name: str) -> Key:
 
 def removed_key(delegation: str) -> Key:
     """Key of the mark that tells a removed delegation from a lost one; written with the deletion of its item."""
-    return ESTATE, f"removed#{delegation}"
+    return ESTATE, f"{REMOVED_PREFIX}{delegation}"
 
 
 def retired_key(delegation: str) -> Key:

@@ -159,9 +159,9 @@ class DelegationRecord:
 
 
 def record_missing(delegation: str) -> RecordUnreadable:
-    """Return the error of a delegation that no operator has removed and that has no record."""
+    """Return the error of a delegation without a record that is not removed, or whose retirement was undone."""
     text = (
-        f"the order book has no item of '{delegation}', and no operator has removed it: apply its file again, or "
+        f"the order book has no item of '{delegation}', which is neither removed nor retired: apply its file again, or "
         f"`certmandate retire {delegation}` if it was ended"
     )
     return RecordUnreadable(text, delegation=delegation)

@@ -54,7 +54,8 @@ class ReportReader:
     ) -> Iterator[DelegationRead]:
         """Yield every delegation of the run, in the order of the plan.
 
-        After them, in a daily run, those of the last one (*before*) that the plan lacks and no operator has removed.
+        After them, in a daily run, those of the last one (*before*) that the plan lacks and no operator has removed,
+        and those whose retirement was undone.
         """
         paths = self._paths(facts, results, now)
         delegations = (*facts.delegations, *(self._lost(facts, before) if facts.is_daily else ()))
@@ -70,7 +71,7 @@ class ReportReader:
     def _lost(self, facts: PlanFacts, before: Collection[str]) -> list[str]:
         # Without a memory, what the index has lost is found by its certificates, if it has these.
         known = before or (path.delegation for path in self.book.every_certificate())
-        missing = set(known) - set(facts.delegations)
+        missing = {*known, *self.book.undone_retirements()} - set(facts.delegations)
         if not before:  # one that was applied since the plan has a record
             missing -= {each.delegation.name for each in self.book.load_delegations(missing)}
         return sorted(missing - set(self.book.removed_among(missing)))
