@@ -89,9 +89,11 @@ def facts(problem: Problem) -> dict[str, Any]:
 
 
 @contextmanager
-def after_a_run(folder: Path) -> Iterator[AfterRun]:
-    """Start the estate in *folder* and run it once."""
+def after_a_run(folder: Path, *command: str) -> Iterator[AfterRun]:
+    """Start the estate in *folder*, run *command* if there is one, and then the estate once."""
     with started(folder) as system, operated(system, folder / "delegations") as desk:
+        if command:
+            desk.run(*command)
         known, mailed, printed = len(notifications()), len(accepted()), io.StringIO()
         with redirect_stdout(printed):
             ended = system.run()

@@ -17,9 +17,9 @@ CAMPUS = Path(__file__).resolve().parents[2] / "examples" / "campus"
 SEEDS = (3, *range(10, 15))
 
 
-def disagreements(folder: Path) -> dict[str, object]:
-    """What the run reported and what a view has, by view."""
-    with after_a_run(folder) as after:
+def disagreements(folder: Path, *command: str) -> dict[str, object]:
+    """What the run reported and what a view has, by view; *command*: what the operator has run before."""
+    with after_a_run(folder, *command) as after:
         compared = {name: view(after) for name, view in VIEWS.items()}
     return {name: pair for name, pair in compared.items() if pair[0] != pair[1]}
 
@@ -35,6 +35,14 @@ def test_every_view_agrees_on_what_the_plan_has_refused(tmp_path: Path) -> None:
     past = "".join(PAST.format(name=name, age=160) for name in names)
 
     assert disagreements(write_estate(tmp_path / "estate", *names, scm=f"certificates:\n{past}")) == {}
+
+
+@pytest.mark.parametrize("code", ["keyCompromise", "superseded"])
+def test_every_view_agrees_on_a_requested_revocation(tmp_path: Path, code: str) -> None:
+    """N4: the RAO is asked at once, or the operator first ends the use of the certificate."""
+    estate = write_estate(tmp_path / "estate", "idp", scm=f"certificates:\n{PAST.format(name='idp', age=20)}")
+
+    assert disagreements(estate, "revoke", "univ/idp", "--reason-code", code, "--no-replacement", "--yes") == {}
 
 
 @pytest.mark.parametrize("seed", SEEDS)

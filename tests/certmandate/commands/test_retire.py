@@ -166,6 +166,22 @@ def test_retire_prints_what_no_command_does_afterwards(sit: Sit):
     assert arns
 
 
+def test_a_removed_delegation_has_its_reports(sit: Sit):
+    """`--prune` is the other end of a delegation; its RAO asks the same."""
+    desk, month = sit("idp:20", "due:160"), f"{datetime.now(UTC):%Y-%m}"
+    desk.run("renew", "univ/due", "--yes")
+    before = desk.document("report", "univ", "--month", month)
+    other = desk.file.read_text(encoding="utf-8").replace("delegation: univ", "delegation: other").replace(": 7", ": 8")
+    desk.file.with_name("other.yaml").write_text(other, encoding="utf-8")
+    desk.file.unlink()
+    assert desk.run("apply", desk.folder, "--prune", "--yes").exit_code == 0
+
+    after = desk.document("report", "univ", "--month", month)
+
+    assert after["orders"] == before["orders"] != []
+    assert after["retired_at"]
+
+
 def test_a_retired_delegation_has_its_reports(sit: Sit, tmp_path: Path):
     """An RAO asked for the orders of a month after the end, and `report` knew the delegation no more."""
     desk, month = sit("idp:20", "due:160"), f"{datetime.now(UTC):%Y-%m}"

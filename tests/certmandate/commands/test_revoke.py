@@ -86,7 +86,7 @@ def test_without_a_replacement_one_is_ordered_when_scm_shows_the_revocation(sit:
         posted.append(desk.system.orders_posted())
         desk.system.simulator.revoke(desk.stored("idp").ssl_id)
 
-    assert "Unless its file has it no more, the run that finds it revoked orders one." in printed
+    assert "The run that finds it revoked orders one, unless it has left its file." in printed
     assert posted == [0, 1]
 
 

@@ -230,7 +230,7 @@ def _lines(request: dict[str, Any]) -> Iterator[RenderableType]:
     show = f"certmandate show {request['certificate']}"
     note = f"; note: {request['reason']}" if request["reason"] else ""
     replacement = {
-        "none": "No replacement was ordered. Unless its file has it no more, the run that finds it revoked orders one.",
+        "none": "No replacement was ordered. The run that finds it revoked orders one, unless it has left its file.",
         "ordered": f"A run that replaces it was started; `{show}` shows when it is stored.",
         "stored": "The replacement is stored. Check that every server presents it before the old one is revoked.",
     }

@@ -123,11 +123,11 @@ def findings_command(
 
 
 def _record(deployment: Deployment, name: str) -> tuple[DelegationRecord, datetime | None]:
-    """Return the delegation and None, or what is left of a retired one and when it ended. Raises UnknownDelegation."""
+    """Return the delegation and None, or what is left of one that was ended, and when. Raises UnknownDelegation."""
     try:
         return deployment.book.delegation(name), None
     except UnknownDelegation:
-        for retired in deployment.book.retired():
+        for retired in (*deployment.book.retired(), *deployment.book.removed()):
             if retired.delegation == name:
                 return retired.record, retired.retired_at
         raise
