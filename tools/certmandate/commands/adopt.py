@@ -79,12 +79,10 @@ def adopt_command(
         _require_newer(managed, stored)
         record = deployment.book.delegation(delegation)
         after = judge(replace(managed, stored=stored), record, now, deployment.acting_times)
-        is_unverified = bool(ssl_id) and not _is_reported(record, managed.spec, stored)
-        doubts = [_unverified_note(record, ssl_id)] if is_unverified else []
+        doubts = [] if not ssl_id or _is_reported(record, managed.spec, stored) else [_unverified_note(record, ssl_id)]
         notes = [*_notes(candidate, stored, after, from_file=pem is not None), *doubts]
         printing.show(printer(to_stderr=as_json), *_page(certificate, stored, after, notes))
-        doubt = ", with an SSL ID that is not verified" if is_unverified else ""
-        confirm(f"Adopt it as {certificate}{doubt}?", yes=yes)
+        confirm(f"Adopt it as {certificate}{', with an SSL ID that is not verified' if doubts else ''}?", yes=yes)
         deployment.editor.adopt(delegation, name, stored, reason)
     if as_json:
         printing.print_json(_document(stored, after, notes))
@@ -136,12 +134,11 @@ def _require_newer(managed: ManagedCertificate, stored: StoredCertificate) -> No
 def _confirmed_ssl_id(deployment: Deployment, delegation: str, serial: str, ssl_id: int) -> int:
     """Return the SSL ID of *serial* by the audit trail, else *ssl_id*. Raises Refused when the trail has another."""
     rows = deployment.book.history(delegation, "")
-    if recorded := next((row.ssl_id for row in rows if row.ssl_id and row.serial == serial), 0):
-        if ssl_id not in {0, recorded}:
-            msg = f"the audit trail has serial {printed_serial(serial)} as SSL ID {recorded}: pass --ssl-id {recorded}"
-            raise Refused(msg)
-        return recorded
-    return ssl_id
+    recorded = next((row.ssl_id for row in rows if row.ssl_id and row.serial == serial), 0)
+    if recorded and ssl_id not in {0, recorded}:
+        msg = f"the audit trail has serial {printed_serial(serial)} as SSL ID {recorded}: pass --ssl-id {recorded}"
+        raise Refused(msg)
+    return recorded or ssl_id
 
 
 def _require_unowned(
@@ -181,26 +178,19 @@ def _is_reported(record: DelegationRecord, spec: CertificateSpec, stored: Stored
         msg = f"SCM's report has serial {serial} as SSL ID {same.ssl_id}, not {ssl_id}: pass --ssl-id {same.ssl_id}"
         raise Refused(msg)
     if other and not same:
-        msg = (
-            f"SSL ID {ssl_id} has serial {printed_serial(other.serial)} in SCM's report, and this certificate has "
-            f"serial {serial}: search SCM for it, or leave out --ssl-id"
-        )
+        has = f"SSL ID {ssl_id} has serial {printed_serial(other.serial)} in SCM's report"
+        msg = f"{has}, and this certificate has serial {serial}: search SCM for it, or leave out --ssl-id"
         raise Refused(msg)
     return same is not None
 
 
 def _unverified_note(record: DelegationRecord, ssl_id: int) -> str:
-    inspection = record.inspection
+    inspection, check = record.inspection, f"`certmandate check {record.delegation.name}`"
+    why, then = "no inspection has SCM's report of it", f"{check} makes one, if it is run before the adoption"
     if inspection and inspection.run_id and not inspection.unread and inspection.full_at:
-        return (
-            f"SSL ID {ssl_id} is not verified: SCM's last SSL report ({printing.minute(inspection.at)}) does not list "
-            "it among the certificates that are not stored. If the delegation file was applied since, run `certmandate "
-            f"check {record.delegation.name}` and adopt again"
-        )
-    return (
-        f"SSL ID {ssl_id} is not verified, because no inspection has SCM's report of it: `certmandate check "
-        f"{record.delegation.name}` makes one, if it is run before the adoption"
-    )
+        why = f"SCM's last SSL report ({printing.minute(inspection.at)}) does not list it among what is not stored"
+        then = f"if the delegation file was applied since, run {check} and adopt again"
+    return f"SSL ID {ssl_id} is not verified: {why}; {then}"
 
 
 # ---- Reading it ------------------------------------------------------------------------------------------------------
