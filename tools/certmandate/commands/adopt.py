@@ -72,11 +72,11 @@ def adopt_command(
             raise Refused(msg)
         others = [each for each in read_stored(deployment).certificates.values() if each.spec.path != certificate]
         candidate = _from_file(pem, managed.spec) if pem else _from_stores(deployment, managed.spec)
+        _require_newer(managed, candidate.leaf)
         ssl_id = _confirmed_ssl_id(deployment, delegation, candidate.leaf.serial, ssl_id)
         _require_unowned(deployment, managed.spec, candidate, ssl_id, others)
         former = former_arns(managed.stored, candidate.arns.values(), now)
         stored = replace(_stored(candidate, managed.spec, ssl_id, now), former_arns=former)
-        _require_newer(managed, stored)
         record = deployment.book.delegation(delegation)
         after = judge(replace(managed, stored=stored), record, now, deployment.acting_times)
         doubts = [] if not ssl_id or _is_reported(record, managed.spec, stored) else [_unverified_note(record, ssl_id)]
@@ -121,9 +121,9 @@ def _stored(candidate: Candidate, spec: CertificateSpec, ssl_id: int, now: datet
     )
 
 
-def _require_newer(managed: ManagedCertificate, stored: StoredCertificate) -> None:
+def _require_newer(managed: ManagedCertificate, leaf: Certificate) -> None:
     """Raise Refused unless the order book has no certificate, or an older one, as after a restore."""
-    if managed.stored and stored.not_before <= managed.stored.not_before:
+    if managed.stored and leaf.not_before <= managed.stored.not_before:
         msg = (
             f"{managed.spec.path} has serial {printed_serial(managed.stored.serial)} stored already; a certificate can "
             "be adopted only where none is stored, or where an older one is"
