@@ -133,14 +133,21 @@ class Desk:
         content: bytes = s3.get_object(Bucket=self.system.aws.outputs["StoreBucket"], Key=key)["Body"].read()
         return content
 
-    def forget(self, name: str) -> StoredCertificate:
-        """Delete the stored certificate from the record, as if another program had stored it; the stores keep it."""
-        stored = self.stored(name)
-        self.system.aws.client("dynamodb").update_item(
-            TableName=self.system.aws.outputs["OrdersTable"],
+    def forget(self, name: str, *, keeps_trail: bool = False) -> StoredCertificate:
+        """Delete the stored certificate from the record, and its orders from the audit trail; the stores keep it.
+
+        As if another program had stored it; with *keeps_trail*, as after a restore.
+        """
+        stored, client, outputs = self.stored(name), self.system.aws.client("dynamodb"), self.system.aws.outputs
+        client.update_item(
+            TableName=outputs["OrdersTable"],
             Key={"delegation": {"S": "univ"}, "item": {"S": f"certificate#{name}"}},
             UpdateExpression="REMOVE served",
         )
+        for row in [] if keeps_trail else client.scan(TableName=outputs["AuditTable"])["Items"]:
+            if row["item"]["S"].startswith(f"finished#{name}#"):
+                key = {member: row[member] for member in ("delegation", "item")}
+                client.delete_item(TableName=outputs["AuditTable"], Key=key)
         return stored
 
     def secret(self, delegation: str = "univ") -> dict[str, str]:

@@ -46,7 +46,7 @@ def _applied(desk: Desk) -> tuple[object, ...]:
 
 
 def _adopted(desk: Desk) -> tuple[object, ...]:
-    desk.forget("www")
+    desk.forget("www", keeps_trail=True)
     return "adopt", "univ/www", "--yes", *WHY
 
 

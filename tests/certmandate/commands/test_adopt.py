@@ -96,14 +96,33 @@ def test_an_ssl_id_that_scms_report_lacks_is_named_as_such(desk: Desk, tmp_path:
 
 
 def test_the_ssl_id_of_an_earlier_certificate_is_refused(desk: Desk):
-    """It is in the audit rows only: SCM would be asked about a certificate that is not the one in use."""
+    """SCM would be asked about a certificate that is not the one in use; the audit trail has the right number."""
     earlier = desk.stored("early")
     desk.run("renew", "univ/early", "--force", "--reason", "test", "--yes")
-    desk.forget("early")
+    stored = desk.forget("early", keeps_trail=True)
 
     refused = desk.refused("adopt", "univ/early", "--ssl-id", earlier.ssl_id, "--yes")
+    found = desk.document("adopt", "univ/early", "--yes")
 
-    assert f"SSL ID {earlier.ssl_id} is serial {printed_serial(earlier.serial)} of univ/early" in refused
+    assert f"as SSL ID {stored.ssl_id}: pass --ssl-id {stored.ssl_id}" in refused
+    assert (found["served"]["ssl_id"], desk.stored("early").ssl_id) == (stored.ssl_id, stored.ssl_id)
+
+
+def test_an_ssl_id_that_the_audit_trail_has_with_another_serial_is_refused(desk: Desk, tmp_path: Path):
+    """What is adopted was never ordered here, and the number is of an order that was."""
+    file = tmp_path / "idp.pem"
+    certificate = hierarchy().ec.issue(
+        KeyPair.generate(KeyType.P_256).private_key.public_key(),
+        ["early.univ.example"],
+        not_before=datetime.now(UTC),
+        days=199,
+    )
+    file.write_text(pem(certificate))
+    row = next(row for row in desk.book.history("univ", "early") if row.serial)
+
+    refused = desk.refused("adopt", "univ/early", "--pem", str(file), "--ssl-id", row.ssl_id, "--yes")
+
+    assert f"SSL ID {row.ssl_id} is serial {printed_serial(row.serial)} of univ/early" in refused
 
 
 def test_what_is_stored_already_is_refused_before_the_question(desk: Desk):

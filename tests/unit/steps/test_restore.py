@@ -12,9 +12,10 @@ import pytest
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import OrderConflict, OrderNotRecorded, PermissionMissing, RenewalError, ScmUnavailable
 from renewal.domain.run.report import Outcome
+from renewal.domain.setup.unrecorded import ReportedOrder, require_recorded
 from tests.fakes import FakeOrderBook, interrupted
 from tests.unit.orders import an_order
-from tests.unit.system import IDP, PATH, System, stored_by
+from tests.unit.system import IDP, PATH, System, managed, stored_by
 
 STATES = (
     "nothing ordered",
@@ -300,3 +301,19 @@ def test_of_two_stacks_with_one_delegation_only_one_orders(system: System, *, is
     with pytest.raises(OrderNotRecorded, match=f"order {5002 if is_adopted else 5001}"):
         second.enroll(second.task(causes=("age",)))
     assert list(first.scm.orders) == [5001, 5002]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "advice"),
+    [
+        (("Issued", "Issued"), "adopt univ/idp --ssl-id 12`"),
+        (("Issued", "Applied"), "adopt univ/idp --ssl-id 11`"),
+        (("Applied", "Requested"), "Its key is lost: have the RAO decline it"),
+    ],
+)
+def test_the_newest_certificate_of_several_orders_is_offered(statuses: tuple[str, str], advice: str) -> None:
+    """The first one was offered, and adopting it was refused: the stores have the last."""
+    orders = [ReportedOrder("idp", number, status) for number, status in enumerate(statuses, 11)]
+
+    with pytest.raises(OrderNotRecorded, match=advice):
+        require_recorded(managed(age=150), orders)

@@ -72,18 +72,17 @@ def adopt_command(
             raise Refused(msg)
         others = [each for each in read_stored(deployment).certificates.values() if each.spec.path != certificate]
         candidate = _from_file(pem, managed.spec) if pem else _from_stores(deployment, managed.spec)
+        _require_newer(managed, candidate.leaf)
+        ssl_id = _confirmed_ssl_id(deployment, delegation, candidate.leaf.serial, ssl_id)
         _require_unowned(deployment, managed.spec, candidate, ssl_id, others)
         former = former_arns(managed.stored, candidate.arns.values(), now)
         stored = replace(_stored(candidate, managed.spec, ssl_id, now), former_arns=former)
-        _require_newer(managed, stored)
         record = deployment.book.delegation(delegation)
         after = judge(replace(managed, stored=stored), record, now, deployment.acting_times)
-        is_unverified = bool(ssl_id) and not _is_reported(record, managed.spec, stored)
-        doubts = [_unverified_note(record, ssl_id)] if is_unverified else []
+        doubts = [] if not ssl_id or _is_reported(record, managed.spec, stored) else [_unverified_note(record, ssl_id)]
         notes = [*_notes(candidate, stored, after, from_file=pem is not None), *doubts]
         printing.show(printer(to_stderr=as_json), *_page(certificate, stored, after, notes))
-        doubt = ", with an SSL ID that is not verified" if is_unverified else ""
-        confirm(f"Adopt it as {certificate}{doubt}?", yes=yes)
+        confirm(f"Adopt it as {certificate}{', with an SSL ID that is not verified' if doubts else ''}?", yes=yes)
         deployment.editor.adopt(delegation, name, stored, reason)
     if as_json:
         printing.print_json(_document(stored, after, notes))
@@ -122,14 +121,24 @@ def _stored(candidate: Candidate, spec: CertificateSpec, ssl_id: int, now: datet
     )
 
 
-def _require_newer(managed: ManagedCertificate, stored: StoredCertificate) -> None:
+def _require_newer(managed: ManagedCertificate, leaf: Certificate) -> None:
     """Raise Refused unless the order book has no certificate, or an older one, as after a restore."""
-    if managed.stored and stored.not_before <= managed.stored.not_before:
+    if managed.stored and leaf.not_before <= managed.stored.not_before:
         msg = (
             f"{managed.spec.path} has serial {printed_serial(managed.stored.serial)} stored already; a certificate can "
             "be adopted only where none is stored, or where an older one is"
         )
         raise Refused(msg)
+
+
+def _confirmed_ssl_id(deployment: Deployment, delegation: str, serial: str, ssl_id: int) -> int:
+    """Return the SSL ID of *serial* by the audit trail, else *ssl_id*. Raises Refused when the trail has another."""
+    rows = deployment.book.history(delegation, "")
+    recorded = next((row.ssl_id for row in rows if row.ssl_id and row.serial == serial), 0)
+    if recorded and ssl_id not in {0, recorded}:
+        msg = f"the audit trail has serial {printed_serial(serial)} as SSL ID {recorded}: pass --ssl-id {recorded}"
+        raise Refused(msg)
+    return recorded or ssl_id
 
 
 def _require_unowned(
@@ -169,26 +178,19 @@ def _is_reported(record: DelegationRecord, spec: CertificateSpec, stored: Stored
         msg = f"SCM's report has serial {serial} as SSL ID {same.ssl_id}, not {ssl_id}: pass --ssl-id {same.ssl_id}"
         raise Refused(msg)
     if other and not same:
-        msg = (
-            f"SSL ID {ssl_id} has serial {printed_serial(other.serial)} in SCM's report, and this certificate has "
-            f"serial {serial}: search SCM for it, or leave out --ssl-id"
-        )
+        has = f"SSL ID {ssl_id} has serial {printed_serial(other.serial)} in SCM's report"
+        msg = f"{has}, and this certificate has serial {serial}: search SCM for it, or leave out --ssl-id"
         raise Refused(msg)
     return same is not None
 
 
 def _unverified_note(record: DelegationRecord, ssl_id: int) -> str:
-    inspection = record.inspection
+    inspection, check = record.inspection, f"`certmandate check {record.delegation.name}`"
+    why, then = "no inspection has SCM's report of it", f"{check} makes one, if it is run before the adoption"
     if inspection and inspection.run_id and not inspection.unread and inspection.full_at:
-        return (
-            f"SSL ID {ssl_id} is not verified: SCM's last SSL report ({printing.minute(inspection.at)}) does not list "
-            "it among the certificates that are not stored. If the delegation file was applied since, run `certmandate "
-            f"check {record.delegation.name}` and adopt again"
-        )
-    return (
-        f"SSL ID {ssl_id} is not verified, because no inspection has SCM's report of it: `certmandate check "
-        f"{record.delegation.name}` makes one, if it is run before the adoption"
-    )
+        why = f"SCM's last SSL report ({printing.minute(inspection.at)}) does not list it among what is not stored"
+        then = f"if the delegation file was applied since, run {check} and adopt again"
+    return f"SSL ID {ssl_id} is not verified: {why}; {then}"
 
 
 # ---- Reading it ------------------------------------------------------------------------------------------------------
@@ -320,7 +322,7 @@ def _notes(candidate: Candidate, stored: StoredCertificate, after: Judgement, *,
     if stored.key_type is not spec.key_type:
         yield f"its key is {stored.key_type} and the file has {spec.key_type}, so the next daily run renews it"
     if not stored.ssl_id:
-        yield "without --ssl-id, SCM keeps sending expiry reminders for it, and its revocation in SCM is not noticed"
+        yield "without --ssl-id, SCM keeps sending expiry reminders for it"
     if after.decision.causes:
         yield f"it is due: {next_step(after)}"
 

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from renewal.domain.errors import OrderNotRecorded
-from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate, OrderStatus, error_of_status
+from renewal.domain.order import (
+    COMMENT_PREFIX,
+    FinishedOrder,
+    ManagedCertificate,
+    OrderStatus,
+    error_of_status,
+    normalised_status,
+)
 from renewal.domain.order_search import DATE_MARGIN, known_ids
 from renewal.domain.setup.snapshot import ReportedCertificate
 
@@ -25,6 +32,11 @@ class ReportedOrder:
     status: str
     token: str = ""
     """Of our comment; empty when SCM shows no comment."""
+
+    @property
+    def is_issued(self) -> bool:
+        """Whether SCM has a certificate of it."""
+        return normalised_status(self.status) == "ISSUED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +89,20 @@ def unrecorded_orders(
 
 def require_recorded(certificate: ManagedCertificate, orders: Iterable[ReportedOrder]) -> None:
     """Raise OrderNotRecorded when one of *orders* is for the certificate."""
-    other = next((order for order in orders if order.certificate == certificate.spec.name), None)
-    if other is None:
+    own = [order for order in orders if order.certificate == certificate.spec.name]
+    if not own:
         return
-    token = f" with token {other.token}" if other.token else ""
-    path = certificate.spec.path
+    # The newest is the one that the stores have, if one of ours was stored before it was lost from the order book.
+    other = max(own, key=lambda order: (order.is_issued, order.ssl_id))
+    token, path = f" with token {other.token}" if other.token else "", certificate.spec.path
+    again = f"run `certmandate renew {path} --order-again --reason …`"
+    adopt = (
+        f"If the stores have its certificate, `certmandate adopt {path} --ssl-id {other.ssl_id}`; otherwise have it "
+    )
+    what = f"{adopt}revoked, or {again}" if other.is_issued else f"Its key is lost: have the RAO decline it, or {again}"
     msg = (
         f"SCM has order {other.ssl_id}{token} for exactly these names ({other.status.lower()}), and the order book "
-        f"does not have it; nothing is ordered. If it is to be used, `certmandate adopt {path} --ssl-id "
-        f"{other.ssl_id}`; otherwise have it declined or revoked, or run `certmandate renew {path} --order-again "
-        "--reason …`"
+        f"does not have it; nothing is ordered. {what}"
     )
     raise OrderNotRecorded(msg)
 
