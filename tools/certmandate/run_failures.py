@@ -17,7 +17,7 @@ from renewal.domain.limits import DueCertificate, LeftOut, left_out
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.report import CertificateRow, DelegationRow, RunReport
-from renewal.domain.setup.inspection import DelegationRecord, record_missing
+from renewal.domain.setup.inspection import DelegationRecord, not_applied_again, record_missing
 from renewal.ports.order_book import Listing
 from renewal.steps.next_plan import left_out_next
 
@@ -117,10 +117,11 @@ def judged_delegation(
 def with_lost(deployment: Deployment, stored: Stored) -> Stored:
     """Return *stored* with an error for each delegation that is not there, and was not removed or is so no more."""
     damaged = (error.delegation for error in stored.unreadable)
-    known = {*notified_problems(deployment).delegations, *deployment.book.undone_retirements()}
-    missing = known.difference(stored.delegations, damaged)
+    undone = deployment.book.undone_retirements()
+    missing = {*notified_problems(deployment).delegations, *undone}.difference(stored.delegations, damaged)
     lost = sorted(missing - set(deployment.book.removed_among(missing)))
-    return replace(stored, unreadable=(*stored.unreadable, *map(record_missing, lost)))
+    errors = (not_applied_again(name) if name in undone else record_missing(name) for name in lost)
+    return replace(stored, unreadable=(*stored.unreadable, *errors))
 
 
 def _failures(

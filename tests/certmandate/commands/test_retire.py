@@ -121,6 +121,9 @@ def test_an_undone_retirement_is_an_error_until_the_file_is_applied(sit: Sit):
     report = desk.system.run().report
     assert report
     assert [(row.delegation, row.error) for row in report.delegations] == [("univ", "RecordUnreadable")]
+    text = "the retirement of 'univ' was undone, and nothing is renewed until its file is applied"
+    assert text in report.delegations[0].text
+    assert [each["text"].partition(":")[0] for each in desk.document("status")["unreadable"]] == [text]
     assert desk.run("status").exit_code == 1
     assert desk.run("apply", desk.folder, "--yes").exit_code == 0
     assert desk.document("status")["unreadable"] == []

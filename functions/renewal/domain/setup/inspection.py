@@ -159,9 +159,18 @@ class DelegationRecord:
 
 
 def record_missing(delegation: str) -> RecordUnreadable:
-    """Return the error of a delegation without a record that is not removed, or whose retirement was undone."""
+    """Return the error of a delegation without a record that is neither removed nor retired."""
     text = (
         f"the order book has no item of '{delegation}', which is neither removed nor retired: apply its file again, or "
         f"`certmandate retire {delegation}` if it was ended"
+    )
+    return RecordUnreadable(text, delegation=delegation)
+
+
+def not_applied_again(delegation: str) -> RecordUnreadable:
+    """Return the error of a delegation whose retirement was undone, and that was not applied since."""
+    text = (
+        f"the retirement of '{delegation}' was undone, and nothing is renewed until its file is applied: apply it, or "
+        f"`certmandate retire {delegation}` again"
     )
     return RecordUnreadable(text, delegation=delegation)

@@ -13,7 +13,7 @@ from renewal.domain.judgement.summary import NO_SUMMARY, DelegationSummary
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.run.outcome import RunResults
 from renewal.domain.run.plan import PlanFacts
-from renewal.domain.setup.inspection import DelegationRecord, record_missing
+from renewal.domain.setup.inspection import DelegationRecord, not_applied_again, record_missing
 from renewal.ports.order_book import Listing, OrderIndex
 
 _BATCH = 100
@@ -136,10 +136,14 @@ class ReportReader:
         records: dict[str, Record] = {record.delegation.name: record for record in listing}
         records |= {error.delegation: error for error in listing.unreadable}
         missing = [name for name in names if name not in records]
+        return records | {name: record_missing(name) for name in missing} | self._ended(missing)
+
+    def _ended(self, missing: Collection[str]) -> dict[str, Record]:
+        """Why those of *missing* have no record that operators have ended."""
+        undone = self.book.undone_retirements() if missing else ()
         removed = self.book.removed_among(missing)
-        return records | {
-            name: UnknownDelegation(name) if name in removed else record_missing(name) for name in missing
-        }
+        ended: dict[str, Record] = {name: not_applied_again(name) for name in missing if name in undone}
+        return ended | {name: UnknownDelegation(name) for name in removed}
 
 
 def unread(name: str) -> DelegationRead:
