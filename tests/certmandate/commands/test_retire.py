@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import typer
 from moto.acm.models import acm_backends
 
 from local.cloudformation.parameters import ACCOUNT, REGION
@@ -108,6 +109,22 @@ def test_undo_restores_a_delegation_within_the_grace_days(sit: Sit):
     assert desk.run("adopt", "univ/idp", "--ssl-id", str(before.ssl_id), "--yes").exit_code == 0
     assert desk.document("status")["certificates"][0]["state"] == "fine"
     assert desk.run("retire", "univ", "--undo", "--yes").exit_code == 2
+
+
+def test_an_interruption_at_the_question_is_no_answer(sit: Sit, monkeypatch: pytest.MonkeyPatch):
+    """N6: exit 130; it was taken for a wrong name."""
+    desk = sit("idp:20")
+
+    def pressed(*_: object, **__: object) -> str:
+        end = typer.Abort()
+        end.__context__ = KeyboardInterrupt()  # as typer raises it
+        raise end
+
+    monkeypatch.setattr("typer.prompt", pressed)
+    result = desk.run("retire", "univ")
+
+    assert "was not typed" not in result.stderr
+    assert "univ" in desk.book.delegations()
 
 
 def test_an_undone_retirement_is_an_error_until_the_file_is_applied(sit: Sit):

@@ -49,6 +49,9 @@ def test_the_rule_is_stored_with_who_asked_and_deleted_by_its_reason(desk: Desk)
     assert (rule.delegations, rule.caps.orders_per_delegation, rule.reason) == (("univ",), 120, "incident 13")
     assert rule.asked_by.startswith("arn:aws:")
     assert rule.deadline is not None
+    assert "a rule with this --reason is in force" in desk.refused(*order, *caps, "--yes"), (
+        "`--cancel` deletes by reason"
+    )
     causes = {certificate["name"]: certificate["causes"] for certificate in desk.document("status")["certificates"]}
     assert causes["recent"] == ["replacement"]
     deleted = desk.document("replace", "--cancel", "--yes", "--reason", "incident 13")

@@ -259,9 +259,13 @@ def _store(deployment: Deployment, plan: ReplacementPlan, stored: Stored, *, yes
 
 
 def _require_new(deployment: Deployment, rule: ReplacementRule) -> None:
-    """Raise Refused when a rule for the same certificates is stored."""
-    if rule.identity in {each.identity for each in deployment.book.all_replacements()}:
+    """Raise Refused when a rule for the same certificates is stored, or one that `--cancel` would delete with it."""
+    stored = deployment.book.all_replacements()
+    if rule.identity in {each.identity for each in stored}:
         msg = "a rule for the same certificates is in force, or has ended: delete it with --cancel and its --reason"
+        raise Refused(msg)
+    if rule.reason in {each.reason for each in stored if each.is_in_force}:
+        msg = "a rule with this --reason is in force: `certmandate replace status` shows it; pass another reason"
         raise Refused(msg)
 
 
