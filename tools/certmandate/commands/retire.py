@@ -115,7 +115,9 @@ def _require_name_again(name: str, *, yes: bool) -> None:
         return
     try:
         typed = typer.prompt("Type the delegation's name to end it", err=True)
-    except typer.Abort:
+    except typer.Abort as end:
+        if isinstance(end.__context__, KeyboardInterrupt):
+            raise
         typer.echo(err=True)  # ends the line of the question
         typed = ""
     if typed.strip() != name:
