@@ -12,9 +12,9 @@ logger = Logger()
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: wiring.LambdaContext) -> dict[str, Any]:
     """Take `{"run_id", "request", "state_machine"}`; return the plan's summary (see `CheckExpiry`)."""
-    plan = wiring.check_expiry()(event["run_id"], event["request"], event["state_machine"])
+    plan = wiring.check_expiry(context)(event["run_id"], event["request"], event["state_machine"])
     logger.info(
         "run planned",
         **{name: plan[name] for name in ("run_id", "skipped", "delegations", "due", "deferred", "dry_run")},

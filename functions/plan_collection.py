@@ -12,8 +12,8 @@ logger = Logger()
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: wiring.LambdaContext) -> dict[str, Any]:
     """Take `{"run_id", "polls"}`; return the summary of the collection (see `PlanCollection`)."""
-    plan = wiring.plan_collection()(event["run_id"], event["polls"])
+    plan = wiring.plan_collection(context)(event["run_id"], event["polls"])
     logger.info("collection planned", **{name: plan[name] for name in ("run_id", "delegations", "polls")})
     return plan

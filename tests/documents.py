@@ -24,7 +24,8 @@ _RECORDS = """
 command_not_found_handle() {
     local words
     printf -v words '%s\\x1f' "$@"
-    printf '%s\\x1e' "$words" >> "$CALLS"  # in one write: the commands of a pipeline are called at the same time
+    # In one write, because the commands of a pipeline are called at the same time; bash writes each line by itself.
+    printf '%s\\x1e' "${words//$'\\n'/$'\\x1d'}" >> "$CALLS"
     echo value
 }
 cd() { :; }
@@ -61,5 +62,6 @@ def typed(document: Path, folder: Path) -> list[list[str]]:
         capture_output=True,
         check=False,
     )
-    called = [line.split("\x1f")[:-1] for line in calls.read_text(encoding="utf-8").split("\x1e")]
+    text = calls.read_text(encoding="utf-8").replace("\x1d", "\n")
+    called = [line.split("\x1f")[:-1] for line in text.split("\x1e")]
     return [call for call in called if call]

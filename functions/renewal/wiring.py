@@ -50,6 +50,11 @@ RECORD_SECONDS = 30.0
 INSPECTION_RECORD_SECONDS = 55.0
 """After the requests to SCM: the egress address (5 s), the day of the rotation and the record (24 s each). A recording
 of the answers, which only the operator asks for, and the list of foreign orders have no time of their own."""
+RUN_RECORD_SECONDS, RUN_READ_SECONDS = 100.0, 50.0
+"""Kept by check_expiry and report: for what they write, after the last read of the order book (24 s each); and before
+that for the last reads, after the last certificates of a plan or the results of a run."""
+COLLECTION_RECORD_SECONDS = 55.0
+"""After the last results are begun: these, and the list of what is polled (24 s each)."""
 VERIFICATION_RECORD_SECONDS = 60.0
 """After the last contact: a chain is validated, and a record written, in milliseconds each."""
 
@@ -76,18 +81,16 @@ def settings() -> Settings:
     return Settings.from_environment()
 
 
-@cache
-def _tables() -> OrderTables:
+def _tables(reads_end: Deadline | None = None) -> OrderTables:
     from renewal.adapters.order_book.table import OrderTables
 
-    return OrderTables.of(aws.client("dynamodb"), settings().orders_table, settings().audit_table)
+    return OrderTables.of(aws.client("dynamodb"), settings().orders_table, settings().audit_table, reads_end)
 
 
-@cache
-def _book() -> DynamoDbOrderReader:
+def _book(reads_end: Deadline | None = None) -> DynamoDbOrderReader:
     from renewal.adapters.order_book.reader import DynamoDbOrderReader
 
-    return DynamoDbOrderReader(_tables())
+    return DynamoDbOrderReader(_tables(reads_end))
 
 
 @cache
@@ -97,11 +100,10 @@ def _transitions(function: str) -> DynamoDbOrderTransitions:
     return DynamoDbOrderTransitions(_tables(), function)
 
 
-@cache
-def _archive() -> S3RunArchive:
+def _archive(reads_end: Deadline | None = None) -> S3RunArchive:
     from renewal.adapters.runs import S3RunArchive
 
-    return S3RunArchive(aws.client("s3"), settings().store_bucket)
+    return S3RunArchive(aws.client("s3"), settings().store_bucket, reads_end)
 
 
 @cache
@@ -179,14 +181,14 @@ def _acm() -> Acm:
     return Acm(lambda region: aws.client("acm", region))
 
 
-@cache
-def check_expiry() -> CheckExpiry:
+def check_expiry(context: LambdaContext) -> CheckExpiry:
     """The step of `check_expiry.py`."""
     from renewal.adapters.order_book.rule_ends import DynamoDbRuleEnds
     from renewal.steps.check_expiry import CheckExpiry
 
-    rule_ends = DynamoDbRuleEnds(_tables())
-    return CheckExpiry(_book(), rule_ends, _archive(), _runs_in_progress(), settings().limits, utc_now)
+    rule_ends, reads_end = DynamoDbRuleEnds(_tables()), _deadline(context, RUN_RECORD_SECONDS)
+    until = reads_end.before(RUN_READ_SECONDS)
+    return CheckExpiry(_book(reads_end), rule_ends, _archive(), _runs_in_progress(), settings().limits, utc_now, until)
 
 
 def inspect_delegation(context: LambdaContext) -> InspectDelegation:
@@ -245,12 +247,11 @@ def collect(context: LambdaContext) -> Collect:
     return Collect(_book(), _transitions("collect"), _accounts(_deadline(context)), stores, _roots(), utc_now)
 
 
-@cache
-def plan_collection() -> PlanCollection:
+def plan_collection(context: LambdaContext) -> PlanCollection:
     """The step of `plan_collection.py`."""
     from renewal.steps.plan_collection import PlanCollection
 
-    return PlanCollection(_archive())
+    return PlanCollection(_archive(_deadline(context, COLLECTION_RECORD_SECONDS)))
 
 
 def verify_served(context: LambdaContext) -> VerifyServed:
@@ -273,8 +274,7 @@ def verify_served(context: LambdaContext) -> VerifyServed:
     )
 
 
-@cache
-def report() -> Report:
+def report(context: LambdaContext) -> Report:
     """The step of `report.py`."""
     from renewal.adapters.events import SnsAlerts
     from renewal.domain.alerts.crossings import Thresholds
@@ -285,8 +285,10 @@ def report() -> Report:
     expiry, pending = timedelta(days=settings().expiry_alarm_days), timedelta(hours=settings().pending_alarm_hours)
     thresholds = Thresholds(expiry, pending, password=timedelta(days=settings().password_alarm_days))
     alerts = SnsAlerts(aws.client("sns"), settings().alerts_topic)
-    sender = AlertSender(_archive(), alerts, thresholds, settings().powertools_service_name)
-    return Report(_book(), _archive(), utc_now, _times(), ReportReader(_book(), thresholds.password), sender)
+    reads_end = _deadline(context, RUN_RECORD_SECONDS)
+    book, archive = _book(reads_end), _archive(reads_end.before(RUN_READ_SECONDS))
+    sender = AlertSender(archive, alerts, thresholds, settings().powertools_service_name)
+    return Report(book, archive, utc_now, _times(), ReportReader(book, thresholds.password, reads_end), sender)
 
 
 def _times() -> ActingTimes:

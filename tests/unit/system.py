@@ -118,7 +118,8 @@ class System:
 
     def check_expiry(self, run_id: str = "run", /, **request: Any) -> dict[str, Any]:
         """Plan a run."""
-        return CheckExpiry(self.book, self.book, self.archive, self.runs, self.limits, self.clock)(
+        deadline = ample(self.clock)
+        return CheckExpiry(self.book, self.book, self.archive, self.runs, self.limits, self.clock, deadline)(
             run_id, request, MACHINE
         )
 
@@ -184,7 +185,7 @@ class System:
         """The last step of a run."""
         thresholds = Thresholds(expiry=timedelta(days=14), pending=timedelta(hours=48), password=timedelta(days=14))
         sender = AlertSender(self.archive, self.alerts, thresholds, "certmandate")
-        reader = ReportReader(self.book, thresholds.password)
+        reader = ReportReader(self.book, thresholds.password, ample(self.clock))
         return Report(self.book, self.archive, self.clock, ActingTimes(), reader, sender)
 
     def _accounts(self, instead: Mapping[str, Any]) -> Accounts:

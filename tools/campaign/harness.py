@@ -70,6 +70,8 @@ class Played:
     runs: list[Run] = field(default_factory=list)
     scm_seconds: Mapping[str, float] = field(default_factory=dict)
     """How long SCM takes for an operation, `*` for any other; nothing where neither is there."""
+    aws_seconds: Mapping[str, float] = field(default_factory=dict)
+    """How long a service of AWS takes for a call, `*` for any other; nothing where neither is there."""
     deleted: list[Order] = field(default_factory=list)
     """Orders that SCM had until they were deleted in its portal."""
     disturbed: set[str] = field(default_factory=set)
@@ -291,7 +293,9 @@ class Harness:
         with self._clients_lock:
             if (service, region) not in self._clients:
                 client = product_aws.client(service, region)
-                self._clients[service, region] = intercepted_client(client, self.interception, self._observe)
+                self._clients[service, region] = intercepted_client(
+                    client, self.interception, self._observe, self._aws_seconds
+                )
             return self._clients[service, region]
 
     def _handler(self, logical_id: str) -> Callable[[Any, Any], Any]:
@@ -330,6 +334,10 @@ class Harness:
     def _scm_seconds(self, operation: str) -> float:
         seconds = self.played.scm_seconds
         return seconds.get(operation, seconds.get("*", 0.0))
+
+    def _aws_seconds(self, service: str) -> float:
+        seconds = self.played.aws_seconds
+        return seconds.get(service, seconds.get("*", 0.0))
 
     def _observe(self, service: str, operation: str, body: Any) -> None:
         if (service, operation) == ("events", "PutEvents"):

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from renewal import records
 from renewal.adapters.aws import translated
 from renewal.adapters.bucket import Bucket
+from renewal.deadline import Deadline
 from renewal.domain.errors import PlanUnreadable
 from renewal.domain.run.payload import read_part
 from renewal.domain.run.plan import PlanFacts
@@ -42,11 +43,12 @@ T = TypeVar("T")
 
 
 class S3RunArchive:
-    """The runs in one bucket."""
+    """The runs in one bucket. *reads_end*: when no object of results is read any more: what is left is a fault."""
 
-    def __init__(self, client: S3Client, bucket: str) -> None:
+    def __init__(self, client: S3Client, bucket: str, reads_end: Deadline | None = None) -> None:
         self._client = client
         self._bucket = Bucket(client, bucket)
+        self._reads_end = reads_end
 
     def write_plan(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
         return self._write(_key(run_id, "plan"), items)
@@ -95,10 +97,16 @@ class S3RunArchive:
         contents: list[T] = []
         for key in keys:
             try:
+                self._require_time(key)
                 contents += content(key, self._document(key))
             except PlanUnreadable as error:
                 faults.append(error)
         return contents
+
+    def _require_time(self, key: str) -> None:
+        if self._reads_end and not self._reads_end.seconds_left():
+            msg = f"AWS answered so slowly that no time was left to read {key} in {self._bucket.name}"
+            raise PlanUnreadable(msg)
 
     def _document(self, key: str) -> Any:
         stored = self._bucket.read(key, MOST_BYTES)

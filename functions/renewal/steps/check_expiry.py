@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain, islice
 from typing import Any
 
+from renewal.deadline import Deadline
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import EVERY_RUN
-from renewal.domain.errors import RecordUnreadable, RunInProgress, TooManyDue, UnknownDelegation
+from renewal.domain.errors import RunInProgress, TooManyDue, UnknownDelegation
 from renewal.domain.judgement.replacement_progress import ReplacementProgress, ReplacementTally
 from renewal.domain.limits import (
     DueCertificate,
@@ -24,7 +25,7 @@ from renewal.domain.limits import (
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.payload import DelegationTask, Task
-from renewal.domain.run.plan import PlanFacts, PlannedCertificate, PlanState
+from renewal.domain.run.plan import UNREAD, PlanFacts, PlannedCertificate, PlanState
 from renewal.domain.run.request import RunRequest
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import Listing, OrderIndex, RuleEnds
@@ -32,8 +33,19 @@ from renewal.ports.runs import RunArchive, RunsInProgress
 
 _Listed = Collection[CertificatePath] | None
 """What is listed for a rule; None: nothing is."""
-_BATCH = 1_000
-"""Certificates."""
+_BATCH = 50
+"""Certificates that are read at a time, with their orders: one request."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What was read of the certificates that may be due."""
+
+    due: list[DueCertificate] = field(default_factory=list)
+    unread: list[CertificatePath] = field(default_factory=list)
+    """Those for which no time was left."""
+    is_whole: bool = True
+    """Whether everything could be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,8 @@ class CheckExpiry:
     runs: RunsInProgress
     limits: Limits
     clock: Clock
+    deadline: Deadline
+    """When no further certificates are read. What is left is deferred: the next run begins with the same order."""
 
     def __call__(self, run_id: str, document: object, state_machine: str) -> dict[str, Any]:
         """Plan the run *run_id* of *state_machine* for the execution input *document*.
@@ -66,12 +80,12 @@ class CheckExpiry:
         now = self.clock()
         delegations = self._delegations(request)
         tallies = self._tallies(request, now)
-        due, is_whole = self._due(request, tallies, now)
-        doubt = None if request.is_deliberate else too_many_due(due, self.book.count_certificates, self.limits)
-        wanted = (each for each in due if not (each.decision.is_held or (doubt and each.is_by_age_alone)))
+        reading = self._read(request, tallies, now)
+        doubt = None if request.is_deliberate else too_many_due(reading.due, self.book.count_certificates, self.limits)
+        wanted = (each for each in reading.due if not (each.decision.is_held or (doubt and each.is_by_age_alone)))
         taken, deferred = select(wanted, self.limits, run_id)
         of_delegation = by_delegation(taken)
-        delegations = _inspected(request, delegations, due, of_delegation)
+        delegations = _inspected(request, delegations, reading.due, of_delegation)
         capacities = self._capacities(taken, delegations, run_id)
         plan = [
             _item(name, run_id, now, request, of_delegation.get(name, ()), capacities[name], doubt)
@@ -79,8 +93,9 @@ class CheckExpiry:
         ]
         bucket, key = self.archive.write_plan(run_id, plan)
         # A rule may cover what cannot be read.
-        progress = _progress(request, tallies, ends_at=now if is_whole and not request.dry_run else None)
-        planned = _planned(due, limits_reached(taken, deferred, self.limits), doubt)
+        progress = _progress(request, tallies, ends_at=now if reading.is_whole and not request.dry_run else None)
+        planned = _planned(reading.due, limits_reached(taken, deferred, self.limits), doubt)
+        planned |= {str(path): UNREAD for path in reading.unread}
         facts = _facts(request, now, delegations, planned, doubt, progress)
         self.archive.write_facts(run_id, facts)
         for rule, rule_progress in progress.items():  # last, because after it no other run shows their progress
@@ -93,7 +108,7 @@ class CheckExpiry:
             "skipped": False,
             "delegations": len(plan),
             "due": len(taken),
-            "deferred": len(deferred),
+            "deferred": len(deferred) + len(reading.unread),
             "plan": {"bucket": bucket, "key": key},
             "results": f"runs/{run_id}/results",
             "polls": 0,
@@ -113,30 +128,31 @@ class CheckExpiry:
             ReplacementTally(rule, now, self.book.listed_for(rule)) for rule in in_force if _works_on(request, rule)
         ]
 
-    def _due(
-        self, request: RunRequest, tallies: Sequence[ReplacementTally], now: datetime
-    ) -> tuple[list[DueCertificate], bool]:
-        """What is due, and whether everything could be read. Every certificate is counted in *tallies*."""
-        due: list[DueCertificate] = []
-        is_whole = True
-        for batch in self._candidates(request, now, [tally.listed for tally in tallies]):
-            is_whole = is_whole and not batch.unreadable
+    def _read(self, request: RunRequest, tallies: Sequence[ReplacementTally], now: datetime) -> _Reading:
+        """Read what may be due while there is time. Every certificate is counted in *tallies*."""
+        reading = _Reading()
+        for batch in self._candidates(request, now, [tally.listed for tally in tallies], reading.unread):
+            reading.is_whole = reading.is_whole and not batch.unreadable
             for certificate in batch:
                 try:
                     candidate = _candidate(certificate, tallies, now)
                 except Exception:  # noqa: BLE001 - a bug costs the certificate: the report, which decides again, names it
-                    is_whole = False
+                    reading.is_whole = False
                     continue
                 if candidate.decision.causes and _is_asked(request, candidate):
-                    due.append(candidate)
-        return due, is_whole
+                    reading.due.append(candidate)
+        reading.is_whole = reading.is_whole and not reading.unread
+        return reading
 
     def _delegations(self, request: RunRequest) -> list[str]:
         """The delegations that the run was asked for; none when it inspects only those of what it takes."""
         if not request.is_narrowed:
             return [] if request.open_orders_only else sorted(self.book.delegations())
         wanted = {*request.delegations, *(path.delegation for path in _paths(request))}
-        if unknown := sorted(name for name in wanted if not self._is_known(name)):
+        listing = self.book.load_delegations(wanted)
+        # One that cannot be read is known: its inspection fails, and the report names it.
+        known_names = {each.delegation.name for each in listing} | {each.delegation for each in listing.unreadable}
+        if unknown := sorted(wanted - known_names):
             known = ", ".join(sorted(self.book.delegations())) or "none"
             msg = (
                 f"the order book has no delegation {', '.join(unknown)}; it has {known}. "
@@ -145,46 +161,43 @@ class CheckExpiry:
             raise UnknownDelegation(msg)
         return sorted(wanted)
 
-    def _is_known(self, delegation: str) -> bool:
-        try:
-            self.book.delegation(delegation)
-        except UnknownDelegation:
-            return False
-        except RecordUnreadable:
-            return True  # its inspection fails, and the report names it
-        return True
-
     def _candidates(
-        self, request: RunRequest, now: datetime, listed: Collection[_Listed]
+        self, request: RunRequest, now: datetime, listed: Collection[_Listed], unread: list[CertificatePath]
     ) -> Iterator[Listing[ManagedCertificate]]:
         """A daily run reads what waits in the index, one for open orders these alone; a narrowed one what it names.
 
         The first two also read what is *listed* for replacement rules, and everything for a rule without a list.
-        What cannot be read is not ordered; the report names it.
+        What cannot be read is not ordered; the report names it. What no time is left for is added to *unread*.
         """
         if request.is_narrowed:
-            return iter([self._named(request)])
-        if None in listed:
-            return self._in_batches(self.book.every_certificate())
+            return self._named(request, unread)
         until = EVERY_RUN if request.open_orders_only else now
-        return self._in_batches(dict.fromkeys(chain(self.book.waiting(until), *filter(None, listed))))
+        every = self.book.every_certificate() if None in listed else ()
+        # What waits comes first, in the order of the times of its next action.
+        return self._in_batches(dict.fromkeys(chain(self.book.waiting(until), *filter(None, listed), every)), unread)
 
-    def _in_batches(self, paths: Iterable[CertificatePath]) -> Iterator[Listing[ManagedCertificate]]:
+    def _in_batches(
+        self, paths: Iterable[CertificatePath], unread: list[CertificatePath]
+    ) -> Iterator[Listing[ManagedCertificate]]:
         """Read at most _BATCH records at a time, so that the memory does not grow with them."""
         rest = iter(paths)
         while batch := list(islice(rest, _BATCH)):
+            if not self.deadline.seconds_left():
+                unread += [*batch, *rest]
+                return
             yield self.book.load_certificates(batch)
 
-    def _named(self, request: RunRequest) -> Listing[ManagedCertificate]:
-        whole = [managed for name in request.delegations for managed in self.book.certificates(name)]
-        single = [path for path in _paths(request) if path.delegation not in request.delegations]
-        listing = self.book.load_certificates(single)
-        unreadable = {CertificatePath(error.delegation, error.certificate) for error in listing.unreadable}
-        if missing := sorted(set(single) - {certificate.spec.record_key for certificate in listing} - unreadable):
-            names = ", ".join(map(str, missing))
+    def _named(self, request: RunRequest, unread: list[CertificatePath]) -> Iterator[Listing[ManagedCertificate]]:
+        yield from map(self.book.certificates, request.delegations)
+        missing = {path for path in _paths(request) if path.delegation not in request.delegations}
+        for listing in self._in_batches(sorted(missing), unread):
+            missing -= {certificate.spec.record_key for certificate in listing}
+            missing -= {CertificatePath(error.delegation, error.certificate) for error in listing.unreadable}
+            yield listing
+        if missing := missing - set(unread):
+            names = ", ".join(map(str, sorted(missing)))
             msg = f"the order book has no certificate {names}; `certmandate status` lists those that it has"
             raise UnknownDelegation(msg)
-        return Listing([*whole, *listing])
 
 
 def _progress(

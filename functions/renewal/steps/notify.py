@@ -55,7 +55,8 @@ from renewal.ports.runs import RunArchive
 from renewal.steps.next_plan import left_out_next
 
 LEAST_SECONDS = 80.0
-"""Before a delegation is begun: with less, a notice could be claimed and not sent. A mail takes 22 s at most."""
+"""Before a delegation is begun, and before a notice is claimed: with less, it could be claimed and not sent. A mail
+takes 22 s at most."""
 _VARYING = re.compile(r"\d{4}-\d{2}-\d{2}(?:T[\d:.+Z]+)?|\b\d+ (?:days?|hours?|h|times)\b")
 """The parts of a finding's text that change while the topic stays the same."""
 
@@ -156,6 +157,7 @@ class Notify:
         is_due = notices_due(topics, facts.notices, to, facts.now.date())
         # Before the claim: a read that fails after it would leave a notice that is never sent.
         history = self.book.history(facts.name, "") if is_due else ()
+        self._require_time()
         claim = Notice(self.new_id(), facts.now, NoticeKind.PROBLEMS, to)
         after = self.notices.change_notices(facts.name, lambda notices: claimed(notices, topics, claim))
         if after.notice(claim.id):
@@ -170,6 +172,7 @@ class Notify:
         if not facts.existed_in(month, history):
             return
         acknowledged, proof = self.book.acknowledgements(facts.name), Proof(self.trails.head(facts.name))
+        self._require_time()
         claim = Notice(self.new_id(), facts.now, NoticeKind.REPORT, to, (str(month),))
         after = self.notices.change_notices(
             facts.name, lambda notices: notices if notices.has_report(str(month)) else notices.with_notice(claim)

@@ -11,7 +11,14 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from renewal.domain.alerts.memory import NotifiedProblems
-from renewal.domain.errors import Failure, RecordUnreadable, RenewalError, ScmUnavailable, UnknownDelegation
+from renewal.domain.errors import (
+    Failure,
+    RecordUnreadable,
+    RenewalError,
+    ScmUnavailable,
+    StoreUnavailable,
+    UnknownDelegation,
+)
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement
@@ -49,7 +56,7 @@ from renewal.ports.runs import RunArchive
 from renewal.steps.reporting.alert_sender import AlertSender
 from renewal.steps.reporting.metrics import run_metrics
 from renewal.steps.reporting.preview import preview
-from renewal.steps.reporting.reader import DelegationRead, Record, ReportReader
+from renewal.steps.reporting.reader import DelegationRead, Record, ReportReader, unread
 from renewal.steps.reporting.reported_run import ReportedRun
 
 Time = TypeVar("Time", date, datetime)
@@ -95,7 +102,7 @@ class Report:
     def _report(
         self, run_id: str, facts: PlanFacts, verification: Mapping[str, Any], before: Collection[str]
     ) -> RunReport:
-        rules = self.book.replacement_rules()
+        rules = self.book.replacement_rules()  # before the results, which may take all the time
         results = read_map_results(*self.archive.read_results(run_id))
         run = ReportedRun(run_id, facts, results, self.clock(), self.times, rules)
         parts = [self._part(read, run) for read in self.reader(facts, run.results, run.now, before)]
@@ -123,9 +130,12 @@ class Report:
         )
 
     def _part(self, read: DelegationRead, run: ReportedRun) -> _Part:
-        """The part of the report about one delegation; a bug costs the delegation that leads to it."""
+        """The part of the report about one delegation; a bug, or the end of the time, costs only that delegation."""
         try:
             return self._part_of(read, run)
+        except StoreUnavailable as error:
+            self.reader.require_over(error)
+            return self._part_of(unread(read.delegation), run)
         except RenewalError:
             raise
         except Exception as error:  # noqa: BLE001 - see above
@@ -230,9 +240,8 @@ def _delegation_row(
         # The operator retired it during the run: that is no failure, and the other delegations are still reported.
         text = "removed from the order book during the run"
         return DelegationRow(delegation=name, outcome=DelegationOutcome.REMOVED, text=text)
-    if isinstance(record, RecordUnreadable):
-        unreadable = _failure_members(_failure(record))
-        return DelegationRow(delegation=name, outcome=DelegationOutcome.FAILED, **unreadable)
+    if isinstance(record, RenewalError):
+        return DelegationRow(delegation=name, outcome=DelegationOutcome.FAILED, **_failure_members(_failure(record)))
     failed, inspection = run.results.failure_of(name), record.inspection
     findings = inspection.findings if inspection else ()
     at_endpoints = service_findings(certificates, run.now)
@@ -287,7 +296,7 @@ def _unreadable_row(error: RecordUnreadable) -> CertificateRow:
     )
 
 
-def _failure(error: RecordUnreadable) -> Failure:
+def _failure(error: RenewalError) -> Failure:
     return Failure(type(error).__name__, str(error))
 
 

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 
 from renewal.adapters.endpoints.host_reports import S3HostReports
 from renewal.adapters.runs import S3RunArchive
+from renewal.deadline import Deadline
 from renewal.domain.alerts.memory import Notified, NotifiedProblems
 from renewal.domain.errors import PlanUnreadable, StoreRefused
 from renewal.domain.run.plan import PlanFacts, PlannedCertificate, PlanState
@@ -179,6 +181,22 @@ def test_a_result_file_of_another_shape_is_named(archive: S3RunArchive, s3: Any,
 
     assert result["Name"] == "www"
     assert f"{bad} " in str(fault)
+
+
+def test_results_that_no_time_is_left_for_are_named(s3: Any):
+    """A slow AWS would have the function killed, and the run would end without a report."""
+    keys = [f"{RESULTS}/SUCCEEDED_{number}.json" for number in range(3)]
+    for number, key in enumerate(keys):
+        write(s3, key, [an_execution(str(number), "SUCCEEDED")])
+    write(s3, f"{RESULTS}/manifest.json", a_manifest(SUCCEEDED=keys))
+    began, seconds = datetime.now(UTC), count()
+    reads_end = Deadline(began + timedelta(seconds=2), lambda: began + timedelta(seconds=next(seconds)))
+    archive = S3RunArchive(s3, BUCKET, reads_end)
+
+    (result,), (fault, _) = archive.read_results(RUN)
+
+    assert result["Name"] == "0"
+    assert f"no time was left to read {keys[1]}" in str(fault)
 
 
 def test_facts_that_are_missing_or_not_ours_are_named(archive: S3RunArchive, s3: Any):

@@ -110,17 +110,17 @@ def test_the_ssl_id_of_an_earlier_certificate_is_refused(desk: Desk):
 
 def test_an_ssl_id_that_the_audit_trail_has_with_another_serial_is_refused(desk: Desk, tmp_path: Path):
     """What is adopted was never ordered here, and the number is of an order that was."""
-    file = tmp_path / "idp.pem"
+    file = tmp_path / "new.pem"
     certificate = hierarchy().ec.issue(
         KeyPair.generate(KeyType.P_256).private_key.public_key(),
-        ["early.univ.example"],
+        ["new.univ.example"],
         not_before=datetime.now(UTC),
         days=199,
     )
     file.write_text(pem(certificate))
     row = next(row for row in desk.book.history("univ", "early") if row.serial)
 
-    refused = desk.refused("adopt", "univ/early", "--pem", str(file), "--ssl-id", row.ssl_id, "--yes")
+    refused = desk.refused("adopt", "univ/new", "--pem", str(file), "--ssl-id", row.ssl_id, "--yes")
 
     assert f"SSL ID {row.ssl_id} is serial {printed_serial(row.serial)} of univ/early" in refused
 

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from campaign.alarms.troubles import Kind, Trouble
 from renewal import records
+from renewal.deadline import Deadline
 from renewal.domain.alerts.alert import Alert
 from renewal.domain.alerts.crossings import Thresholds
 from renewal.domain.alerts.memory import NotifiedProblems
@@ -134,7 +135,7 @@ class PlayedEstate:
         )
         sender = AlertSender(cast("RunArchive", self), self, LIMITS, "certmandate")
         book = cast("OrderIndex", self)
-        reader = ReportReader(book, LIMITS.password)
+        reader = ReportReader(book, LIMITS.password, Deadline(datetime.max.replace(tzinfo=UTC), lambda: self.now))
         step = Report(book, cast("RunArchive", self), lambda: self.now, ActingTimes(), reader, sender)
         summary = step(run_id)
         assert self._report is not None  # noqa: S101 - written by the step

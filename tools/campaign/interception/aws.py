@@ -28,8 +28,10 @@ _DENIED = (403, "AccessDenied")
 _OTHERS_DENIED = (400, "AccessDeniedException")
 
 
-def intercepted_client(client: Any, interception: Interception, observe: Observe) -> Any:
-    """Return *client* with every call intercepted.
+def intercepted_client(
+    client: Any, interception: Interception, observe: Observe, seconds: Callable[[str], float]
+) -> Any:
+    """Return *client* with every call intercepted; *seconds*: how long a call of a service takes.
 
     moto's own hook is removed from this client: ours calls moto when, and as often as, a call takes effect.
     """
@@ -41,6 +43,8 @@ def intercepted_client(client: Any, interception: Interception, observe: Observe
         operation = _operation(event_name, request)
 
         def effect() -> Any:
+            interception.time.pass_seconds(seconds(service))
+            interception.require_alive(interception.invocation)
             connection.use(request.url)
             request.reset_stream()  # a late or repeated call sends its body from the beginning
             answer = botocore_stubber(event_name, request)

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from renewal.adapters.aws import error_code, translated
 from renewal.adapters.order_book.attribute_values import from_wire, to_wire
+from renewal.deadline import Deadline
 from renewal.domain.errors import StoreUnavailable
 from renewal.records import timestamp
 
@@ -53,11 +54,12 @@ class ConditionFailed(Exception):
 
 
 class Table:
-    """One DynamoDB table."""
+    """One DynamoDB table. *reads_end*: when no read is begun any more (StoreUnavailable); writes are."""
 
-    def __init__(self, client: DynamoDBClient, name: str) -> None:
+    def __init__(self, client: DynamoDBClient, name: str, reads_end: Deadline | None = None) -> None:
         self._client = client
         self._name = name
+        self._reads_end = reads_end
 
     def read(self, keys: Iterable[Key]) -> dict[Key, Item]:
         """Return the items that exist, by key, read consistently."""
@@ -82,9 +84,15 @@ class Table:
 
     @translated("dynamodb:BatchGetItem")
     def _batch_get(self, keys: list[Request]) -> tuple[list[Item], list[Request]]:
+        self._require_time()
         answer: Any = self._client.batch_get_item(RequestItems={self._name: {"Keys": keys, "ConsistentRead": True}})
         left = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
         return [_plain(item) for item in answer["Responses"].get(self._name, [])], left
+
+    def _require_time(self) -> None:
+        if self._reads_end and not self._reads_end.seconds_left():
+            msg = "dynamodb: no time is left to read the order book"
+            raise StoreUnavailable(msg, had_no_effect=True)
 
     def query(self, partition: str, prefix: str, attributes: Collection[str] = ()) -> Iterator[Item]:
         """Yield the items of a partition whose sort key begins with *prefix*, in order, read consistently.
@@ -115,12 +123,14 @@ class Table:
 
     @translated("dynamodb:Query")
     def _counted(self, request: Request) -> tuple[int, Request | None]:
+        self._require_time()
         answer: Any = self._client.query(TableName=self._name, **request)
         last = answer.get("LastEvaluatedKey")
         return answer["Count"], {"ExclusiveStartKey": last} if last else None
 
     @translated("dynamodb:Query")
     def _queried(self, request: Request, start: Request) -> tuple[list[Item], Request | None]:
+        self._require_time()
         answer: Any = self._client.query(TableName=self._name, **request, **start)
         return [_plain(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
 
@@ -198,9 +208,9 @@ class OrderTables:
     """Rows are only added to it, in the transaction that they describe."""
 
     @classmethod
-    def of(cls, client: DynamoDBClient, orders: str, audit: str) -> Self:
-        """Return the tables with these names."""
-        return cls(Table(client, orders), Table(client, audit))
+    def of(cls, client: DynamoDBClient, orders: str, audit: str, reads_end: Deadline | None = None) -> Self:
+        """Return the tables with these names; *reads_end*: see `Table`."""
+        return cls(Table(client, orders, reads_end), Table(client, audit, reads_end))
 
 
 def _of_pages(page: Callable[[Request], tuple[list[T], Request | None]]) -> Iterator[T]:

@@ -35,7 +35,7 @@ def problems_of(
     judged, today = tuple(judgements), now.date()
     certificates = [judgement.certificate for judgement in judged]
     own = {problem.key: problem for judgement in judged for problem in judgement.problems}
-    findings = [*(finding_from(error, error.certificate) for error in unreadable), *_failed(failure, judged)]
+    findings = [*(finding_from(error, error.certificate) for error in unreadable), *_failed(failure, record, judged)]
     findings += service_findings(certificates, now)
     findings += open_revocations(record, certificates, now) if record else ()
     issued = _issued(record)
@@ -61,13 +61,18 @@ def _issued(record: DelegationRecord | None) -> Collection[str]:
     return foreign.issued if foreign else ()
 
 
-def _failed(failure: Failure | None, judgements: Collection[Judgement]) -> Iterator[Finding]:
-    """What stopped the last run for all of it; an outage is a warning while each certificate can wait."""
+def _failed(
+    failure: Failure | None, record: DelegationRecord | None, judgements: Collection[Judgement]
+) -> Iterator[Finding]:
+    """What stopped the last run for all of it; an outage is a warning while each certificate can wait.
+
+    Nothing is known of a delegation whose *record* was not read.
+    """
     if failure is None:
         return
     error = error_named(failure.error)
     finding = finding_in_scm(failure.error, "error", error.actor, failure.text)
-    if failure.error in OUTAGES and all(judgement.can_wait for judgement in judgements):
+    if failure.error in OUTAGES and record and all(judgement.can_wait for judgement in judgements):
         expiries = [judgement.certificate.stored.not_after for judgement in judgements if judgement.certificate.stored]
         first = min(expiries, default=None)
         finding = replace(finding, severity="warning", due=first.date() if first else None)

@@ -12,7 +12,7 @@ from renewal.domain.judgement.order_wait import held_failure, waits_for
 from renewal.domain.judgement.summary import NO_SUMMARY, DelegationSummary
 from renewal.domain.order import CLOSED, FinishedOrder, ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with_inspection
-from renewal.domain.run.plan import PlannedCertificate, PlanState
+from renewal.domain.run.plan import UNREAD, PlannedCertificate, PlanState
 from renewal.domain.run.report import Outcome
 from renewal.domain.run.result import CertificateResult
 from renewal.domain.setup.inspection import Inspection
@@ -129,6 +129,8 @@ def why_deferred(
         return "the operator has closed its order; a later daily run orders it if it is due"
     if result is not None:
         return "so long after its start a run begins no order for a replacement rule; the next run does"
+    if planned == UNREAD:
+        return "AWS answered so slowly that no time was left to read it; the next run does"
     # Without a limit, the inspection had something more urgent.
     limit = (planned.limit if planned else "") or "OrdersPerDelegation or OrdersPerRun"
     later = "the next run polls it" if planned and Cause.ORDER_OPEN in planned.causes else "a later daily run orders it"

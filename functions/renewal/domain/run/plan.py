@@ -33,6 +33,10 @@ class PlannedCertificate:
     """The limit that defers it, for example `OrdersPerRun=500`."""
 
 
+UNREAD = PlannedCertificate((), PlanState.DEFERRED)
+"""One that may be due: no time was left to read it."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlanFacts:
     """What the report needs of the plan (`runs/<run id>/facts.json`)."""

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from renewal.deadline import Deadline
 from renewal.domain.delegation import CertificatePath
-from renewal.domain.errors import RecordUnreadable, UnknownDelegation
+from renewal.domain.errors import RecordUnreadable, RenewalError, StoreUnavailable, UnknownDelegation
 from renewal.domain.judgement.summary import NO_SUMMARY, DelegationSummary
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.run.outcome import RunResults
@@ -18,8 +19,8 @@ from renewal.ports.order_book import Listing, OrderIndex
 _BATCH = 100
 """Delegations that are read at a time, so that the memory does not grow with the estate."""
 
-Record = DelegationRecord | UnknownDelegation | RecordUnreadable
-"""A delegation's record, or why there is none."""
+Record = DelegationRecord | RenewalError
+"""A delegation's record, or why there is none: UnknownDelegation if it was retired during the run."""
 _Paths = Mapping[str, Collection[CertificatePath]]
 """By delegation."""
 
@@ -48,6 +49,8 @@ class ReportReader:
     book: OrderIndex
     password_notice: timedelta
     """How long before a password expires its delegation is read although it is in order."""
+    deadline: Deadline
+    """When *book* is read no more: what is left is reported as such."""
 
     def __call__(
         self, facts: PlanFacts, results: RunResults, now: datetime, before: Collection[str] = ()
@@ -57,12 +60,34 @@ class ReportReader:
         After them, in a daily run, those of the last one (*before*) that the plan lacks and no operator has removed,
         and those whose retirement was undone.
         """
-        paths = self._paths(facts, results, now)
-        delegations = (*facts.delegations, *(self._lost(facts, before) if facts.is_daily else ()))
+        lost = before if facts.is_daily else ()
+        try:
+            paths = self._paths(facts, results, now)
+            delegations = (*facts.delegations, *(self._lost(facts, before) if facts.is_daily else ()))
+        except StoreUnavailable as error:
+            self.require_over(error)
+            yield from map(unread, sorted({*facts.delegations, *lost}))
+            return
         for start in range(0, len(delegations), _BATCH):
             names = delegations[start : start + _BATCH]
             quiet = {} if facts.is_narrowed else dict(self._quiet(names, results, now.date()))
-            yield from self._batch(names, quiet, paths)
+            yield from self._in_time(names, self._batch(names, quiet, paths))
+
+    def _in_time(self, names: Sequence[str], reads: Iterator[DelegationRead]) -> Iterator[DelegationRead]:
+        """Yield *reads*, those of *names*; why it was not read, for each one for which no time is left."""
+        left = iter(names)
+        try:
+            for read in reads:
+                next(left)
+                yield read
+        except StoreUnavailable as error:
+            self.require_over(error)
+            yield from map(unread, left)
+
+    def require_over(self, error: StoreUnavailable) -> None:
+        """Raise *error*, with which reading has failed, while there is time to repeat the whole report."""
+        if self.deadline.seconds_left():
+            raise error
 
     def is_near(self, password_expires: date | None, today: date) -> bool:
         """Return whether the operator is to be notified of a password that expires on *password_expires*."""
@@ -119,6 +144,12 @@ class ReportReader:
         removed = self.book.removed_among(missing)
         ended: dict[str, Record] = {name: not_applied_again(name) for name in missing if name in undone}
         return ended | {name: UnknownDelegation(name) for name in removed}
+
+
+def unread(name: str) -> DelegationRead:
+    """Return that no time was left to read a delegation."""
+    text = f"AWS answered so slowly that no time was left to read {name} for the report; the next daily run reports it"
+    return DelegationRead(name, StoreUnavailable(text), Listing())
 
 
 def _by_delegation(listing: Listing[ManagedCertificate]) -> Mapping[str, Listing[ManagedCertificate]]:
