@@ -73,7 +73,7 @@ def test_a_delegation_that_prune_removes_is_not_reported_as_lost(sit: Sit):
     assert ([each["delegation"] for each in listed["retired"]], listed["removed"]) == (["univ"], [])
 
 
-def test_plan_says_what_to_adopt_when_a_delegation_is_put_back(sit: Sit):
+def test_plan_names_what_to_adopt_when_a_delegation_is_put_back(sit: Sit):
     """It promised an order that the next daily run refuses with OrderNotRecorded."""
     desk = sit("idp")
     assert desk.system.run().status == "SUCCEEDED"
