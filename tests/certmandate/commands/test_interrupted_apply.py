@@ -73,6 +73,21 @@ def test_a_delegation_that_prune_removes_is_not_reported_as_lost(sit: Sit):
     assert ([each["delegation"] for each in listed["retired"]], listed["removed"]) == (["univ"], [])
 
 
+def test_plan_names_what_to_adopt_when_a_delegation_is_put_back(sit: Sit):
+    """It promised an order that the next daily run refuses with OrderNotRecorded."""
+    desk = sit("idp")
+    assert desk.system.run().status == "SUCCEEDED"
+    file = desk.file.read_text(encoding="utf-8")
+    desk.rewrite("delegation: univ", "delegation: other")
+    assert desk.run("apply", desk.folder, "--prune", "--yes").exit_code == 0
+    desk.file.write_text(file, encoding="utf-8")
+
+    warned = [each for each in desk.document("plan", desk.folder)["warnings"] if each.startswith("univ/idp")]
+
+    assert len(warned) == 1
+    assert "certmandate adopt univ/idp --ssl-id" in warned[0]
+
+
 @pytest.mark.parametrize("arguments", [("retire", "univ"), ("apply", "{folder}", "--prune")], ids=" ".join)
 def test_a_removal_that_was_interrupted_hides_no_loss(
     sit: Sit, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]

@@ -23,6 +23,7 @@ from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.errors import AcmCertificateMissing, AcmWouldRefuse, StoreNotOurs, TooManyDue
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.setup.unrecorded import lost_order
 
 if TYPE_CHECKING:
     from certmandate.estate_changes import Loaded, Stored
@@ -106,6 +107,7 @@ def make_plan(deployment: Deployment, folder: Path, now: datetime, *, prune: boo
             *estate_changes.warnings(loaded, stored, now.date()),
             *(_unwatched(deployment, loaded, stored) if prune else estate_changes.renamed_certificates(loaded, stored)),
             *(_open_revocations(pruned) if prune else ()),
+            *_lost_orders(deployment, loaded, stored, now),
             *dict.fromkeys(problem.text for problem in after.problems if problem.code == TooManyDue.__name__),
         ],
         after=after.certificates,
@@ -140,6 +142,16 @@ def _open_revocations(pruned: Iterable[Retired]) -> Iterable[str]:
         if serials := ", ".join(printed_serial(request.serial) for request in each.revocations):
             text = "SCM does not show it as revoked, and no run asks for that once the delegation is removed"
             yield f"{each.delegation}: the revocation of serial {serials} was requested; {text}"
+
+
+def _lost_orders(deployment: Deployment, loaded: Loaded, stored: Stored, now: datetime) -> Iterable[str]:
+    """What was removed and is put back: no run orders while the audit trail has a valid certificate as stored."""
+    new = [spec for specification, _ in loaded for spec in specification.certificates]
+    for spec in (each for each in new if each.path not in {*stored.certificates, *stored.damaged}):
+        if row := lost_order(ManagedCertificate(spec), deployment.book.history(*spec.record_key), now):
+            adopt = f"`certmandate adopt {spec.path} --ssl-id {row.ssl_id}`"
+            text = f"the audit trail has a certificate of it as stored on {printing.day(row.ended_at)}, still valid"
+            yield f"{spec.path}: {text}: {adopt} before the next daily run, which does not order it"
 
 
 def _uses_acm(loaded: Loaded) -> bool:
