@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,8 +21,9 @@ from certmandate.views import plan as plan_view
 from certmandate.views import printing
 from certmandate.views.printing import printer
 from renewal.domain.certificate.serial import printed_serial
+from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import AcmCertificateMissing, AcmWouldRefuse, StoreNotOurs, TooManyDue
-from renewal.domain.order import ManagedCertificate
+from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.unrecorded import lost_order
 
@@ -146,11 +148,16 @@ def _open_revocations(pruned: Iterable[Retired]) -> Iterable[str]:
 
 def _lost_orders(deployment: Deployment, loaded: Loaded, stored: Stored, now: datetime) -> Iterable[str]:
     """What was removed and is put back: no run orders while the audit trail has a valid certificate as stored."""
-    new = [spec for specification, _ in loaded for spec in specification.certificates]
-    for spec in (each for each in new if each.path not in {*stored.certificates, *stored.damaged}):
-        if row := lost_order(ManagedCertificate(spec), deployment.book.history(*spec.record_key), now):
-            adopt = f"`certmandate adopt {spec.path} --ssl-id {row.ssl_id}`"
-            text = f"the audit trail has a certificate of it as stored on {printing.day(row.ended_at)}, still valid"
+    known = {*stored.certificates, *stored.damaged}
+    specs = (spec for specification, _ in loaded for spec in specification.certificates)
+    new = [spec for spec in specs if spec.path not in known]
+    rows: defaultdict[CertificatePath, list[FinishedOrder]] = defaultdict(list)
+    for row in sorted(deployment.book.histories({spec.delegation for spec in new}), key=lambda row: row.ended_at):
+        rows[CertificatePath(row.delegation, row.certificate)].append(row)
+    for spec in new:
+        if lost := lost_order(ManagedCertificate(spec), rows[spec.record_key], now):
+            adopt = f"`certmandate adopt {spec.path} --ssl-id {lost.ssl_id}`"
+            text = f"the audit trail has a certificate of it as stored on {printing.day(lost.ended_at)}, still valid"
             yield f"{spec.path}: {text}: {adopt} before the next daily run, which does not order it"
 
 
