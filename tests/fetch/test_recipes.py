@@ -221,16 +221,19 @@ def test_the_example_of_a_configuration_is_valid() -> None:
 
 
 def test_the_other_examples_can_be_parsed() -> None:
-    """They are not executed: CloudFormation's is linted, YAML has no duplicate or misspelt top-level fields."""
+    """They are not executed: CloudFormation's is linted, and the parts of each manifest fit together."""
     rule = (RECIPES / "reload-on-renewal.yaml").read_text(encoding="utf-8")
     assert not [each for each in lint_all(rule) if each.rule.id[0] in "EW"]
     secret = yaml.safe_load((RECIPES / "external-secret.yaml").read_text())
+    assert (secret["apiVersion"], secret["kind"]) == ("external-secrets.io/v1", "ExternalSecret")
     assert {entry["secretKey"] for entry in secret["spec"]["data"]} == {"tls.crt", "tls.key"}
     assert (secret["metadata"]["name"], secret["spec"]["target"]["template"]["type"]) == (
         "idp-tls",
         "kubernetes.io/tls",
     )
-    pod = yaml.safe_load((RECIPES / "cronjob.yaml").read_text())["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    job = yaml.safe_load((RECIPES / "cronjob.yaml").read_text())
+    assert (job["apiVersion"], job["kind"]) == ("batch/v1", "CronJob")
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
     parser().parse_args(container["command"][1:])

@@ -172,9 +172,10 @@ class CheckExpiry:
         if request.is_narrowed:
             return self._named(request, unread)
         until = EVERY_RUN if request.open_orders_only else now
-        every = self.book.every_certificate() if None in listed else ()
         # What waits comes first, in the order of the times of its next action.
-        return self._in_batches(dict.fromkeys(chain(self.book.waiting(until), *filter(None, listed), every)), unread)
+        first = dict.fromkeys(chain(self.book.waiting(until), *filter(None, listed)))
+        every = self.book.every_certificate() if None in listed else ()
+        return self._in_batches(chain(first, (path for path in every if path not in first)), unread)
 
     def _in_batches(
         self, paths: Iterable[CertificatePath], unread: list[CertificatePath]

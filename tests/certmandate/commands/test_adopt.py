@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.key_type import KeyType
@@ -14,6 +15,12 @@ from tests.throwaway_ca import hierarchy, pem
 
 ESTATE = ("idp:20", "other:30", "www", "new", "early:20", "kept:20")
 """The records lose their stored certificates, as if another program had stored them."""
+
+
+def issued_elsewhere(*names: str) -> x509.Certificate:
+    """A certificate that no order of ours has led to."""
+    key = KeyPair.generate(KeyType.P_256).private_key.public_key()
+    return hierarchy().ec.issue(key, names, not_before=datetime.now(UTC), days=199)
 
 
 def test_a_certificate_in_s3_is_adopted_and_not_ordered(desk: Desk):
@@ -62,14 +69,8 @@ def test_a_file_without_a_certificate_for_these_names_is_refused(desk: Desk, tmp
 def test_a_name_that_the_ca_added_is_no_change_of_names(desk: Desk, tmp_path: Path):
     """Otherwise the first run orders a certificate that is not needed, and its CA adds the name again."""
     wanted = desk.certificate("www").spec.names
-    certificate = hierarchy().ec.issue(
-        KeyPair.generate(KeyType.P_256).private_key.public_key(),
-        [*wanted, *(f"www.{name}" for name in wanted)],
-        not_before=datetime.now(UTC),
-        days=199,
-    )
     file = tmp_path / "www.pem"
-    file.write_text(pem(certificate))
+    file.write_text(pem(issued_elsewhere(*wanted, *(f"www.{name}" for name in wanted))))
 
     found = desk.document("adopt", "univ/www", "--pem", str(file), "--yes")
 
@@ -80,13 +81,7 @@ def test_a_name_that_the_ca_added_is_no_change_of_names(desk: Desk, tmp_path: Pa
 def test_an_ssl_id_that_scms_report_lacks_is_named_as_such(desk: Desk, tmp_path: Path):
     """After a complete inspection, "`certmandate check` makes one" was a loop."""
     file = tmp_path / "new.pem"
-    certificate = hierarchy().ec.issue(
-        KeyPair.generate(KeyType.P_256).private_key.public_key(),
-        ["new.univ.example"],
-        not_before=datetime.now(UTC),
-        days=199,
-    )
-    file.write_text(pem(certificate))
+    file.write_text(pem(issued_elsewhere("new.univ.example")))
     desk.run("check", "univ")
 
     printed = desk.run("adopt", "univ/new", "--pem", file, "--ssl-id", "99999").stdout
@@ -111,13 +106,7 @@ def test_the_ssl_id_of_an_earlier_certificate_is_refused(desk: Desk):
 def test_an_ssl_id_that_the_audit_trail_has_with_another_serial_is_refused(desk: Desk, tmp_path: Path):
     """What is adopted was never ordered here, and the number is of an order that was."""
     file = tmp_path / "new.pem"
-    certificate = hierarchy().ec.issue(
-        KeyPair.generate(KeyType.P_256).private_key.public_key(),
-        ["new.univ.example"],
-        not_before=datetime.now(UTC),
-        days=199,
-    )
-    file.write_text(pem(certificate))
+    file.write_text(pem(issued_elsewhere("new.univ.example")))
     row = next(row for row in desk.book.history("univ", "early") if row.serial)
 
     refused = desk.refused("adopt", "univ/new", "--pem", str(file), "--ssl-id", row.ssl_id, "--yes")

@@ -308,7 +308,7 @@ def test_of_two_stacks_with_one_delegation_only_one_orders(system: System, *, is
     [
         (("Issued", "Issued"), "adopt univ/idp --ssl-id 12`"),
         (("Issued", "Applied"), "adopt univ/idp --ssl-id 11`"),
-        (("Applied", "Requested"), "Its key is lost: have the RAO decline it"),
+        (("Applied", "Requested"), "Its key is not here: have the RAO decline it"),
     ],
 )
 def test_the_newest_certificate_of_several_orders_is_offered(statuses: tuple[str, str], advice: str) -> None:

@@ -235,7 +235,9 @@ def _page(
             printing.table(["certificate", "until", "SSL ID#", "serial"], rows),
         ]
     report = f"`certmandate report {retired.delegation} --month {datetime.now(UTC):%Y-%m}`"
-    parts += printing.bullets("Before you confirm, write the last report: afterwards it has the orders alone", [report])
+    parts += printing.bullets(
+        "Before you confirm, write the last report: afterwards it lacks what is under management", [report]
+    )
     parts += printing.bullets("When you confirm", _own_steps(retired, grace_days))
     parts += _left(retired, deletions, uses)
     for language in languages():

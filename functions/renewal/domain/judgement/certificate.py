@@ -125,14 +125,14 @@ def judge(
     last run that worked on the certificate ended, where the order book does not have it. *left_out*: by the plan of the
     next daily run.
     """
-    inspection = record.inspection if record else None
-    rules = tuple(replacements)
+    inspection, rules = record.inspection if record else None, tuple(replacements)
     decision = decide_with_inspection(certificate, inspection, now, replacements=rules)
     renewal = NextRenewal.of(certificate, record, now)
     ordered_on = now.date() if decision.causes else renewal.ordered_by or now.date()
     ends = renewal.mandate_ends if renewal.mandate_ends and renewal.mandate_ends < ordered_on else None
     stored, order = certificate.stored, certificate.order
-    wanted = decide_with_inspection(replace(certificate, order=None), inspection, now, replacements=rules)
+    alone = replace(certificate, order=None)
+    wanted = decide_with_inspection(alone, inspection, now, replacements=rules) if order else decision
     causes = frozenset[str]((*wanted.causes, *(order.causes if order else ())))
     blocked = _obstacle(certificate, record, now, NOTHING_LEFT_OUT if failure else left_out)
     withdrawn = inspection.withdrawn.get(stored.serial) if inspection and stored else None

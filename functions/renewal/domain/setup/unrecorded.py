@@ -95,14 +95,13 @@ def require_recorded(certificate: ManagedCertificate, orders: Iterable[ReportedO
     # The newest is the one that the stores have, if one of ours was stored before it was lost from the order book.
     other = max(own, key=lambda order: (order.is_issued, order.ssl_id))
     token, path = f" with token {other.token}" if other.token else "", certificate.spec.path
-    again = f"run `certmandate renew {path} --order-again --reason …`"
-    adopt = (
-        f"If the stores have its certificate, `certmandate adopt {path} --ssl-id {other.ssl_id}`; otherwise have it "
-    )
-    what = f"{adopt}revoked, or {again}" if other.is_issued else f"Its key is lost: have the RAO decline it, or {again}"
+    act = "Its key is not here: have the RAO decline it"
+    if other.is_issued:
+        adopt = f"`certmandate adopt {path} --ssl-id {other.ssl_id}`"
+        act = f"If the stores have its certificate, {adopt}; otherwise have it revoked"
     msg = (
         f"SCM has order {other.ssl_id}{token} for exactly these names ({other.status.lower()}), and the order book "
-        f"does not have it; nothing is ordered. {what}"
+        f"does not have it; nothing is ordered. {act}, or run `certmandate renew {path} --order-again --reason …`"
     )
     raise OrderNotRecorded(msg)
 
