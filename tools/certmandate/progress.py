@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from renewal.domain.due import Cause
-from renewal.domain.errors import NEEDS_ATTENTION, OrderUnconfirmed
+from renewal.domain.errors import NEEDS_ATTENTION, OrderUnconfirmed, OrderUndecided
 
 Event = Mapping[str, Any]
 
@@ -113,6 +113,5 @@ def _left(details: Mapping[str, Any], subject: str, known: _Child) -> str:
 def _failed(error: str, times: int) -> str:
     if error in NEEDS_ATTENTION:
         return ""  # never retried: the state that catches it reports it
-    return {
-        OrderUnconfirmed.__name__: f"not confirmed; searching for the order (attempt {times})",
-    }.get(error, f"{error} (attempt {times})")
+    is_searched_for = error in {OrderUnconfirmed.__name__, OrderUndecided.__name__}
+    return f"{'not confirmed; searching for the order' if is_searched_for else error} (attempt {times})"

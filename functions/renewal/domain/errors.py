@@ -50,6 +50,10 @@ class OrderUnconfirmed(Retryable):
     """The answer to an order was lost; a later search of SCM decides whether it exists."""
 
 
+class OrderUndecided(OrderUnconfirmed):
+    """No search decides it: unless a later one finds the order, the operator must."""
+
+
 class OrderConflict(Retryable):
     """Another run has just changed this order: read it again and continue from there."""
 

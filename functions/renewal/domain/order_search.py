@@ -12,11 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from renewal.domain.errors import OrderUnconfirmed, OrderUndecided
 from renewal.domain.names import common_name
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Order
+from renewal.domain.order import MOST_POSTS, FinishedOrder, ManagedCertificate, Order
 
 LONGEST_LATENCY = timedelta(hours=12)
-"""How long SCM may take to list an order; one that a search has not found by then refutes the proof."""
+"""How long SCM may take to list an order; one that a search has not found by then refutes the proof. An order whose
+searches have had no answer for as long is the operator's."""
 LATENCY_FACTOR = 10
 """How many times the measured latency an order may take to be listed."""
 KEPT = timedelta(days=30)
@@ -181,6 +183,52 @@ class SearchProof:
             return f"no search by {needed} has found an order of this department yet"
         return ""
 
+    def doubt(self, order: Order, candidates: tuple[int, ...]) -> str:
+        """Return why no search decides whether *order* exists; empty when one that has not found it does.
+
+        *candidates*: what SCM lists, which no other order of the order book is, and which may be this one.
+        """
+        if candidates:
+            listed = ", ".join(map(str, candidates))
+            return f"SCM has {listed} for its names, which the order book does not have, and which may be it"
+        if unproven := self.unproven(order.department_id, order.names):
+            return f"SCM does not list it, but it is not proven that a search finds orders: {unproven}"
+        if order.posts >= MOST_POSTS:
+            return f"SCM does not list it, and {order.posts} requests have had no answer"
+        return ""
+
     def quiet_period(self, least: timedelta) -> timedelta:
         """Return how long after a POST no order may be posted again: *least*, or longer where SCM lists late."""
         return max(least, LATENCY_FACTOR * timedelta(seconds=self.latency_seconds))
+
+
+# ---- Orders whose answer was lost ------------------------------------------------------------------------------------
+
+
+def is_unanswered(order: Order, now: datetime) -> bool:
+    """Whether SCM has answered no search for *order* for LONGEST_LATENCY, or a wrong clock recorded the last one."""
+    since = max(filter(None, (order.posted_at, order.searched_at)))
+    return not timedelta(0) <= now - since < LONGEST_LATENCY
+
+
+def unconfirmed(order: Order, quiet: timedelta) -> OrderUnconfirmed:
+    """Return the error of an order that the next runs search for, and send again after the *quiet* period."""
+    again = f"the order is posted again only after a quiet period of {quiet.total_seconds():.0f} s"
+    return OrderUnconfirmed(_lost(order, f"SCM does not list it. SCM is searched again, and {again}"))
+
+
+def undecided(order: Order, doubt: str) -> OrderUndecided:
+    """Return the error of an order that waits for the operator, because of *doubt* whether it exists."""
+    path = order.path
+    decide = (
+        f"Search SCM for {order.names[0]} with this token in the comments. If the order is not there: `certmandate "
+        f"renew {path} --order-again --reason …`. If it is there, have it declined or revoked, then `certmandate "
+        f"close-order {path} --reason …`"
+    )
+    return OrderUndecided(_lost(order, f"{doubt}. {decide}"))
+
+
+def _lost(order: Order, what: str) -> str:
+    """The answer that came is last, because texts are cut, and it is in `certmandate show`."""
+    answer = f". In place of the answer: {order.lost_answer}" if order.lost_answer else ""
+    return f"the answer to order {order.token} was lost at {order.posted_at:%Y-%m-%d %H:%M:%S}Z; {what}{answer}"

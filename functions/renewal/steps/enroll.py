@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from renewal.deadline import Deadline
 from renewal.domain.due import Cause
@@ -27,15 +27,17 @@ from renewal.domain.errors import (
     shortened,
 )
 from renewal.domain.keypair import KeyPair
-from renewal.domain.order import (
-    MOST_POSTS,
-    EnrollRequest,
-    ManagedCertificate,
-    Order,
-    OrderStatus,
-    StoredCertificate,
+from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderStatus, StoredCertificate
+from renewal.domain.order_search import (
+    SearchControl,
+    SearchedOrder,
+    SearchProof,
+    SearchResult,
+    is_unanswered,
+    known_ids,
+    unconfirmed,
+    undecided,
 )
-from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult, known_ids
 from renewal.domain.orderable import decide_with_inspection, require_orderable
 from renewal.domain.permission import OrderAgain
 from renewal.domain.replacement_rule import LONGEST_ORDERING, ReplacementRule
@@ -52,11 +54,6 @@ from renewal.ports.stores import AcmStore
 from renewal.steps.scm.login import ScmLogin
 from renewal.steps.stores.refusals import require_store
 
-_DECIDE = (
-    "Search SCM for {name} with this token in the comments. If the order is not there: `certmandate renew {path} "
-    "--order-again --reason …`. If it is there, have it declined or revoked, then `certmandate close-order {path} "
-    "--reason …`"
-)
 Rules = tuple[ReplacementRule, ...]
 LEAST_ORDER_SECONDS = 35.0
 """Before an intent is written: 24 s that writing it may take, and twice the 3 to 6 s in which SCM answers an order."""
@@ -234,21 +231,18 @@ class Enroll:
         permission: OrderAgain | None,
     ) -> Order:
         """Return the order with its SSL ID, or without one when it may be posted again."""
-        result = authority.find(SearchedOrder.of(order, self.book.history(order.delegation, "")))
+        try:
+            result = authority.find(SearchedOrder.of(order, self.book.history(order.delegation, "")))
+        except ScmUnavailable as outage:
+            if not is_unanswered(order, self.clock()):
+                raise
+            if permission is None:
+                raise undecided(order, f"SCM has not answered a search for it since ({outage})") from outage
+        else:
+            if result.ssl_id is not None:
+                return self._found(order, result.ssl_id, result)
+            self._require_absent(order, record.search_proof or SearchProof(), result, is_permitted=bool(permission))
         now = self.clock()
-        if result.ssl_id is not None:
-            ordered = self.transitions.record_ordered(order, result.ssl_id)
-            with suppress(RenewalError):  # it only proves that searches find orders
-                self.transitions.record_search(order.delegation, SearchControl.of(order, result.ssl_id, now), result)
-                self.transitions.note(ordered, found_at=now)
-            return ordered
-        if doubt := self._doubt(
-            order, record.search_proof or SearchProof(), result, now, is_permitted=permission is not None
-        ):
-            self.transitions.note_unconfirmed(order, searched_at=now)
-            why = f" ({order.lost_answer})" if order.lost_answer else ""
-            msg = f"the answer to order {order.token} was lost at {order.posted_at:%Y-%m-%d %H:%M:%S}Z{why}; {doubt}"
-            raise OrderUnconfirmed(msg)
         try:
             record.delegation.require_mandate(now)
         except MandateEnded as error:
@@ -257,33 +251,25 @@ class Enroll:
         self._require_time()
         return self.transitions.claim_post(order, now, task.run_id, permission.reason if permission else "")
 
-    def _doubt(
-        self, order: Order, proof: SearchProof, result: SearchResult, now: datetime, *, is_permitted: bool
-    ) -> str:
-        """Return why the order may not be posted again after a search that has not found it; empty when it may be.
+    def _found(self, order: Order, ssl_id: int, result: SearchResult) -> Order:
+        now, ordered = self.clock(), self.transitions.record_ordered(order, ssl_id)
+        with suppress(RenewalError):  # it only proves that searches find orders
+            self.transitions.record_search(order.delegation, SearchControl.of(order, ssl_id, now), result)
+            self.transitions.note(ordered, found_at=now)
+        return ordered
+
+    def _require_absent(self, order: Order, proof: SearchProof, result: SearchResult, *, is_permitted: bool) -> None:
+        """Raise OrderUnconfirmed or OrderUndecided unless the order, which no search has found, may be posted again.
 
         *is_permitted*: the operator has searched SCM and permits it.
         """
-        if not is_permitted and (unexplained := self._unexplained(order, proof, result)):
-            return unexplained
-        least = self.quiet_period
+        now, least = self.clock(), self.quiet_period
+        doubt = "" if is_permitted else proof.doubt(order, self._unknown(result.candidates, order))
         quiet = least if is_permitted else proof.quiet_period(least) * order.posts
-        if order.may_be_posted_again(now, quiet):
-            return ""
-        again = f"the order is posted again only after a quiet period of {quiet.total_seconds():.0f} s"
-        return f"SCM does not list it. SCM is searched again, and {again}"
-
-    def _unexplained(self, order: Order, proof: SearchProof, result: SearchResult) -> str:
-        """Return why the operator must decide whether the order exists; empty when the search has decided it."""
-        decide = _DECIDE.format(name=order.names[0], path=order.path)
-        if candidates := self._unknown(result.candidates, order):
-            listed = ", ".join(map(str, candidates))
-            return f"SCM has {listed} for its names, which the order book does not have, and which may be it. {decide}"
-        if unproven := proof.unproven(order.department_id, order.names):
-            return f"SCM does not list it, but it is not proven that a search finds orders: {unproven}. {decide}"
-        if order.posts >= MOST_POSTS:
-            return f"SCM does not list it, and {order.posts} requests have had no answer. {decide}"
-        return ""
+        if not doubt and order.may_be_posted_again(now, quiet):
+            return
+        self.transitions.note_unconfirmed(order, searched_at=now)
+        raise undecided(order, doubt) if doubt else unconfirmed(order, quiet)
 
     def _unknown(self, candidates: tuple[int, ...], order: Order) -> tuple[int, ...]:
         """Return those of *candidates* that belong to no other order of the order book."""

@@ -23,7 +23,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.limits import Limits
-from renewal.domain.order import MOST_POSTS
+from renewal.domain.order import MOST_POSTS, EnrollRequest
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.map_results import failure, read_map_results
 from renewal.domain.run.outcome import RESULT_MISSING
@@ -270,6 +270,21 @@ def test_an_order_that_no_run_sends_again_is_alerted(system: System) -> None:
     assert system.book.orders[PATH].posts == MOST_POSTS
     assert len(system.alerts.sent) == 2, "at the first lost answer, and when the order waits for the operator"
     assert "--order-again" in system.alerts.sent[-1].text
+
+
+def test_a_lost_order_is_alerted_again_when_it_waits_for_the_operator(system: System) -> None:
+    """The first alert asks for nothing; the second has what the operator must decide, although one error followed."""
+    system.prove_search()
+    system.scm.answers["enroll"] = AnswerLost("HTTP 400")
+    system.daily_run()
+    system.scm.orders[7] = ScmOrder(EnrollRequest(1698, 1018, 199, IDP.names, "of the portal"), system.clock())
+
+    system.daily_run(**HOURLY)
+
+    texts = [alert.text for alert in system.alerts.sent]
+    assert ["OrderUnconfirmed" in texts[0], "OrderUndecided" in texts[1], len(texts)] == [True, True, 2]
+    assert "--order-again" not in texts[0]
+    assert "--order-again" in texts[1]
 
 
 def test_a_report_that_is_written_again_fails_its_run_again(system: System) -> None:

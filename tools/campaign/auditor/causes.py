@@ -33,6 +33,7 @@ CAUSES: Mapping[str, set[CauseKind]] = {
     "PlanUnreadable": {_D, _A},
     "OrderPending": {_E},
     "OrderUnconfirmed": {_D, _S},
+    "OrderUndecided": {_D, _S},
     "AnswerLost": {_D, _S},
     "ScmUnavailable": {_D, _S},
     "ScmRefused": {_D, _S},
@@ -52,7 +53,7 @@ CAUSES: Mapping[str, set[CauseKind]] = {
 }
 """By the name of the error. AWS's own names stand for a function or a service that was disturbed. An error that is not
 here is believed: its cause is what the delegation file, SCM or ACM has, and no error answer shows it."""
-LASTING = {"OrderUnconfirmed", "CredentialRefused", "AddressRefused", "KeyLost", "AcmQuotaReached"}
+LASTING = {"OrderUnconfirmed", "OrderUndecided", "CredentialRefused", "AddressRefused", "KeyLost", "AcmQuotaReached"}
 """Errors whose cause may lie in an earlier run; as for a certificate that is held."""
 _NO_FAILURE = {("dynamodb", 400), ("s3", 404), ("s3", 412)}
 """Answers by which a condition was not met, or nothing was found: concurrent runs get them, and must succeed."""

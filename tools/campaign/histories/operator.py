@@ -25,7 +25,7 @@ from renewal.domain.errors import (
     CertificateUnusable,
     OrderConflict,
     OrderNotRecorded,
-    OrderUnconfirmed,
+    OrderUndecided,
     RenewalError,
 )
 from renewal.domain.order import CLOSED
@@ -86,7 +86,7 @@ class Operator:
         for failure in failures:
             if failure.error in {CertificateMismatch.__name__, CertificateUnusable.__name__}:
                 self._close_order(failure)
-            if failure.error == OrderUnconfirmed.__name__:
+            if failure.error == OrderUndecided.__name__:
                 self._harness.order_again(failure.delegation, failure.name)
             if failure.error == OrderNotRecorded.__name__:
                 self._adopt_or_order_again(failure)

@@ -20,7 +20,7 @@ from campaign.order_book_invariants import ALWAYS, AT_REST, violations
 from campaign.run import Run
 from campaign.scenarios import DELEGATION, ENROLL, NAME
 from campaign.worlds.variants import ScmVariant
-from renewal.domain.errors import OrderUnconfirmed, OrderUnknown
+from renewal.domain.errors import OrderUndecided, OrderUnknown
 
 DAYS_OF_VARIANT = 2
 """Daily runs while SCM still differs."""
@@ -122,7 +122,7 @@ def _is_at_rest(harness: Harness) -> bool:
 def _act_as_operator(harness: Harness, run: Run) -> None:
     """Order again what SCM does not have, and close the order that was deleted there."""
     errors = set(run.certificate_errors)
-    if OrderUnconfirmed.__name__ in errors:
+    if OrderUndecided.__name__ in errors:
         harness.order_again(DELEGATION, NAME)
     if OrderUnknown.__name__ in errors:
         harness.close_order(DELEGATION, NAME)

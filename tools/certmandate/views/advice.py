@@ -214,8 +214,12 @@ ADVICE = {
     ),
     "OrderUnconfirmed": Advice(
         "SCM has not confirmed an order: its answer was lost, and no search has found the order",
-        "In the quiet period there is nothing to do. Otherwise search SCM for the order's token, which `show` prints; "
-        "the error above has the command for what you find",
+        "Nothing yet: runs search for the order, and send it again after a quiet period",
+    ),
+    "OrderUndecided": Advice(
+        "The answer to an order was lost, and no search can decide whether the order exists",
+        "Search SCM for the order's token, which `show` prints; the error above has the command for what you find",
+        then="the next run orders it, or collects what SCM has",
     ),
     "OrderNotRecorded": Advice(
         "SCM has an order for these names that the order book does not have, so nothing was ordered",

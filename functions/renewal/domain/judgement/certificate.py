@@ -15,7 +15,6 @@ from renewal.domain.errors import (
     MandateEnded,
     OrderPending,
     OrderRejected,
-    OrderUnconfirmed,
     RecordUnreadable,
     TooManyDue,
     error_named,
@@ -29,7 +28,7 @@ from renewal.domain.judgement.obstacle import is_shut_out, obstacle
 from renewal.domain.judgement.order_wait import awaits_approval, failure_text, held_failure, waits_for
 from renewal.domain.judgement.problem import OUTAGES, Problem
 from renewal.domain.limits import NOTHING_LEFT_OUT, LeftOut
-from renewal.domain.order import CLOSED, MOST_POSTS, ManagedCertificate, Order, OrderStatus
+from renewal.domain.order import CLOSED, ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import decide_with_inspection
 from renewal.domain.replacement_rule import ReplacementRule, deadline_of
 from renewal.domain.service.state import service_state
@@ -315,14 +314,10 @@ class _Case:
         ends = self.deadline or (stored.not_after.date() if stored else None)
         consequence = Consequence.EXPIRES if stored else Consequence.NO_CERTIFICATE
         consequence = Consequence.CA_REVOKES if self.deadline else consequence
-        order = self.certificate.order
-        # A new problem, so that an alert names it: from now on no run sends the request again.
-        is_left = code == OrderUnconfirmed.__name__ and order is not None and order.posts >= MOST_POSTS
         return Problem(
             delegation=spec.delegation,
             certificate=spec.name,
             code=code,
-            about=f"after {MOST_POSTS} requests" if is_left else "",
             severity=severity,
             actor=who,
             text=text,

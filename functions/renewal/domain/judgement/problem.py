@@ -34,7 +34,7 @@ class Problem:
     code: str
     """The cause: the name of an error, of a finding, or of what `renewal.domain.judgement.certificate` defines."""
     about: str = ""
-    """`Finding.about`; or after how many requests an order is sent no more."""
+    """`Finding.about`."""
     severity: Severity
     """`error` needs attention: acting now is not early. `warning`: there is time left. `info`: no action is needed."""
     actor: Actor

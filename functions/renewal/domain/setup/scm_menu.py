@@ -37,8 +37,8 @@ _CODES = {
     _CUSTOM_FIELDS: ("FieldRefused",),
     _ORDERS: (
         "AnswerLost", "CertificateMismatch", "CertificateUnusable", "NotRevoked", "OrderDeclined", "OrderNotOurs",
-        "OrderNotRecorded", "OrderPending", "OrderRejected", "OrderRevoked", "OrderUnconfirmed", "OrderUnknown",
-        "ScmRefused", "SearchUnproven",
+        "OrderNotRecorded", "OrderPending", "OrderRejected", "OrderRevoked", "OrderUnconfirmed", "OrderUndecided",
+        "OrderUnknown", "ScmRefused", "SearchUnproven",
     ),
 }  # fmt: skip
 _MENUS = MappingProxyType({code: screen for screen, codes in _CODES.items() for code in codes})
