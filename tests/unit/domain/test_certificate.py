@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from renewal.adapters.acm_rules import (
@@ -95,6 +96,16 @@ def test_an_extension_that_is_not_der_has_a_named_error(extension: x509.Unrecogn
     """The library raises a plain ValueError for all extensions at once; every run would fail without a reason."""
     with pytest.raises(CertificateUnusable, match="is not valid DER: error parsing asn1 value"):
         checked(leaf(others=[extension]))
+
+
+def test_a_subject_that_is_not_der_has_a_named_error() -> None:
+    """ACM is searched for the common name after an import whose answer was lost: each run failed without a reason."""
+    der = leaf().public_bytes(Encoding.DER)
+    name = NAMES[0].encode()
+    damaged = der.replace(bytes([0x0C, len(name)]) + name, bytes([0x15, len(name)]) + name)
+
+    with pytest.raises(CertificateUnusable, match=r"is not valid DER: .*subject"):
+        checked(x509.load_der_x509_certificate(damaged))
 
 
 @pytest.mark.parametrize("ahead", [timedelta(seconds=90), timedelta(hours=2), timedelta(days=6, hours=23)])

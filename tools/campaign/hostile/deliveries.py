@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
+from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -20,6 +21,7 @@ from renewal.adapters.http import MOST_BYTES
 from renewal.domain.certificate.acceptance import Expectation, check
 from renewal.domain.certificate.chain import Chain, Delivery, TrustedRoots
 from renewal.domain.certificate.chain_form import ChainForm
+from renewal.domain.certificate.facts import Certificate
 from renewal.domain.errors import RenewalError
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import public_key_bytes
@@ -37,6 +39,9 @@ _PARSED = (
     "1.3.6.1.5.5.7.1.1",
 )
 """Extensions that libraries parse (RFC 5280 §4.2)."""
+_FACTS = tuple(name for name, kind in vars(Certificate).items() if isinstance(kind, property))
+"""What a step may read of the certificate of a delivery."""
+_ECDSA_WITH_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 
@@ -61,6 +66,8 @@ def play(dice: random.Random) -> str:
 
 def _accepted(text: str, form: ChainForm, roots: TrustedRoots) -> Chain:
     delivery = Delivery.parse(text, public_key_bytes(_key(0).public_key()))
+    for fact in _FACTS:
+        getattr(delivery.leaf, fact)
     check(delivery.leaf, Expectation(NAMES, KeyType.P_256, 90, ("*.univ.example",)), NOW)
     chain = delivery.chain(form, roots, NOW)
     require_algorithm_of_issuer(chain)
@@ -111,7 +118,8 @@ def _leaf(dice: random.Random) -> x509.Certificate:
     ]
     if dice.random() < 0.2:
         extensions[dice.randrange(2)] = _junk(dice)
-    return _signed("leaf", 0, number, extensions, days=dice.choice([90, 90, 90, 90, 900, -1]))
+    leaf = _signed("leaf", 0, number, extensions, days=dice.choice([90, 90, 90, 90, 900, -1]))
+    return _signed_after_damage(leaf, number, dice) if dice.random() < 0.3 else leaf
 
 
 def _issuers(dice: random.Random) -> list[x509.Certificate]:
@@ -138,6 +146,25 @@ def _signed(name: str, subject: int, by: int, extensions: Sequence[x509.Extensio
     for extension in {extension.oid: extension for extension in extensions}.values():
         builder = builder.add_extension(extension, critical=False)
     return builder.sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else SHA256())
+
+
+def _signed_after_damage(certificate: x509.Certificate, by: int, dice: random.Random) -> x509.Certificate:
+    """Return what a CA would sign that writes other DER; *certificate* itself where no library reads that."""
+    content = bytearray(certificate.tbs_certificate_bytes)
+    for _ in range(dice.randint(1, 3)):
+        content[dice.randrange(4, min(len(content), 400))] = dice.randrange(256)
+    signature = cast("ec.EllipticCurvePrivateKey", _key(by)).sign(bytes(content), ec.ECDSA(SHA256()))
+    der = _der(0x30, bytes(content) + _ECDSA_WITH_SHA256 + _der(0x03, b"\0" + signature))
+    try:
+        return x509.load_der_x509_certificate(der)
+    except (ValueError, x509.InvalidVersion):
+        return certificate
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    size = len(content)
+    length = size.to_bytes((size.bit_length() + 7) // 8 or 1)
+    return bytes([tag, *([0x80 | len(length)] if size > 0x7F else []), *length]) + content
 
 
 def _name(text: str) -> x509.Name:

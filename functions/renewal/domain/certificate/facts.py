@@ -128,7 +128,7 @@ class Certificate:
         """Raise CertificateUnusable when a fact cannot be read: one extension that is not DER hides all of them."""
         text = f"the certificate with serial {printed_serial(self.serial)} is not valid DER"
         with library_errors_as(CertificateUnusable, text):
-            _ = self.not_before, self.not_after, self.issuer, self.key_type, self.x509.extensions
+            _ = self.not_before, self.not_after, self.issuer, self.common_names, self.key_type, self.x509.extensions
 
     def require_begun(self, now: datetime) -> None:
         """Raise CertificateBeginsLater before it is valid: clients would refuse it."""
