@@ -126,7 +126,7 @@ class Table:
         self._require_time()
         answer: Any = self._client.query(TableName=self._name, **request)
         last = answer.get("LastEvaluatedKey")
-        return answer["Count"], {"ExclusiveStartKey": last} if last else None
+        return int(answer["Count"]), {"ExclusiveStartKey": last} if last else None
 
     @translated("dynamodb:Query")
     def _queried(self, request: Request, start: Request) -> tuple[list[Item], Request | None]:
