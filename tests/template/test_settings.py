@@ -29,6 +29,7 @@ from tests.call_depth import CONTEXT
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template.yaml"
 OF_POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOGGER_LOG_EVENT"}
+OF_THE_RESOLVER = "RES_OPTIONS"
 IN_VPC = {"InspectDelegationFunction", "EnrollFunction", "CollectFunction", "RotatePasswordFunction"}
 BY_SECRETS_MANAGER = {"RotatePasswordFunction"}
 BY_SCHEDULE = {"SealAuditFunction"}
@@ -62,9 +63,17 @@ def waits(state: State, error: str) -> list[float]:
 
 def test_every_variable_is_a_setting_and_every_setting_a_variable(stack: Stack) -> None:
     """A missing variable stops every function at its start; a superfluous variable has no effect."""
-    wanted = {field.name.upper() for field in fields(Settings)} | OF_POWERTOOLS
+    wanted = {field.name.upper() for field in fields(Settings)} | OF_POWERTOOLS | {OF_THE_RESOLVER}
     for function in stack.resources("AWS::Lambda::Function"):
         assert set(function.properties["Environment"]["Variables"]) == wanted, function.logical_id
+
+
+def test_the_resolution_of_a_name_ends_within_seconds(stack: Stack) -> None:
+    """No other limit ends it, and the time that is kept for recording a result is 6 s longer than one call of AWS."""
+    for function in stack.resources("AWS::Lambda::Function"):
+        options = function.properties["Environment"]["Variables"][OF_THE_RESOLVER].split()
+        seconds, attempts = (int(option.partition(":")[2]) for option in options)
+        assert 2 * seconds * attempts < 6, function.logical_id  # twice: the name as it is, and with a search domain
 
 
 def test_the_values_of_the_variables_are_valid_settings(stack: Stack) -> None:

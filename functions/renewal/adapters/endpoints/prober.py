@@ -20,7 +20,7 @@ from renewal.domain.service.comparison import Contact
 CONTACT_SECONDS = 10.0
 """Of one address: a mail server may delay its greeting for some seconds.
 
-Name resolution has the limits of the system (resolv.conf(5): 5 s, twice for each name server).
+Name resolution has the limits of the system (`RES_OPTIONS` of template.yaml).
 """
 MOST_ADDRESSES = 16
 """Of one host that are contacted; a name with more is not served, because one of the others may have been forgotten."""
