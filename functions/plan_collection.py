@@ -13,7 +13,7 @@ logger = Logger()
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: wiring.LambdaContext) -> dict[str, Any]:
-    """Take `{"run_id", "polls"}`; return the summary of the collection (see `PlanCollection`)."""
+    """Take `{"run_id", "polls", "verification"}`; return the summary (see `PlanCollection`), and the last as it is."""
     plan = wiring.plan_collection(context)(event["run_id"], event["polls"])
     logger.info("collection planned", **{name: plan[name] for name in ("run_id", "delegations", "polls")})
-    return plan
+    return {**plan, "verification": event["verification"]}

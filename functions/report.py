@@ -16,8 +16,8 @@ metrics = Metrics()
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: wiring.LambdaContext) -> dict[str, Any]:
-    """Take `{"run_id", "verification"}`; return `{"run_id", "outcome", "is_daily", "counts", "report"}`."""
-    summary = wiring.report(context)(event["run_id"], event["verification"])
+    """Take `{"run_id"}`; return `{"run_id", "outcome", "is_daily", "counts", "report"}`."""
+    summary = wiring.report(context)(event["run_id"])
     for name, value in summary.pop("metrics").items():
         metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
     logger.info("run reported", **summary)

@@ -951,6 +951,9 @@ class FakeArchive:
     def write_collection(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
         return "bucket", self._write(run_id, "collection", items)
 
+    def write_verification(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
+        return "bucket", self._write(run_id, "verification", items)
+
     def write_facts(self, run_id: str, facts: PlanFacts) -> None:
         self._write(run_id, "facts", records.to_json(facts))
 
@@ -979,6 +982,12 @@ class FakeArchive:
             if (run_id, "results") not in self.documents and not self.read(run_id, "plan"):
                 return [], []
             return self.read(run_id, "results"), []
+        except PlanUnreadable as error:
+            return [], [error]
+
+    def read_verification(self, run_id: str) -> tuple[list[Mapping[str, Any]], list[PlanUnreadable]]:
+        try:
+            return self.read(run_id, "verified"), []
         except PlanUnreadable as error:
             return [], [error]
 

@@ -32,7 +32,7 @@ BY_INTERFACE = ("acm", "events", "kms", "secretsmanager")
 # What the program does; tests/stack/test_one_renewal.py holds these to a run. A poll that finds an order pending costs
 # POLL_TRANSITIONS of the run and its delegation, and one transition of the certificate.
 DAILY_TRANSITIONS, HOURLY_TRANSITIONS = 11, 7
-INSPECTION_TRANSITIONS = 3
+INSPECTION_TRANSITIONS, VERIFICATION_TRANSITIONS = 3, 1
 POLL_TRANSITIONS = 5
 CALLS_OF_A_RENEWAL = 23
 """Calls of AWS by enroll and collect, at most, for a certificate that is issued at once."""
@@ -70,7 +70,7 @@ class Load:
 
     @property
     def inspections(self) -> float:
-        """Logins a month of the daily runs, whether anything is due or not."""
+        """Logins a month of the daily runs, whether anything is due or not; as many verifications of endpoints."""
         return self.delegations * DAYS_A_MONTH
 
     @property
@@ -102,18 +102,19 @@ class Load:
     def invocations(self) -> float:
         """Invocations of all functions a month.
 
-        check_expiry, verify_served and report in each run; notify and seal_audit once a day; plan_collection before
-        each poll and after the last.
+        check_expiry and report in each run; notify and seal_audit once a day; plan_collection before each poll and
+        after the last; inspect_delegation and verify_served once a day for each delegation.
         """
         planned = min(self.renewals, DAYS_A_MONTH) * (2 + self.polls)
-        return 3 * self.runs + 2 * DAYS_A_MONTH + self.inspections + planned + self.renewals * (2 + self.polls)
+        return 2 * self.runs + 2 * DAYS_A_MONTH + 2 * self.inspections + planned + self.renewals * (2 + self.polls)
 
     @property
     def transitions(self) -> float:
         """Transitions of Step Functions a month; polls of several renewals at the same time would share some."""
         runs = DAILY_TRANSITIONS * DAYS_A_MONTH + HOURLY_TRANSITIONS * (self.runs - DAYS_A_MONTH)
         calls = 1 + self.polls
-        return runs + INSPECTION_TRANSITIONS * self.inspections + self.renewals * (1 + calls + POLL_TRANSITIONS * calls)
+        of_delegations = (INSPECTION_TRANSITIONS + VERIFICATION_TRANSITIONS) * self.inspections
+        return runs + of_delegations + self.renewals * (1 + calls + POLL_TRANSITIONS * calls)
 
     @property
     def full_inspections(self) -> float:
@@ -173,7 +174,7 @@ def fixed(stack: Stack, load: Load, table: Prices) -> dict[str, float]:
 def used(load: Load, table: Prices) -> dict[str, float]:
     """Return the costs of use, by name, in dollars a month."""
     price, calls = table["used"], 1 + load.polls
-    seconds = (2 * 0.5 + 1.73) * load.runs * 0.5 + 0.5 * 2 * load.inspections  # report has 1.73 GB
+    seconds = (0.5 + 1.73) * load.runs * 0.5 + 0.5 * (2 + 1) * load.inspections  # report has 1.73 GB
     seconds += load.renewals * (1.0 * 3 + 0.5 * 1.5 * calls)  # gigabytes times seconds: enroll has 1 GB, collect half
     reads = load.runs * 10 + load.inspections * (9 + 2 * load.certificates_each) + load.renewals * 5 * (1 + calls)
     writes = load.inspections + load.renewals * 14

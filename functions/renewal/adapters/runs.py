@@ -2,8 +2,10 @@
 
     runs/<run id>/plan.json               items of the Distributed Map (its ItemReader reads it)
     runs/<run id>/collection.json         items of the second one: the orders that are polled next
+    runs/<run id>/verification.json       items of the third one: whose endpoints are verified; when there is any
     runs/<run id>/facts.json              what the report needs of the plan
     runs/<run id>/results/<uuid>/…        written by their ResultWriters: manifest.json and the files it names
+    runs/<run id>/verification/<uuid>/…   the same, of the third one
     runs/<run id>/report.json             the report
     runs/notified.json                    what the operator has been notified of, and what runs have failed for
     runs/<run id>/recording-<delegation>.json   the answers of SCM, when the run records them
@@ -56,6 +58,9 @@ class S3RunArchive:
     def write_collection(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
         return self._write(_key(run_id, "collection"), items)
 
+    def write_verification(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
+        return self._write(_key(run_id, "verification"), items)
+
     def write_facts(self, run_id: str, facts: PlanFacts) -> None:
         self._write(_key(run_id, "facts"), records.to_json(facts))
 
@@ -82,12 +87,18 @@ class S3RunArchive:
         return read_part(PlanFacts, self._document(key), f"{key} in {self._bucket.name}")
 
     def read_results(self, run_id: str) -> tuple[list[Mapping[str, Any]], list[PlanUnreadable]]:
-        """A run that has planned items and left no results must not pass for an idle one: that is a fault too."""
+        return self._read_children(f"runs/{run_id}/results/", _key(run_id, "plan"))
+
+    def read_verification(self, run_id: str) -> tuple[list[Mapping[str, Any]], list[PlanUnreadable]]:
+        return self._read_children(f"runs/{run_id}/verification/", _key(run_id, "verification"))
+
+    def _read_children(self, prefix: str, plan: str) -> tuple[list[Mapping[str, Any]], list[PlanUnreadable]]:
+        """A *plan* that has items and left no results must not pass for an idle one: that is a fault too."""
         faults: list[PlanUnreadable] = []
-        manifests = [key for key in self._keys(f"runs/{run_id}/results/") if key.endswith("/manifest.json")]
+        manifests = [key for key in self._keys(prefix) if key.endswith("/manifest.json")]
         results = self._read_each(self._read_each(manifests, _result_files, faults), _entries, faults)
         if not results and not faults:
-            self._read_each([_key(run_id, "plan")], _nothing_planned, faults)
+            self._read_each([plan], _nothing_planned, faults)
         return results, faults
 
     def _read_each(

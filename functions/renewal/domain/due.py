@@ -22,9 +22,13 @@ DCV_MARGIN = timedelta(days=7)
 
 EVERY_RUN = datetime(1970, 1, 1, tzinfo=UTC)
 """Next action of a certificate with an open order: in the past for every run, even if the clock of the run that opened
-the order was ahead, and before every other one, so that the hourly runs find open orders alone."""
+the order was ahead, and before every other one, so that it comes first."""
+EVERY_VERIFICATION = EVERY_RUN + timedelta(hours=12)
+"""Next action of a certificate with declared endpoints, after those of open orders: each run may verify what they
+present."""
 EVERY_DAILY_RUN = EVERY_RUN + timedelta(days=1)
-"""Next action of a certificate that the next daily run must consider, also if the writer's clock was ahead."""
+"""Next action of a certificate that the next daily run must consider, also if the writer's clock was ahead. It is after
+the two others, so that the hourly runs do not read what only a daily run orders."""
 
 
 class Cause(StrEnum):
@@ -181,7 +185,7 @@ def next_action(certificate: ManagedCertificate, now: datetime) -> datetime:
     if certificate.order is not None:
         return EVERY_RUN
     if certificate.spec.served_at:
-        return EVERY_DAILY_RUN
+        return EVERY_VERIFICATION
     decision = decide(certificate, now)
     due_at = EVERY_DAILY_RUN if decision.causes or decision.renew_at is None else decision.renew_at
     return due_at if decision.is_due else max(due_at, _hold_ends(certificate) or due_at)

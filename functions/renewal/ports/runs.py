@@ -29,6 +29,9 @@ class RunArchive(Protocol):
     def write_collection(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
         """Write which orders are polled next; return (bucket, key) for the state machine's ItemReader."""
 
+    def write_verification(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
+        """Write whose endpoints are verified; return (bucket, key) for the state machine's ItemReader."""
+
     def write_facts(self, run_id: str, facts: PlanFacts) -> None:
         """Write what the report needs of the plan."""
 
@@ -37,6 +40,9 @@ class RunArchive(Protocol):
 
     def read_results(self, run_id: str) -> tuple[list[Mapping[str, Any]], list[PlanUnreadable]]:
         """What ResultWriter wrote: one description per child execution; and why others cannot be read."""
+
+    def read_verification(self, run_id: str) -> tuple[list[Mapping[str, Any]], list[PlanUnreadable]]:
+        """As `read_results`, of the Map that verifies endpoints."""
 
     def write_report(self, run_id: str, report: RunReport) -> str:
         """Write the report; return its key."""

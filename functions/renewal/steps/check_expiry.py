@@ -10,7 +10,7 @@ from typing import Any
 
 from renewal.deadline import Deadline
 from renewal.domain.delegation import CertificatePath
-from renewal.domain.due import EVERY_RUN
+from renewal.domain.due import EVERY_VERIFICATION
 from renewal.domain.errors import RunInProgress, TooManyDue, UnknownDelegation
 from renewal.domain.judgement.replacement_progress import ReplacementProgress, ReplacementTally
 from renewal.domain.limits import (
@@ -24,9 +24,10 @@ from renewal.domain.limits import (
 )
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
-from renewal.domain.run.payload import DelegationTask, Task
-from renewal.domain.run.plan import UNREAD, PlanFacts, PlannedCertificate, PlanState
+from renewal.domain.run.payload import DelegationTask, Task, VerificationTask
+from renewal.domain.run.plan import UNREAD, PlanFacts, PlannedCertificate
 from renewal.domain.run.request import RunRequest
+from renewal.domain.service.state import awaits_verification
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import Listing, OrderIndex, RuleEnds
 from renewal.ports.runs import RunArchive, RunsInProgress
@@ -46,6 +47,8 @@ class _Reading:
     """Those for which no time was left."""
     is_whole: bool = True
     """Whether everything could be read."""
+    served: list[CertificatePath] = field(default_factory=list)
+    """Those whose declared endpoints are verified after the renewals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,9 @@ class CheckExpiry:
         """Plan the run *run_id* of *state_machine* for the execution input *document*.
 
         Returns `{"run_id", "dry_run", "is_daily", "skipped", "delegations", "due", "deferred",
-        "plan": {"bucket", "key"}, "results": prefix, "polls": 0}`. Runs work one after another: while an older one is
-        in progress, an hourly run is skipped (without plan and results), and any other run raises
-        RunInProgress.
+        "plan": {"bucket", "key"}, "results": prefix, "polls": 0, "verification": {"items", "bucket", "key",
+        "results"}}`. Runs work one after another: while an older one is in progress, an hourly run is skipped (without
+        plan and results), and any other run raises RunInProgress.
         When too many are due by age (TooManyDue), none of these is planned: the report has the error for each of them.
         Raises InvalidRequest or UnknownDelegation before anything is written.
         """
@@ -94,13 +97,11 @@ class CheckExpiry:
         bucket, key = self.archive.write_plan(run_id, plan)
         # A rule may cover what cannot be read.
         progress = _progress(request, tallies, ends_at=now if reading.is_whole and not request.dry_run else None)
-        planned = _planned(reading.due, limits_reached(taken, deferred, self.limits), doubt)
-        planned |= {str(path): UNREAD for path in reading.unread}
-        facts = _facts(request, now, delegations, planned, doubt, progress)
+        planned = _planned(reading, limits_reached(taken, deferred, self.limits), doubt)
+        facts = _facts(request, now, delegations, planned, doubt, progress, has_verification=bool(reading.served))
         self.archive.write_facts(run_id, facts)
-        for rule, rule_progress in progress.items():  # last, because after it no other run shows their progress
-            if rule_progress.ended_at:
-                self.rule_ends.end_replacement(rule, now)
+        verification = self._write_verification(run_id, request, reading.served)
+        self._end_rules(progress, now)  # last, because after it no other run shows their progress
         return {
             "run_id": run_id,
             "dry_run": request.dry_run,
@@ -112,7 +113,22 @@ class CheckExpiry:
             "plan": {"bucket": bucket, "key": key},
             "results": f"runs/{run_id}/results",
             "polls": 0,
+            "verification": verification,
         }
+
+    def _write_verification(
+        self, run_id: str, request: RunRequest, served: Sequence[CertificatePath]
+    ) -> Mapping[str, Any]:
+        """Write whose endpoints are verified, if there is any; return it for the state machine's Map."""
+        tasks = VerificationTask.each(run_id, served, is_whole=request.is_for_everything)
+        items: list[Mapping[str, Any]] = [task.payload() for task in tasks]
+        bucket, key = self.archive.write_verification(run_id, items) if items else ("", "")
+        return {"items": len(items), "bucket": bucket, "key": key, "results": f"runs/{run_id}/verification"}
+
+    def _end_rules(self, progress: Mapping[ReplacementRule, ReplacementProgress], now: datetime) -> None:
+        for rule, each in progress.items():
+            if each.ended_at:
+                self.rule_ends.end_replacement(rule, now)
 
     def _capacities(
         self, taken: Iterable[DueCertificate], delegations: Sequence[str], run_id: str
@@ -139,8 +155,11 @@ class CheckExpiry:
                 except Exception:  # noqa: BLE001 - a bug costs the certificate: the report, which decides again, names it
                     reading.is_whole = False
                     continue
-                if candidate.decision.causes and _is_asked(request, candidate):
+                is_worked_on = bool(candidate.decision.causes) and _is_asked(request, candidate)
+                if is_worked_on:
                     reading.due.append(candidate)
+                if _is_verified(request, certificate, now, is_worked_on=is_worked_on):
+                    reading.served.append(certificate.spec.record_key)
         reading.is_whole = reading.is_whole and not reading.unread
         return reading
 
@@ -164,14 +183,15 @@ class CheckExpiry:
     def _candidates(
         self, request: RunRequest, now: datetime, listed: Collection[_Listed], unread: list[CertificatePath]
     ) -> Iterator[Listing[ManagedCertificate]]:
-        """A daily run reads what waits in the index, one for open orders these alone; a narrowed one what it names.
+        """A daily run reads what waits in the index, one for open orders these, and what has declared endpoints.
 
-        The first two also read what is *listed* for replacement rules, and everything for a rule without a list.
-        What cannot be read is not ordered; the report names it. What no time is left for is added to *unread*.
+        A narrowed one reads what it names. The first two also read what is *listed* for replacement rules, and
+        everything for a rule without a list. What cannot be read is not ordered; the report names it. What no time is
+        left for is added to *unread*.
         """
         if request.is_narrowed:
             return self._named(request, unread)
-        until = EVERY_RUN if request.open_orders_only else now
+        until = EVERY_VERIFICATION if request.open_orders_only else now
         # What waits comes first, in the order of the times of its next action.
         first = dict.fromkeys(chain(self.book.waiting(until), *filter(None, listed)))
         every = self.book.every_certificate() if None in listed else ()
@@ -235,6 +255,13 @@ def _is_asked(request: RunRequest, candidate: DueCertificate) -> bool:
     return request.is_hourly and candidate.has_deadline and not candidate.failures
 
 
+def _is_verified(request: RunRequest, certificate: ManagedCertificate, now: datetime, *, is_worked_on: bool) -> bool:
+    """Whether its endpoints are verified after the renewals: of a daily run all, of another what is not served then."""
+    if request.dry_run or not certificate.spec.served_at:
+        return False
+    return is_worked_on or request.is_for_everything or awaits_verification(certificate, now)
+
+
 def _inspected(
     request: RunRequest, delegations: list[str], due: Iterable[DueCertificate], taken: Iterable[str]
 ) -> list[str]:
@@ -293,6 +320,8 @@ def _facts(
     planned: Mapping[str, PlannedCertificate],
     doubt: TooManyDue | None,
     progress: Mapping[ReplacementRule, ReplacementProgress],
+    *,
+    has_verification: bool,
 ) -> PlanFacts:
     return PlanFacts(
         started_at=now,
@@ -306,22 +335,14 @@ def _facts(
         due=planned,
         doubt=str(doubt or ""),
         replacements=tuple(progress.values()),
+        has_verification=has_verification,
     )
 
 
-def _planned(
-    due: Iterable[DueCertificate], over: Mapping[str, str], doubt: TooManyDue | None
-) -> dict[str, PlannedCertificate]:
+def _planned(reading: _Reading, over: Mapping[str, str], doubt: TooManyDue | None) -> dict[str, PlannedCertificate]:
     """Return what is planned, by path; *over*: the limits that were reached."""
-    return {
-        each.path: PlannedCertificate(each.decision.causes, _state(each, over, doubt), over.get(each.path, ""))
-        for each in due
+    due = {
+        each.path: PlannedCertificate.of(each, over.get(each.path, ""), is_doubted=doubt is not None)
+        for each in reading.due
     }
-
-
-def _state(due: DueCertificate, over: Collection[str], doubt: TooManyDue | None) -> PlanState:
-    if due.decision.is_held:
-        return PlanState.HELD
-    if doubt and due.is_by_age_alone:
-        return PlanState.REFUSED
-    return PlanState.DEFERRED if due.path in over else PlanState.PLANNED
+    return due | {str(path): UNREAD for path in reading.unread}

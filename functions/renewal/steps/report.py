@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import chain
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 from renewal.domain.alerts.memory import NotifiedProblems
@@ -26,7 +25,7 @@ from renewal.domain.judgement.delegation import problems_of, rule_problems
 from renewal.domain.judgement.outdated import without_resolved
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, StoredCertificate
-from renewal.domain.run.map_results import failure, read_map_results
+from renewal.domain.run.map_results import read_map_results
 from renewal.domain.run.outcome import (
     notes_of,
     outcome_of,
@@ -47,6 +46,7 @@ from renewal.domain.run.report import (
     common_cause,
 )
 from renewal.domain.run.unforeseen import unforeseen
+from renewal.domain.run.verification import Verification
 from renewal.domain.service.state import current_service, service_findings
 from renewal.domain.setup.finding import sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord
@@ -60,7 +60,6 @@ from renewal.steps.reporting.reader import DelegationRead, Record, ReportReader,
 from renewal.steps.reporting.reported_run import ReportedRun
 
 Time = TypeVar("Time", date, datetime)
-_VERIFIED: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +73,10 @@ class Report:
     reader: ReportReader
     send_alert: AlertSender
 
-    def __call__(self, run_id: str, verification: Mapping[str, Any] = _VERIFIED) -> dict[str, Any]:
+    def __call__(self, run_id: str) -> dict[str, Any]:
         """Write the report; return `{"run_id", "outcome", "is_daily", "counts", "report", "metrics"}`.
 
-        *verification*: what `VerifyServed` returned, or what was caught of it: that fails no run.
+        A verification that failed fails no run.
         An hourly run does not fail again for what another run has failed for within the last day.
         `report` is the object's key; `metrics` are numbers by name. Missing or unreadable results are reported as
         failures of their delegations. Raises PlanUnreadable without the facts of the plan: then no report can be
@@ -85,6 +84,7 @@ class Report:
         """
         facts = self.archive.read_facts(run_id)
         notified = NotifiedProblems.parse(self.archive.read_notified())
+        verification = self._verification(run_id, facts)
         report = self._report(run_id, facts, verification, notified.delegations)
         if facts.is_hourly and report.needs_attention and notified.covers(report):
             report = replace(report, outcome=RunOutcome.REPORTED_BEFORE)
@@ -96,12 +96,13 @@ class Report:
             "is_daily": report.is_daily,
             "counts": dict(report.counts),
             "report": key,
-            "metrics": run_metrics(report, named),
+            "metrics": {**run_metrics(report, named), **verification.metrics},
         }
 
-    def _report(
-        self, run_id: str, facts: PlanFacts, verification: Mapping[str, Any], before: Collection[str]
-    ) -> RunReport:
+    def _verification(self, run_id: str, facts: PlanFacts) -> Verification:
+        return Verification.read(*self.archive.read_verification(run_id)) if facts.has_verification else Verification()
+
+    def _report(self, run_id: str, facts: PlanFacts, verification: Verification, before: Collection[str]) -> RunReport:
         rules = self.book.replacement_rules()  # before the results, which may take all the time
         results = read_map_results(*self.archive.read_results(run_id))
         run = ReportedRun(run_id, facts, results, self.clock(), self.times, rules)
@@ -121,8 +122,8 @@ class Report:
             reason=facts.reason,
             dry_run=facts.dry_run,
             is_daily=facts.is_daily,
-            not_verified=_not_verified(verification),
-            late=verification.get("late", 0),
+            not_verified=verification.not_verified,
+            late=verification.late,
             rules=tuple(RuleRow(**_failure_members(_failure(error))) for error in rules.unreadable),
             replacements=tuple(each.paused_in(ill) for each in facts.replacements),
             problems=tuple(sorted(problems, key=lambda problem: problem.urgency(run.now.date()))),
@@ -280,13 +281,6 @@ def _members(parts: Sequence[_Part]) -> dict[str, Any]:
 def _first(times: Iterable[Time | None]) -> Time | None:
     """The first of *times*, of which None is not known."""
     return min((time for time in times if time is not None), default=None)
-
-
-def _not_verified(verification: Mapping[str, Any]) -> str:
-    if "Error" not in verification:
-        return str(verification.get("not_verified", ""))
-    caught = failure(verification)
-    return f"{caught.error}: {caught.text}"
 
 
 def _unreadable_row(error: RecordUnreadable) -> CertificateRow:

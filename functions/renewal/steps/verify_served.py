@@ -9,12 +9,14 @@ from typing import Any
 
 from renewal.deadline import Deadline
 from renewal.domain.certificate.chain import TrustedRoots
+from renewal.domain.delegation import CertificatePath
 from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.endpoint.observation import EndpointState, Observation
 from renewal.domain.errors import RenewalError, StoreRefused, shortened
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.run.request import RunRequest
+from renewal.domain.run.payload import VerificationTask
 from renewal.domain.run.unforeseen import unforeseen
+from renewal.domain.run.verification import Verification
 from renewal.domain.service.comparison import Compared, Contact, Expected, compare, compare_reported
 from renewal.domain.service.state import (
     awaits_verification,
@@ -26,11 +28,9 @@ from renewal.domain.service.state import (
 )
 from renewal.ports.endpoints import EndpointProber, HostReports, ServiceAnnouncer, ServiceRecorder
 from renewal.ports.environment import Clock
-from renewal.ports.order_book import OrderIndex
+from renewal.ports.order_book import OrderReader
 from renewal.records import Unreadable
 
-BATCH = 2_000
-"""Certificates that are contacted before they are recorded: what the servers have sent is kept in memory until then."""
 Contacts = Mapping[Endpoint, tuple[Contact, ...]]
 _Pair = tuple[ManagedCertificate, ManagedCertificate]
 _Errors = dict[str, RenewalError]
@@ -38,9 +38,9 @@ _Errors = dict[str, RenewalError]
 
 @dataclass(frozen=True, slots=True)
 class VerifyServed:
-    """Contacts the declared endpoints, records what they presented, and publishes changes. Reads no key."""
+    """Contacts the declared endpoints of one delegation, and records what they presented. Reads no key."""
 
-    book: OrderIndex
+    book: OrderReader
     recorder: ServiceRecorder
     prober: EndpointProber
     reports: HostReports
@@ -53,27 +53,26 @@ class VerifyServed:
     """By when the last record is begun."""
 
     def __call__(self, document: object) -> dict[str, Any]:
-        """Verify for the execution input *document*; return `{"verified", "late", "not_verified", "metrics"}`.
+        """Verify the certificates of a VerificationTask; return a Verification, both as JSON. Changes are published.
 
-        A daily run verifies every certificate with `served_at`; any other run those that are not served, and those
-        that no run has verified for a day; a dry run none. Those for which the time was too short (`late`, a number)
-        are the first of the next run. What one certificate meets stops no other: `not_verified` has it as text. Raises
-        it when no certificate was verified.
+        Those for which the time was too short are the first of the next run. What one certificate meets stops no
+        other. Raises it when no certificate was verified.
         """
-        request = RunRequest.parse(document)
-        chosen = [] if request.dry_run else list(self._chosen(everything=request.is_for_everything))
+        task = VerificationTask.parse(document)
+        chosen = self._chosen(task)
         pairs: list[_Pair] = []
         errors: _Errors = {}
-        for first in range(0, len(chosen), BATCH):
-            self._verify(chosen[first : first + BATCH], pairs, errors)
+        self._verify(chosen, pairs, errors)
         if errors and not pairs:
             raise next(iter(errors.values()))
-        return {
-            "verified": len(pairs),
-            "late": len(chosen) - len(pairs) - len(errors),
-            "not_verified": _named(errors),
-            "metrics": {**_metrics(pairs), "CertificatesNotVerified": len(chosen) - len(pairs)},
-        }
+        path, error = next(iter(errors.items()), ("", None))
+        return Verification(
+            verified=len(pairs),
+            late=len(chosen) - len(pairs) - len(errors),
+            failed=len(errors),
+            failure=shortened(f"{type(error).__name__}: {path}: {error}") if error else "",
+            **_counts(pairs),
+        ).payload()
 
     def _verify(self, chosen: Iterable[ManagedCertificate], pairs: list[_Pair], errors: _Errors) -> None:
         """Add the certificates before and after to *pairs*, or to *errors*, until the time is over."""
@@ -91,16 +90,12 @@ class VerifyServed:
             except Exception as error:  # noqa: BLE001 - a bug costs the certificate that leads to it
                 errors[certificate.spec.path] = unforeseen(error, *certificate.spec.record_key)
 
-    def _chosen(self, *, everything: bool) -> Iterator[ManagedCertificate]:
-        """Yield certificates with endpoints, which the index has as waiting; the least recently verified first."""
-        declared = (
-            certificate
-            for certificate in self.book.load_certificates(self.book.waiting(self.clock()))
-            if certificate.spec.served_at and expected_certificate(certificate)
-        )
-        for certificate in sorted(declared, key=_observed_at):
-            if everything or _awaits_verification(certificate, self.clock()):
-                yield certificate
+    def _chosen(self, task: VerificationTask) -> list[ManagedCertificate]:
+        """Return those that are verified now, since a run may have renewed them; the least recently verified first."""
+        listing = self.book.load_certificates(CertificatePath(task.delegation, name) for name in task.certificates)
+        declared = (each for each in listing if each.spec.served_at and expected_certificate(each))
+        chosen = (each for each in declared if task.is_whole or awaits_verification(each, self.clock()))
+        return sorted(chosen, key=_observed_at)
 
     def _verified(self, certificate: ManagedCertificate, contacts: Contacts) -> ManagedCertificate:
         """Record what was presented; return the certificate with it."""
@@ -143,35 +138,19 @@ def _observed_at(certificate: ManagedCertificate) -> tuple[bool, float]:
     return record is not None, record.observed_at.timestamp() if record else 0.0
 
 
-def _awaits_verification(certificate: ManagedCertificate, now: datetime) -> bool:
-    try:
-        return awaits_verification(certificate, now)
-    except Exception:  # noqa: BLE001 - its verification meets the error again, and names it
-        return True
-
-
 def _is_contacted(certificate: ManagedCertificate, contacts: Contacts) -> bool:
     return all(endpoint in contacts for endpoint in certificate.spec.served_at if endpoint.host)
 
 
-def _named(errors: _Errors) -> str:
-    """`StoreRefused: univ/idp: …; and 3 more`; empty when there are none."""
-    if not errors:
-        return ""
-    path, error = next(iter(errors.items()))
-    more = f"; and {len(errors) - 1} more" if len(errors) > 1 else ""
-    return shortened(f"{type(error).__name__}: {path}: {error}") + more
-
-
-def _metrics(pairs: Sequence[_Pair]) -> dict[str, float]:
-    """The metrics of certificates before and after; without `HoursToServed` when none is served since this run."""
+def _counts(pairs: Sequence[_Pair]) -> dict[str, Any]:
+    """Members of the Verification of certificates before and after."""
     after = [certificate for _, certificate in pairs]
     observations = [each for certificate in after if certificate.service for each in certificate.service.observations]
     first = [hours for before, later in pairs if _hours(before) is None and (hours := _hours(later)) is not None]
     return {
-        "EndpointsNotServed": sum(each.state is not EndpointState.SERVED for each in observations),
-        "CertificatesNotServed": sum(not_served(certificate) is not None for certificate in after),
-        **({"HoursToServed": max(first)} if first else {}),
+        "endpoints_not_served": sum(each.state is not EndpointState.SERVED for each in observations),
+        "certificates_not_served": sum(not_served(certificate) is not None for certificate in after),
+        "hours_to_served": max(first, default=None),
     }
 
 

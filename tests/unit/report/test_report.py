@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from cryptography import x509
 
 from renewal.domain.alerts.memory import NotifiedProblems
+from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.errors import (
     AddressRefused,
     AnswerLost,
@@ -25,10 +27,12 @@ from renewal.domain.judgement.problem import Problem
 from renewal.domain.limits import Limits
 from renewal.domain.order import MOST_POSTS, EnrollRequest
 from renewal.domain.replacement_rule import ReplacementRule
-from renewal.domain.run.map_results import failure, read_map_results
+from renewal.domain.run.map_results import child_output, read_map_results
 from renewal.domain.run.outcome import RESULT_MISSING
+from renewal.domain.run.payload import VerificationTask
 from renewal.domain.run.report import CertificateRow, RunOutcome, RunReport
 from renewal.domain.run.result import CertificateResult, ResultStatus
+from renewal.domain.run.verification import Verification
 from renewal.domain.setup.inspection import record_missing
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.fakes import ScmOrder
@@ -571,24 +575,52 @@ def test_a_delegation_that_failed_or_left_no_summary_is_not_taken_for_quiet() ->
 )
 def test_an_error_is_reported_in_its_own_words(error: dict[str, Any], text: str) -> None:
     """Lambda wraps them in a document with a stack trace, of no use to the operator."""
-    assert failure(error) == Failure("AddressRefused", text)
+    assert child_output({"Status": "FAILED", **error}) == Failure("AddressRefused", text)
 
 
-@pytest.mark.parametrize(
-    ("verification", "late", "not_verified"),
-    [
-        ({"verified": 3, "late": 2, "not_verified": "StoreRefused: univ/sp: no"}, 2, "StoreRefused: univ/sp: no"),
-        ({"Error": "StoreUnavailable", "Cause": '{"errorMessage": "busy"}'}, 0, "StoreUnavailable: busy"),
-        ({}, 0, ""),
-    ],
-)
-def test_the_report_has_what_was_not_verified(
-    system: System, verification: dict[str, Any], late: int, not_verified: str
-) -> None:
-    """An endpoint that no run contacts must not be forgotten; nor must one certificate that a run cannot record."""
+def verified(delegation: str, *names: str, **output: Any) -> dict[str, Any]:
+    """What Step Functions writes of a child execution that verifies *names*."""
+    task = VerificationTask("run", delegation, names).payload()
+    return {"Status": "SUCCEEDED", "Input": json.dumps(task), "Output": json.dumps(output)}
+
+
+def test_the_report_has_what_was_not_verified(system: System) -> None:
+    """An endpoint that no run contacts must not be forgotten; one delegation's failure is that of no other."""
+    system.add(replace(IDP, served_at=(Endpoint("idp.univ.example"),)))
     system.check_expiry()
+    killed = {"Status": "FAILED", "Error": "Runtime.ExitError", "Input": verified("tib", "idp", "sp")["Input"]}
+    good = verified("acme", "web", verified=3, late=2, certificates_not_served=1, endpoints_not_served=4)
+    refused = verified("univ", "sp", verified=1, failed=2, failure="StoreRefused: univ/sp: no", hours_to_served=1.5)
+    system.archive.documents["run", "verified"] = json.dumps([good, killed, refused])
 
-    system.report_step()("run", verification)
+    summary = system.report_step()("run")
 
     report = RunReport.parse(system.archive.read("run", "report"))
-    assert (report.late, report.not_verified) == (late, not_verified)
+    assert (report.late, report.not_verified) == (2, "Runtime.ExitError: tib; and 3 more")
+    assert summary["metrics"].items() >= {
+        "CertificatesNotVerified": 6, "CertificatesNotServed": 1, "EndpointsNotServed": 4, "HoursToServed": 1.5
+    }.items()  # fmt: skip
+
+
+def test_a_verification_without_results_is_reported(system: System) -> None:
+    """When its Map fails as a whole, nothing else would show that nobody looked."""
+    system.add(replace(IDP, served_at=(Endpoint("idp.univ.example"),)))
+    system.check_expiry()
+
+    assert system.report().not_verified == "PlanUnreadable: runs/run/verified.json is not there"
+
+
+def test_a_run_without_declared_endpoints_verifies_nothing(system: System) -> None:
+    """There is no Map then, and no object to be read."""
+    system.check_expiry()
+
+    assert system.report().not_verified == ""
+
+
+@pytest.mark.parametrize("child", [{}, {"Input": "{}"}, {**verified("univ", "idp"), "Output": '{"late": "x"}'}])
+def test_a_verification_that_cannot_be_read_is_named(child: dict[str, Any]) -> None:
+    """A later version, or a hand, may have written it."""
+    total = Verification.read([child, verified("tib", "sp", verified=1)])
+
+    assert (total.verified, total.failed) == (1, 1)
+    assert total.not_verified.startswith("PlanUnreadable: ")

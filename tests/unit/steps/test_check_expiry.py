@@ -62,6 +62,7 @@ def test_the_daily_run_plans_what_is_due_and_inspects_all(system: System) -> Non
         "plan": {"bucket": "bucket", "key": "runs/run/plan.json"},
         "results": "runs/run/results",
         "polls": 0,
+        "verification": {"items": 0, "bucket": "", "key": "", "results": "runs/run/verification"},
     }
 
 

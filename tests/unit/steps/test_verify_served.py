@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,10 +28,11 @@ from renewal.domain.errors import RenewalError, StoreRefused, StoreUnavailable
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
+from renewal.domain.run import payload
+from renewal.domain.run.verification import Verification
 from renewal.domain.service.comparison import Compared, Contact
 from renewal.domain.service.state import service_state
 from renewal.records import Unreadable
-from renewal.steps import verify_served
 from renewal.steps.verify_served import VerifyServed
 from tests.fakes import ample
 from tests.throwaway_ca import hierarchy, pem, trusted_roots
@@ -67,7 +69,7 @@ class FakeProber:
 
 
 @dataclass
-class Verification:
+class Servers:
     """The step over a system with `univ/idp`, of which the stores have `current`."""
 
     system: System
@@ -78,6 +80,7 @@ class Verification:
     """Certificates whose records the order book refuses."""
     seconds: float = 300.0
     """For the records of a run."""
+    runs: int = 0
 
     def manage(self, spec: CertificateSpec = SPEC, **changes: Any) -> None:
         leaf = Certificate(self.current)
@@ -87,12 +90,23 @@ class Verification:
         self.system.add(spec)
         self.system.book.adopt(spec.record_key, stored_by(spec, **changes), NOW)
 
-    def run(self, **request: Any) -> dict[str, Any]:
+    def run(self, **request: Any) -> Verification:
+        """Plan a run, and verify what it has planned."""
         book, announcer = self.system.book, self.system.announcer
         clock = self.system.clock
         records_end = ample(clock).at_most(self.seconds)
         step = VerifyServed(book, self, self.prober, self, announcer, trusted_roots(), clock, ample(clock), records_end)
-        return step(request)
+        items = self.items(**request)
+        return Verification.read(
+            {"Status": "SUCCEEDED", "Input": json.dumps(item), "Output": json.dumps(step(item))} for item in items
+        )
+
+    def items(self, **request: Any) -> list[dict[str, Any]]:
+        """What check_expiry plans to verify in a run of its own."""
+        self.runs += 1
+        plan = self.system.check_expiry(run_id := f"run-{self.runs}", **request)
+        assert bool(plan["verification"]["items"]) is self.system.archive.read_facts(run_id).has_verification
+        return self.system.archive.read(run_id, "verification") if plan["verification"]["items"] else []
 
     def report(self, delegation: str, host: str) -> HostReport | None:
         """What `campus-lb-2` reports."""
@@ -124,11 +138,11 @@ class Verification:
 
 
 @pytest.fixture
-def verification(system: System) -> Verification:
-    return Verification(system)
+def verification(system: System) -> Servers:
+    return Servers(system)
 
 
-def test_a_certificate_that_every_endpoint_presents_is_served(verification: Verification) -> None:
+def test_a_certificate_that_every_endpoint_presents_is_served(verification: Servers) -> None:
     """It is recorded, announced once, and its hours are a metric."""
     verification.manage()
     verification.prober.presented[WEB] = verification.current
@@ -136,15 +150,15 @@ def test_a_certificate_that_every_endpoint_presents_is_served(verification: Veri
     first, second = verification.run(), verification.run()
 
     assert service_state(verification.certificate, NOW) is ServiceState.SERVED
-    assert (first["verified"], first["late"]) == (1, 0)
-    assert first["metrics"] == {
+    assert (first.verified, first.late) == (1, 0)
+    assert first.metrics == {
         "EndpointsNotServed": 0, "CertificatesNotServed": 0, "CertificatesNotVerified": 0, "HoursToServed": 4.0
     }  # fmt: skip
-    assert "HoursToServed" not in second["metrics"]
+    assert "HoursToServed" not in second.metrics
     assert verification.system.announcer.announced == [("univ/idp", "served")]
 
 
-def test_a_former_certificate_is_found_by_the_audit_trail(verification: Verification) -> None:
+def test_a_former_certificate_is_found_by_the_audit_trail(verification: Servers) -> None:
     """The server was not reloaded: `old`, and not `foreign`."""
     former, stranger = issued(), issued()
     verification.manage()
@@ -162,21 +176,21 @@ def test_a_former_certificate_is_found_by_the_audit_trail(verification: Verifica
     assert verification.system.announcer.announced == [("", "old"), ("", "foreign")]
 
 
-def test_a_certificate_that_is_not_served_is_announced_after_its_grace(verification: Verification) -> None:
+def test_a_certificate_that_is_not_served_is_announced_after_its_grace(verification: Servers) -> None:
     """Until then the servers may not have fetched it."""
     verification.manage()
     verification.prober.presented[WEB] = None
 
     metrics = []
     for _ in range(3):
-        metrics.append(verification.run()["metrics"]["CertificatesNotServed"])
+        metrics.append(verification.run().certificates_not_served)
         verification.system.clock.advance(hours=22)
 
     assert metrics == [0, 1, 1]
     assert verification.system.announcer.announced == [("univ/idp", "not served")]
 
 
-def test_an_hourly_run_verifies_what_is_not_served_and_a_dry_run_nothing(verification: Verification) -> None:
+def test_an_hourly_run_verifies_what_is_not_served_and_a_dry_run_nothing(verification: Servers) -> None:
     """The hourly run finds out soon that a renewal has arrived, without connecting to everything."""
     verification.manage()
     verification.prober.presented[WEB] = verification.current
@@ -190,7 +204,7 @@ def test_an_hourly_run_verifies_what_is_not_served_and_a_dry_run_nothing(verific
     assert len(verification.prober.contacted) == 2
 
 
-def test_an_hourly_run_verifies_what_the_daily_run_did_not_get_to(verification: Verification) -> None:
+def test_an_hourly_run_verifies_what_the_daily_run_did_not_get_to(verification: Servers) -> None:
     """An estate that is too large for one invocation is verified every day all the same."""
     verification.manage()
     verification.prober.presented[WEB] = verification.current
@@ -205,36 +219,31 @@ def test_an_hourly_run_verifies_what_the_daily_run_did_not_get_to(verification: 
     assert contacted == [1, 2, 2]
 
 
-def test_a_batch_is_recorded_before_the_next_is_contacted(
-    verification: Verification, monkeypatch: pytest.MonkeyPatch
+def test_a_delegation_is_verified_by_itself_and_a_large_one_in_parts(
+    verification: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the invocation has no time for, or does not survive, costs a batch and not everything."""
-    monkeypatch.setattr(verify_served, "BATCH", 1)
-    verification.manage()
-    verification.manage(SP)
-    verification.prober.presented = {WEB: verification.current, SP_HOST: verification.current}
-    recorded_before = []
+    """What an invocation has no time for, or does not survive, costs one part of one delegation."""
+    monkeypatch.setattr(payload, "CERTIFICATES_EACH", 2)
+    for delegation, names in {"univ": ("idp", "sp", "www"), "other": ("idp",)}.items():
+        for name in names:
+            verification.manage(replace(SPEC, delegation=delegation, name=name))
 
-    def contacts(endpoints: Sequence[Endpoint], deadline: Deadline) -> Mapping[Endpoint, tuple[Contact, ...]]:
-        records = (verification.system.book.certificate("univ", name).service for name in ("idp", "sp"))
-        recorded_before.append(sum(record is not None for record in records))
-        return FakeProber.contacts(verification.prober, endpoints, deadline)
+    items = verification.items()
 
-    monkeypatch.setattr(verification.prober, "contacts", contacts)
-
-    assert verification.run()["verified"] == 2
-    assert recorded_before == [0, 1]
+    assert [(item["delegation"], item["certificates"], item["whole"]) for item in items] == [
+        ("other", ["idp"], True), ("univ", ["idp", "sp"], True), ("univ", ["www"], True)
+    ]  # fmt: skip
 
 
-def test_what_was_not_contacted_in_time_stays_as_it_was(verification: Verification) -> None:
+def test_what_was_not_contacted_in_time_stays_as_it_was(verification: Servers) -> None:
     """No time must not read as an outage, nor half of the endpoints as all."""
     verification.manage(replace(SPEC, served_at=(WEB, NODE)))
     verification.prober.presented[WEB] = verification.current
 
-    assert (verification.run()["late"], verification.states) == (1, [])
+    assert (verification.run().late, verification.states) == (1, [])
 
 
-def test_a_server_that_has_not_reported_is_not_served(verification: Verification) -> None:
+def test_a_server_that_has_not_reported_is_not_served(verification: Servers) -> None:
     """What is not proved is not claimed."""
     verification.manage(replace(SPEC, served_at=(WEB, Endpoint(reported_by="campus-lb-2"))))
     verification.prober.presented[WEB] = verification.current
@@ -257,7 +266,7 @@ def test_a_server_that_has_not_reported_is_not_served(verification: Verification
     ],
 )
 def test_a_recent_report_that_it_is_presented_is_a_proof(
-    verification: Verification, state: str, is_current: bool, age: int, expected: EndpointState
+    verification: Servers, state: str, is_current: bool, age: int, expected: EndpointState
 ) -> None:
     """A host that is not reachable from outside connects to itself; what is only installed is not served."""
     verification.manage(replace(SPEC, served_at=(Endpoint(reported_by="campus-lb-2"),)))
@@ -275,7 +284,7 @@ def test_a_recent_report_that_it_is_presented_is_a_proof(
     ("stores", "of_former"), [((), EndpointState.SERVED), (("s3",), EndpointState.OLD)], ids=["no store", "S3"]
 )
 def test_the_certificate_of_an_issued_order_is_served(
-    verification: Verification, is_known: bool, stores: tuple[str, ...], of_former: EndpointState
+    verification: Servers, is_known: bool, stores: tuple[str, ...], of_former: EndpointState
 ) -> None:
     """A store may have it before the order book does; the former one is old as soon as the order book has a store.
 
@@ -301,7 +310,7 @@ def test_the_certificate_of_an_issued_order_is_served(
     assert found == [EndpointState.SERVED, of_former]
 
 
-def test_a_first_certificate_is_verified_while_a_store_refuses_it(verification: Verification) -> None:
+def test_a_first_certificate_is_verified_while_a_store_refuses_it(verification: Servers) -> None:
     """Servers that read S3 may lack it, or present it, for as long as ACM refuses it: the operator must learn that."""
     spec, key = replace(SPEC, stores=("s3", "acm:eu-west-3")), KeyPair.generate(KeyType.P_256)
     leaf = hierarchy().ec.issue(key.private_key.public_key(), SPEC.names, not_before=NOW - timedelta(days=1), days=199)
@@ -311,7 +320,7 @@ def test_a_first_certificate_is_verified_while_a_store_refuses_it(verification: 
     verification.system.add(spec)
     verification.system.book.orders[PATH] = order
     verification.prober.presented[WEB] = verification.current
-    assert verification.run()["verified"] == 0, "no store has it, so that no server can"
+    assert verification.run().verified == 0, "no store has it, so that no server can"
 
     verification.system.book.orders[PATH] = replace(order, stores=("s3",))
     found = []
@@ -324,13 +333,13 @@ def test_a_first_certificate_is_verified_while_a_store_refuses_it(verification: 
     assert verification.system.announcer.announced == [("univ/idp", "served")]
 
 
-def test_each_run_finds_a_certificate_with_endpoints(verification: Verification) -> None:
+def test_each_run_finds_a_certificate_with_endpoints(verification: Servers) -> None:
     """The index is asked, so that a run costs what it verifies; without `served_at` it is not contacted."""
     verification.manage()
     assert list(verification.system.book.waiting(NOW)) == [PATH]
     verification.manage(IDP)
     assert not list(verification.system.book.waiting(NOW))
-    assert verification.run()["verified"] == 0
+    assert verification.run().verified == 0
 
 
 # ---- What one server or certificate must not do to the others ------------------------------------------------------
@@ -341,14 +350,14 @@ SP = replace(SPEC, name="sp", names=("sp.univ.example",), served_at=(SP_HOST,))
 
 
 @pytest.mark.parametrize("error", [Unreadable("it is not JSON"), StoreRefused("s3:GetObject: InvalidRequest")])
-def test_a_report_that_cannot_be_read_is_observed(verification: Verification, error: Exception) -> None:
+def test_a_report_that_cannot_be_read_is_observed(verification: Servers, error: Exception) -> None:
     """A host may store anything under its name: its certificate is recorded, and is not the first of every run."""
     verification.manage(REPORTED)
     verification.reported = error
 
     summary = verification.run()
 
-    assert (summary["verified"], verification.states) == (1, [EndpointState.UNREPORTED])
+    assert (summary.verified, verification.states) == (1, [EndpointState.UNREPORTED])
     assert verification.text() == f"its report cannot be read: {error}"
 
 
@@ -370,7 +379,7 @@ def test_a_presented_serial_is_kept_only_if_it_can_be_one() -> None:
 
 @pytest.mark.parametrize("error", [StoreRefused, StoreUnavailable])
 def test_a_certificate_that_cannot_be_recorded_hinders_no_other(
-    verification: Verification, error: type[RenewalError]
+    verification: Servers, error: type[RenewalError]
 ) -> None:
     """Delegations share the run; a refusal that only one certificate meets is reported with its name."""
     verification.manage()
@@ -380,9 +389,9 @@ def test_a_certificate_that_cannot_be_recorded_hinders_no_other(
 
     summary = verification.run()
 
-    assert (summary["verified"], summary["late"]) == (1, 0)
-    assert summary["not_verified"] == f"{error.__name__}: univ/idp: dynamodb:UpdateItem: too large"
-    assert summary["metrics"]["CertificatesNotVerified"] == 1
+    assert (summary.verified, summary.late) == (1, 0)
+    assert summary.not_verified == f"{error.__name__}: univ/idp: dynamodb:UpdateItem: too large"
+    assert summary.metrics["CertificatesNotVerified"] == 1
     assert verification.system.book.certificate("univ", "sp").service is not None
     verification.prober.presented.pop(SP_HOST)
     with pytest.raises(error):
@@ -390,7 +399,7 @@ def test_a_certificate_that_cannot_be_recorded_hinders_no_other(
 
 
 @pytest.mark.parametrize("run", [{}, {"open_orders_only": True}], ids=["daily", "hourly"])
-def test_a_certificate_that_leads_to_a_bug_hinders_no_other(verification: Verification, run: dict[str, Any]) -> None:
+def test_a_certificate_that_leads_to_a_bug_hinders_no_other(verification: Servers, run: dict[str, Any]) -> None:
     """An exception that nothing foresees once ended the verification of the estate, in each run."""
     verification.manage(replace(SP, grace_hours=10**12))
     verification.prober.presented = {WEB: None, SP_HOST: None}
@@ -401,12 +410,12 @@ def test_a_certificate_that_leads_to_a_bug_hinders_no_other(verification: Verifi
 
     summary = verification.run(**run)
 
-    assert (summary["verified"], summary["late"]) == (1, 0)
-    assert re.match(r"RecordUnreadable: univ/sp: .* \(OverflowError, state.py:\d+\)", summary["not_verified"])
+    assert (summary.verified, summary.late) == (1, 0)
+    assert re.match(r"RecordUnreadable: univ/sp: .* \(OverflowError, state.py:\d+\)", summary.not_verified)
     assert verification.states == [EndpointState.UNREACHABLE]
 
 
-def test_an_observation_that_cannot_be_compared_hinders_no_other(verification: Verification) -> None:
+def test_an_observation_that_cannot_be_compared_hinders_no_other(verification: Servers) -> None:
     """An observation without a contact is a bug of the prober; the neighbour's is recorded."""
     verification.manage()
     verification.manage(SP)
@@ -421,12 +430,12 @@ def test_an_observation_that_cannot_be_compared_hinders_no_other(verification: V
 
     summary = verification.run()
 
-    assert summary["not_verified"].startswith("RecordUnreadable: univ/sp: ")
-    assert "(AttributeError, comparison.py:" in summary["not_verified"]
+    assert summary.not_verified.startswith("RecordUnreadable: univ/sp: ")
+    assert "(AttributeError, comparison.py:" in summary.not_verified
     assert verification.states == [EndpointState.SERVED]
 
 
-def test_the_least_recently_verified_is_contacted_first(verification: Verification) -> None:
+def test_the_least_recently_verified_is_contacted_first(verification: Servers) -> None:
     """What was late in one run would otherwise be late in each."""
     verification.manage()
     verification.manage(SP)
@@ -440,7 +449,7 @@ def test_the_least_recently_verified_is_contacted_first(verification: Verificati
     assert verification.prober.contacted == [str(SP_HOST), str(WEB)]
 
 
-def test_what_is_not_recorded_in_time_is_late(verification: Verification) -> None:
+def test_what_is_not_recorded_in_time_is_late(verification: Servers) -> None:
     """The function must end by itself: when Lambda ends it, the report does not learn what was verified."""
     verification.manage()
     verification.prober.presented = {WEB: verification.current}
@@ -448,11 +457,11 @@ def test_what_is_not_recorded_in_time_is_late(verification: Verification) -> Non
 
     summary = verification.run()
 
-    assert (summary["verified"], summary["late"], summary["metrics"]["CertificatesNotVerified"]) == (0, 1, 1)
+    assert (summary.verified, summary.late, summary.metrics["CertificatesNotVerified"]) == (0, 1, 1)
 
 
 @pytest.mark.parametrize(("minutes", "state"), [(4, EndpointState.SERVED), (6, EndpointState.UNREPORTED)])
-def test_a_report_of_the_future_proves_nothing(verification: Verification, minutes: int, state: EndpointState) -> None:
+def test_a_report_of_the_future_proves_nothing(verification: Servers, minutes: int, state: EndpointState) -> None:
     """It would count as recent for as long as its date is ahead; a clock may be some minutes fast."""
     verification.manage(REPORTED)
     leaf = Certificate(verification.current)

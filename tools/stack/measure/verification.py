@@ -1,8 +1,8 @@
-"""What one run of verify_served takes: `python -m stack.measure.verification [ENDPOINTS]`, by default 1,000.
+"""What one invocation of verify_served takes: `python -m stack.measure.verification [ENDPOINTS]`, by default 1,000.
 
-One invocation of the shipped handler in a fresh process, with its imports and clients. In another process on loopback
-AWS is answered, and a server with a full TLS handshake for each endpoint. Networks of the internet are slower: there
-a contact takes up to three round trips, 64 at a time.
+They are of one delegation. The shipped handler runs in a fresh process, with its imports and clients. In another
+process on loopback AWS is answered, and a server with a full TLS handshake for each endpoint. Networks of the internet
+are slower: there a contact takes up to three round trips, 64 at a time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from local.functions.fork_server import resolve_locally
 from local.run import fingerprints
 from local.tls_server import TlsServer
-from renewal.adapters.order_book import schema
 from renewal.domain.certificate.facts import Certificate
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.endpoint.declaration import Endpoint
@@ -31,14 +30,13 @@ from renewal.domain.endpoint.observation import EndpointState
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate
+from renewal.domain.run.payload import VerificationTask
 from renewal.settings import ON
 from scm_simulator.ca.authority import CertificateAuthority, LeafPlan
 from stack.measure.daily_run.__main__ import environment
 from stack.measure.daily_run.answers import Service
 from stack.measure.daily_run.large_estate import RUN, LargeEstate, Size
 from stack.measure.invocation import InvocationCost, in_own_process, invoke
-
-_EACH = 10  # certificates of one delegation
 
 
 @dataclass(frozen=True)
@@ -69,9 +67,6 @@ class VerificationService(Service):
             return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in request["Entries"]]}
         return super().answer(action, request)
 
-    def _indexed(self, action: str, *, is_until: bool) -> list[tuple[str, str]]:
-        return super()._indexed(action, is_until=is_until and action != schema.CERTIFICATE)
-
 
 @dataclass(frozen=True, slots=True)
 class Verification:
@@ -86,7 +81,7 @@ class Verification:
 def measure(endpoints: int) -> Verification:
     """Verify as many endpoints as there are certificates, in a process of its own."""
     now = datetime.now(UTC)
-    size = Size(endpoints, max(endpoints // _EACH, 1), 0)
+    size = Size(endpoints, 1, 0)
     authority = CertificateAuthority(now, Random(1))  # noqa: S311 - for serial numbers
     estate = ServedEstate(size, now)
     contexts = {_host(path): _issued(path, estate, authority) for path in estate.paths}
@@ -97,8 +92,10 @@ def measure(endpoints: int) -> Verification:
             "PRIVATE_ENDPOINTS": ON,
             "PRIVATE_ROOTS": ",".join(fingerprints(authority.root_pem)),
         }
-        addresses = json.dumps({f"{host}:443": [server.address] for host in contexts})
-        took = in_own_process("stack.measure.verification", environment=given, given=addresses)
+        addresses = {f"{host}:443": [server.address] for host in contexts}
+        task = VerificationTask(RUN, estate.paths[0].delegation, tuple(path.certificate for path in estate.paths), True)
+        asked = json.dumps({"addresses": addresses, "event": task.payload()})
+        took = in_own_process("stack.measure.verification", environment=given, given=asked)
         service.shutdown()
         return Verification(len(contexts), service.served, took)
 
@@ -124,12 +121,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m stack.measure.verification", description=__doc__)
     parser.add_argument("--invoke", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("endpoints", nargs="?", type=int, default=1000, help="how many; each of another certificate")
-    given = parser.parse_args(arguments)
-    if given.invoke:
-        resolve_locally(json.load(sys.stdin))
-        invoke("verify_served", {"run_id": RUN, "request": {}})
+    asked = parser.parse_args(arguments)
+    if asked.invoke:
+        given = json.load(sys.stdin)
+        resolve_locally(given["addresses"])
+        invoke("verify_served", given["event"])
         return
-    found = measure(given.endpoints)
+    found = measure(asked.endpoints)
     took = f"{found.took.seconds:.1f} s, {found.took.megabytes:.0f} MiB"
     print(f"{found.endpoints:,} endpoints, {found.served:,} served: {took}")
 

@@ -56,7 +56,7 @@ def read_map_results(children: Iterable[Mapping[str, Any]], unreadable: Iterable
     results, faults = RunResults(), list(unreadable)
     for child in children:
         try:
-            item = _json(child, "Input")
+            item = child_input(child)
             delegation = _named(item, "delegation")
         except PlanUnreadable as error:
             faults.append(error)
@@ -75,22 +75,35 @@ def _read_child(
     results: RunResults, failures: dict[str, Failure | None], delegation: str, child: Mapping[str, Any]
 ) -> None:
     """Add what *child* did to *results*, and to *failures* what stopped it as a whole."""
-    if child.get("Status") != "SUCCEEDED":
-        error = str(child.get("Error") or child.get("Status") or "Unknown")
-        failures[delegation] = failure({"Error": error, "Cause": child.get("Cause")})
+    document = child_output(child)
+    if isinstance(document, Failure):
+        failures[delegation] = document
         return
-    output = read_part(_Output, _json(child, "Output"), f"the output of delegation {delegation}")
+    output = read_part(_Output, document, f"the output of delegation {delegation}")
     if failures is results.delegations:
         failures[delegation] = output.error.failure() if output.error else None
     if output.summary:
         results.summaries[delegation] = output.summary
-    for document in output.certificates:
+    for result in output.certificates:
         try:
-            path = f"{delegation}/{_named(document, 'certificate')}"
+            path = f"{delegation}/{_named(result, 'certificate')}"
         except PlanUnreadable as error:
             failures[delegation] = _unreadable(error)
             continue
-        results.add(path, _certificate(path, document))
+        results.add(path, _certificate(path, result))
+
+
+def child_input(child: Mapping[str, Any]) -> Any:
+    """Return the item that a child execution was started for. Raises PlanUnreadable."""
+    return _json(child, "Input")
+
+
+def child_output(child: Mapping[str, Any]) -> Any:
+    """Return the output of a child execution, or the Failure that ended it. Raises PlanUnreadable."""
+    if child.get("Status") == "SUCCEEDED":
+        return _json(child, "Output")
+    error = str(child.get("Error") or child.get("Status") or "Unknown")
+    return _failure({"Error": error, "Cause": child.get("Cause")})
 
 
 def _certificate(path: str, document: Mapping[str, Any]) -> CertificateResult:
@@ -102,7 +115,7 @@ def _certificate(path: str, document: Mapping[str, Any]) -> CertificateResult:
     return CertificateResult(part.status, part.ssl_id or None, part.token, failed)
 
 
-def failure(error: Mapping[str, Any]) -> Failure:
+def _failure(error: Mapping[str, Any]) -> Failure:
     """Read what a Catch caught: `{"Error", "Cause"}`. Raises PlanUnreadable."""
     return read_part(_Caught, error, "an error in the results of the run").failure()
 

@@ -18,15 +18,24 @@ A progress (result of enroll, input of collect; result of collect):
 A collection item (one for each delegation with orders to be polled; by plan_collection, for the second Map):
 
     {"run_id", "delegation", "orders": [progress…]}
+
+A verification item (input of verify_served; by check_expiry, for the third Map, one for each delegation with declared
+endpoints, or more where it has many certificates):
+
+    {"run_id", "delegation", "certificates": [name…], "whole"}
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Self, TypeVar
 
 from renewal import records
+from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import Cause
 from renewal.domain.errors import PlanUnreadable
 
@@ -121,6 +130,29 @@ class Progress(_Payload):
     status: str
     started_at: datetime | None = None
     """When the run started, in an order that is to be polled; None in the result of enroll."""
+
+
+CERTIFICATES_EACH = 500
+"""At most, of one verification item: their contacts end in the time of an invocation, and fit into its memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationTask(_Payload):
+    """The certificates of one delegation whose declared endpoints are verified after the renewals of one run."""
+
+    run_id: str
+    delegation: str
+    certificates: tuple[str, ...]
+    is_whole: bool = field(default=False, metadata={"stored": "whole"})
+    """Whether all are verified; otherwise those that are not served, and those that no run has verified for a day."""
+
+    @classmethod
+    def each(cls, run_id: str, paths: Iterable[CertificatePath], *, is_whole: bool) -> Iterator[Self]:
+        """Yield the tasks of one run for the certificates *paths*."""
+        for delegation, mine in groupby(sorted(paths), key=attrgetter("delegation")):
+            names = [path.certificate for path in mine]
+            for first in range(0, len(names), CERTIFICATES_EACH):
+                yield cls(run_id, delegation, tuple(names[first : first + CERTIFICATES_EACH]), is_whole)
 
 
 def read_part(kind: type[T], document: Any, what: str, **given: Any) -> T:

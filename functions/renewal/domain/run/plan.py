@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Self
 
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import TooManyDue
 from renewal.domain.judgement.replacement_progress import ReplacementProgress
-from renewal.domain.limits import NOTHING_LEFT_OUT, LeftOut
+from renewal.domain.limits import NOTHING_LEFT_OUT, DueCertificate, LeftOut
 
 
 class PlanState(StrEnum):
@@ -31,6 +32,17 @@ class PlannedCertificate:
     state: PlanState
     limit: str = ""
     """The limit that defers it, for example `OrdersPerRun=500`."""
+
+    @classmethod
+    def of(cls, due: DueCertificate, limit: str, *, is_doubted: bool) -> Self:
+        """Return what is planned of *due*; *limit*: the one that was reached, or empty; *is_doubted*: by TooManyDue."""
+        if due.decision.is_held:
+            state = PlanState.HELD
+        elif is_doubted and due.is_by_age_alone:
+            state = PlanState.REFUSED
+        else:
+            state = PlanState.DEFERRED if limit else PlanState.PLANNED
+        return cls(due.decision.causes, state, limit)
 
 
 UNREAD = PlannedCertificate((), PlanState.DEFERRED)
@@ -57,6 +69,8 @@ class PlanFacts:
     """Why what is due by age alone is refused (TooManyDue); empty when it is plausible."""
     replacements: tuple[ReplacementProgress, ...] = ()
     """Of each replacement rule, when the run began; empty in a run that is narrowed."""
+    has_verification: bool = False
+    """Whether declared endpoints are verified after the renewals."""
 
     @property
     def is_daily(self) -> bool:

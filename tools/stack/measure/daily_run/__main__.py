@@ -22,7 +22,7 @@ from stack.measure.invocation import InvocationCost, in_own_process, invoke
 EVENTS: Mapping[str, Mapping[str, Any]] = {
     "check_expiry": {"run_id": RUN, "request": {}, "state_machine": "arn"},
     "notify": {"run_id": RUN},
-    "report": {"run_id": RUN, "verification": {}},
+    "report": {"run_id": RUN},
 }
 """By function, in the order of the run."""
 SIZES = (
