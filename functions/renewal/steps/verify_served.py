@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from renewal.deadline import Deadline
 from renewal.domain.certificate.chain import TrustedRoots
 from renewal.domain.delegation import CertificatePath
+from renewal.domain.due import Cause
 from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.endpoint.observation import EndpointState, Observation
 from renewal.domain.errors import RenewalError, StoreRefused, shortened
@@ -110,14 +112,13 @@ class VerifyServed:
     def _observations(
         self, certificate: ManagedCertificate, contacts: Contacts, now: datetime
     ) -> Iterator[Observation]:
-        expected = Expected.of(certificate, lambda: self._former_serials(certificate))
+        expected = Expected.of(certificate, cache(lambda: self._former_serials(certificate)))
         for endpoint in certificate.spec.served_at:
             if endpoint.reported_by:
-                compared = self._reported(certificate, endpoint.reported_by, expected, now)
-                yield Observation(str(endpoint), compared.state, now, text=compared.text, serial=compared.serial)
+                yield self._reported(certificate, endpoint.reported_by, expected, now).at(endpoint, now)
             for contact in contacts.get(endpoint, ()):
                 compared = compare(contact, endpoint.host, expected, self.roots, now)
-                yield Observation(str(endpoint), compared.state, now, contact.address, compared.text, compared.serial)
+                yield compared.at(endpoint, now, contact.address)
 
     def _reported(self, certificate: ManagedCertificate, host: str, expected: Expected, now: datetime) -> Compared:
         """What one host has written must not hinder others: a report that cannot be read is observed as such."""
@@ -127,10 +128,15 @@ class VerifyServed:
             return Compared.of(EndpointState.UNREPORTED, f"its report cannot be read: {error}")
         return compare_reported(report, certificate.spec.name, expected, now)
 
-    def _former_serials(self, certificate: ManagedCertificate) -> Collection[str]:
-        rows, stored = self.book.history(*certificate.spec.record_key), certificate.stored
+    def _former_serials(self, certificate: ManagedCertificate) -> Mapping[str, bool]:
+        """With whether each is revoked, or is to be at once, because its key is compromised."""
+        rows, stored = list(self.book.history(*certificate.spec.record_key)), certificate.stored
         serials = {serial for row in rows for serial in (row.serial, row.previous_serial)}
-        return {*serials, stored.serial if stored else ""} - {""}
+        inspections = [record.inspection for record in self.book.load_delegations([certificate.spec.delegation])]
+        revoked = {serial for inspection in inspections if inspection for serial in inspection.revoked}
+        revoked |= {row.previous_serial for row in rows if Cause.REVOKED in row.causes}
+        revoked |= {request.serial for request in certificate.revocations if request.is_urgent}
+        return {serial: serial in revoked for serial in {*serials, stored.serial if stored else ""} - {""}}
 
 
 def _observed_at(certificate: ManagedCertificate) -> tuple[bool, float]:

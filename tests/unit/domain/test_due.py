@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renewal.domain.delegation import RenewalPolicy
-from renewal.domain.due import EVERY_DAILY_RUN, EVERY_RUN, Cause, decide, last_resort, next_action, renewal_point
+from renewal.domain.due import (
+    EVERY_DAILY_RUN,
+    EVERY_RUN,
+    EVERY_VERIFICATION,
+    Cause,
+    decide,
+    last_resort,
+    next_action,
+    renewal_point,
+)
 from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.key_type import KeyType
 from renewal.domain.replacement_rule import ReplacementRule
@@ -266,12 +275,18 @@ def test_a_hold_keeps_back_what_can_wait(is_held: bool, certificate: Any) -> Non
         managed(),
         managed(age=150),
         managed(age=1, asked_reason="please"),
-        managed(age=1, spec=replace(IDP, served_at=(Endpoint("idp.univ.example"),))),
     ],
 )
 def test_the_next_daily_run_takes_what_is_due_whatever_the_clock_of_the_writer(certificate: Any) -> None:
     """A file that was applied on a laptop with the date of next year was in no index for a year."""
     assert next_action(certificate, NOW + 365 * DAY) == EVERY_DAILY_RUN
+
+
+def test_each_run_takes_what_has_declared_endpoints_after_the_open_orders() -> None:
+    """Any run may verify them; what only a daily run orders comes after them, and is not read every hour."""
+    served = managed(age=1, spec=replace(IDP, served_at=(Endpoint("idp.univ.example"),)))
+
+    assert EVERY_RUN < next_action(served, NOW) == EVERY_VERIFICATION < EVERY_DAILY_RUN
 
 
 def test_open_orders_are_before_everything_else_that_waits() -> None:

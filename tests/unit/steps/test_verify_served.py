@@ -15,7 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from renewal.deadline import Deadline
 from renewal.domain.certificate.facts import Certificate
+from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.delegation import CertificatePath, CertificateSpec
+from renewal.domain.due import Cause
 from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.endpoint.observation import (
     EndpointState,
@@ -32,6 +34,7 @@ from renewal.domain.run import payload
 from renewal.domain.run.verification import Verification
 from renewal.domain.service.comparison import Compared, Contact
 from renewal.domain.service.state import service_state
+from renewal.domain.setup.inspection import Inspection
 from renewal.records import Unreadable
 from renewal.steps.verify_served import VerifyServed
 from tests.fakes import ample
@@ -174,6 +177,35 @@ def test_a_former_certificate_is_found_by_the_audit_trail(verification: Servers)
         verification.system.announcer.announced.append(("", verification.states[0]))
 
     assert verification.system.announcer.announced == [("", "old"), ("", "foreign")]
+
+
+@pytest.mark.parametrize(
+    ("known_by", "is_revoked"), [("cause", True), ("compromise", True), ("SCM", True), ("request", False)]
+)
+def test_a_server_that_presents_a_revoked_certificate_is_reported_at_once(
+    verification: Servers, known_by: str, is_revoked: bool
+) -> None:
+    """Clients refuse it: a grace would be for an outage. One that the RAO is not asked for yet is only old."""
+    verification.manage()
+    serial = Certificate(former := issued()).serial
+    request = RevocationRequest(serial, 4000, SPEC.names, "keyCompromise", NOW, None)
+    row = FinishedOrder(
+        "univ", "idp", "token", OrderStatus.STORED, NOW, NOW, SPEC.names, (Cause.AGE,), "run", 4001,
+        previous_serial=serial,
+    )  # fmt: skip
+    book = verification.system.book
+    book.rows.append(replace(row, causes=(Cause.REVOKED,)) if known_by == "cause" else row)
+    if known_by in {"compromise", "request"}:
+        kept = request if known_by == "compromise" else replace(request, reason_code="superseded")
+        book.managed[PATH] = replace(book.managed[PATH], revocations=(kept,))
+    if known_by == "SCM":
+        book.records["univ"] = replace(book.delegation("univ"), inspection=Inspection("run", NOW, revoked=(serial,)))
+    verification.prober.presented[WEB] = former
+
+    found = verification.run()
+
+    assert found.certificates_not_served == is_revoked
+    assert verification.text().startswith(f"it presents a {'revoked' if is_revoked else 'former'} certificate (serial ")
 
 
 def test_a_certificate_that_is_not_served_is_announced_after_its_grace(verification: Servers) -> None:
@@ -374,7 +406,12 @@ def test_no_member_of_a_report_is_longer_than_the_client_writes_it(member: str) 
 def test_a_presented_serial_is_kept_only_if_it_can_be_one() -> None:
     """A server may present a certificate with a serial of any length, and of any issuer."""
     assert Compared.of(EndpointState.FOREIGN, "why", "F" * 40).serial == "F" * 40
-    assert Compared.of(EndpointState.FOREIGN, "w" * 999, "F" * 41) == (EndpointState.FOREIGN, "w" * 299 + "…", "")
+    assert Compared.of(EndpointState.FOREIGN, "w" * 999, "F" * 41) == (
+        EndpointState.FOREIGN,
+        "w" * 299 + "…",
+        "",
+        False,
+    )
 
 
 @pytest.mark.parametrize("error", [StoreRefused, StoreUnavailable])

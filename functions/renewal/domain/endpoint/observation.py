@@ -63,6 +63,8 @@ class Observation:
     """What it presented, or why nothing; empty when it is served."""
     serial: str = ""
     """Of the certificate that it presented; empty when there was none."""
+    is_revoked: bool = False
+    """Whether it presented a former certificate that is revoked, or whose key is compromised."""
 
     def __post_init__(self) -> None:
         """Servers of others choose text and serial, which are stored beside the orders of the certificate."""
@@ -135,5 +137,10 @@ class ServiceRecord:
         return tuple(dict.fromkeys(each.endpoint for each in self.observations if each.serial == serial))
 
     def has_waited(self, grace: timedelta) -> bool:
-        """Return whether an endpoint has not served it for longer than *grace*."""
+        """Return whether an endpoint has not served it for longer than *grace*, or presents a revoked one.
+
+        Clients refuse what is revoked, so that nothing is gained by waiting until a server has fetched the new one.
+        """
+        if any(each.is_revoked for each in self.observations):
+            return True
         return self.unserved_since is not None and self.observed_at - self.unserved_since > grace

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
@@ -13,7 +13,8 @@ from renewal.domain.certificate.chain import MOST_CERTIFICATES, Delivery, Truste
 from renewal.domain.certificate.chain_form import ChainForm
 from renewal.domain.certificate.facts import LIBRARY_ERRORS, Certificate
 from renewal.domain.certificate.serial import MOST_DIGITS, normalised_serial, printed_serial
-from renewal.domain.endpoint.observation import MOST_TEXT, EndpointState, HostReport
+from renewal.domain.endpoint.declaration import Endpoint
+from renewal.domain.endpoint.observation import MOST_TEXT, EndpointState, HostReport, Observation
 from renewal.domain.errors import ChainBroken, shortened
 from renewal.domain.keypair import requested_key_fingerprint
 from renewal.domain.names import is_for
@@ -33,11 +34,16 @@ class Compared(NamedTuple):
     text: str = ""
     serial: str = ""
     """Empty also when it is longer than that of a certificate can be."""
+    is_revoked: bool = False
 
     @classmethod
-    def of(cls, state: EndpointState, text: str = "", serial: str = "") -> Self:
+    def of(cls, state: EndpointState, text: str = "", serial: str = "", *, is_revoked: bool = False) -> Self:
         """Return what the order book can keep, however long what a server has sent is."""
-        return cls(state, shortened(text, MOST_TEXT), serial if len(serial) <= MOST_DIGITS else "")
+        return cls(state, shortened(text, MOST_TEXT), serial if len(serial) <= MOST_DIGITS else "", is_revoked)
+
+    def at(self, endpoint: Endpoint, now: datetime, address: str = "") -> Observation:
+        """Return it as what *address* of *endpoint* presented."""
+        return Observation(str(endpoint), self.state, now, address, self.text, self.serial, self.is_revoked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +67,13 @@ class Expected:
     serial: str
     key_fingerprint: str
     """Empty in records of earlier versions; then the serial is compared."""
-    former: Callable[[], Collection[str]]
-    """Returns the serials of former certificates; called only for what is not the expected one."""
+    former: Callable[[], Mapping[str, bool]]
+    """Returns the serials of former certificates, and which are revoked; called only for what is not expected."""
     issued_key_fingerprint: str = ""
     """Of the certificate of an issued order: a store may have it before the order book does; empty without one."""
 
     @classmethod
-    def of(cls, certificate: ManagedCertificate, former: Callable[[], Collection[str]]) -> Self:
+    def of(cls, certificate: ManagedCertificate, former: Callable[[], Mapping[str, bool]]) -> Self:
         """Return the expectation for what the stores have of *certificate*; without that, no endpoint fulfils it."""
         expected, order = expected_certificate(certificate), certificate.order
         is_issued = order is not None and order.status is OrderStatus.ISSUED
@@ -92,10 +98,12 @@ def compare(contact: Contact, host: str, expected: Expected, roots: TrustedRoots
         return Compared.of(state, contact.failure)
     try:
         leaf, *others = [Certificate(x509.load_der_x509_certificate(der)) for der in contact.chain[:_MOST_SENT]]
-        state, text = _presented(leaf, others, host, expected, roots, now)
+        if not expected.is_met_by(leaf.serial, leaf.key_fingerprint):
+            return _another(leaf, expected)
+        fault = _fault(leaf, host, now) or _chain_fault(leaf, others, roots, now)
     except LIBRARY_ERRORS as error:
         return Compared.of(EndpointState.BROKEN, f"its certificate cannot be read: {error}")
-    return Compared.of(state, text, leaf.serial)
+    return Compared.of(EndpointState.BROKEN if fault else EndpointState.SERVED, fault, leaf.serial)
 
 
 def compare_reported(report: HostReport | None, certificate: str, expected: Expected, now: datetime) -> Compared:
@@ -110,30 +118,26 @@ def compare_reported(report: HostReport | None, certificate: str, expected: Expe
         return Compared.of(EndpointState.UNREPORTED, f"its last report is of {at}, later than now: set its clock")
     serial, key = normalised_serial(installed.serial), installed.public_key_sha256.upper()
     if not expected.is_met_by(serial, key):
-        state = EndpointState.OLD if serial in expected.former() else EndpointState.FOREIGN
-        return Compared.of(state, f"it has serial {printed_serial(serial)}: {installed.text}", serial)
+        former = expected.former()
+        state = EndpointState.OLD if serial in former else EndpointState.FOREIGN
+        kind = "the revoked serial" if (is_revoked := former.get(serial, False)) else "serial"
+        text = f"it has {kind} {printed_serial(serial)}: {installed.text}"
+        return Compared.of(state, text, serial, is_revoked=is_revoked)
     if installed.state == EndpointState.SERVED.value:
         return Compared.of(EndpointState.SERVED, serial=serial)
     text = f"it is {installed.state} there: {installed.text or 'the client has no endpoint to connect to'}"
     return Compared.of(EndpointState.BROKEN, text, serial)
 
 
-def _presented(
-    leaf: Certificate,
-    others: Sequence[Certificate],
-    host: str,
-    expected: Expected,
-    roots: TrustedRoots,
-    now: datetime,
-) -> tuple[EndpointState, str]:
-    if not expected.is_met_by(leaf.serial, leaf.key_fingerprint):
-        which = f"serial {printed_serial(leaf.serial)}, valid until {leaf.not_after:%Y-%m-%d}"
-        if leaf.serial in expected.former():
-            return EndpointState.OLD, f"it presents a former certificate ({which})"
-        return EndpointState.FOREIGN, f"it presents another certificate ({which}, for {_names(leaf)}, {leaf.issuer})"
-    if fault := _fault(leaf, host, now) or _chain_fault(leaf, others, roots, now):
-        return EndpointState.BROKEN, fault
-    return EndpointState.SERVED, ""
+def _another(leaf: Certificate, expected: Expected) -> Compared:
+    which = f"serial {printed_serial(leaf.serial)}, valid until {leaf.not_after:%Y-%m-%d}"
+    former = expected.former()
+    if leaf.serial not in former:
+        text = f"it presents another certificate ({which}, for {_names(leaf)}, {leaf.issuer})"
+        return Compared.of(EndpointState.FOREIGN, text, leaf.serial)
+    is_revoked = former[leaf.serial]
+    text = f"it presents a {'revoked' if is_revoked else 'former'} certificate ({which})"
+    return Compared.of(EndpointState.OLD, text, leaf.serial, is_revoked=is_revoked)
 
 
 def _fault(leaf: Certificate, host: str, now: datetime) -> str:
