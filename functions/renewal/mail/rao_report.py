@@ -11,6 +11,7 @@ from typing import Self
 
 from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.audit.seal import Seal
+from renewal.domain.due import Cause
 from renewal.domain.errors import Actor
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.judgement.obstacle import is_shut_out
@@ -95,6 +96,8 @@ class RaoReport:
     """When the delegation was ended; None: it was not."""
     foreign: ForeignOrderList = field(default_factory=ForeignOrderList)
     """The orders at SCM that the order book did not have at the last inspection."""
+    revoked: frozenset[str] = frozenset()
+    """Serials that SCM has shown as revoked."""
 
     @property
     def is_over(self) -> bool:
@@ -116,9 +119,9 @@ def rao_report(
 
     *judged*: the delegation's certificates at *now*; *history*: its audit rows, oldest first; *proof*: of their chain.
     """
-    judgements = tuple(judged)
+    judgements, every = tuple(judged), tuple(history)
     managed = [each.certificate for each in judgements]
-    rows = [row for row in history if month.has(row.ended_at)]
+    rows = [row for row in every if month.has(row.ended_at)]
     return RaoReport(
         record=record,
         month=month,
@@ -129,7 +132,17 @@ def rao_report(
         nexts=_nexts(judgements, now.date()),
         acknowledged=tuple(row for row in acknowledged if month.has(row.at)),
         proof=proof,
+        revoked=_revoked(record, every),
     )
+
+
+def _revoked(record: DelegationRecord, history: Iterable[FinishedOrder]) -> frozenset[str]:
+    """Those that were replaced for it, are to be replaced, and were revoked on request."""
+    replaced = {row.previous_serial for row in history if Cause.REVOKED in row.causes}
+    if record.inspection is None:
+        return frozenset(replaced)
+    withdrawn = {serial for serial, cause in record.inspection.withdrawn.items() if cause is Cause.REVOKED}
+    return frozenset({*replaced, *withdrawn, *record.inspection.revoked})
 
 
 def _nexts(judgements: Iterable[Judgement], today: date) -> tuple[NextOrder, ...]:

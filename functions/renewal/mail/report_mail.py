@@ -31,7 +31,7 @@ def report_mail(report: RaoReport, language: Language, third_party: str) -> Mail
     }
     sections = [
         *_asks(report, language),
-        _list(language, "orders", values, (_order(row, language) for row in report.orders)),
+        _list(language, "orders", values, (_order(row, report, language) for row in report.orders)),
         *(
             [_list(language, "refusals", values, (_refusal(row, language) for row in report.refusals))]
             if report.refusals
@@ -68,12 +68,13 @@ def _list(language: Language, name: str, values: Mapping[str, object], lines: It
     return "\n".join([language.text(f"report_mail.{name}", **values), *shown])
 
 
-def _order(row: FinishedOrder, language: Language) -> str:
+def _order(row: FinishedOrder, report: RaoReport, language: Language) -> str:
     until = language.day(row.not_after.date()) if row.not_after else "—"
     serial = printed_serial(row.serial) if row.serial else "—"
     incident = f" ({row.reason})" if Cause.REPLACEMENT in row.causes else ""
     renewed = language.text("report_mail.renewed", until=until, serial=serial)
-    return f"{_named(row.certificate, row.names)}{renewed}{incident}"
+    revoked = language.text("report_mail.revoked") if row.serial in report.revoked else ""
+    return f"{_named(row.certificate, row.names)}{renewed}{revoked}{incident}"
 
 
 def _refusal(row: FinishedOrder, language: Language) -> str:
@@ -87,8 +88,9 @@ def _refusal(row: FinishedOrder, language: Language) -> str:
 def _next(order: NextOrder, report: RaoReport, language: Language) -> str:
     spec, stored = order.certificate.spec, order.certificate.stored
     is_past = stored is not None and stored.not_after <= report.made_at
-    key = "report_mail.expired" if is_past else "report_mail.until"
-    until = language.text(key, until=language.day(stored.not_after.date())) if stored else ""
+    is_revoked = stored is not None and stored.serial in report.revoked
+    key = "expired" if is_past else "until_revoked" if is_revoked else "until"
+    until = language.text(f"report_mail.{key}", until=language.day(stored.not_after.date())) if stored else ""
     when = renewal_text(order, report, language)
     return f"{_named(spec.name, spec.names)}{language.texts['colon']}{when}{until}"
 

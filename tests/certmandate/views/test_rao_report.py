@@ -14,6 +14,7 @@ from certmandate.commands.revoke import ReasonCode
 from certmandate.views.rao_report import REVOCATION, document, page
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.certificate.serial import printed_serial
+from renewal.domain.due import Cause
 from renewal.domain.judgement.consequence import Consequence
 from renewal.domain.notices.month import month_before, month_named
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
@@ -76,6 +77,27 @@ def test_page_and_mail_name_the_incident_of_a_replacement() -> None:
 
     assert [text in page(report) for text in ("incident 12", "a drill")] == [True, True]
     assert [(" (incident 12)" in mail, "a drill" in mail) for mail in mails] == [(True, False)] * 2
+
+
+@pytest.mark.parametrize("known_by", ["replacement", "request", "SCM"])
+def test_a_revoked_certificate_has_that_mark_in_page_mail_and_json(known_by: str) -> None:
+    """The RAO revokes, and compares what the report has with SCM's list."""
+    certificate = ManagedCertificate(IDP, stored := stored_by(IDP, age=10))
+    rows = [row(serial=stored.serial)]
+    inspection = Inspection("run", NOW, revoked=(stored.serial,) if known_by == "request" else ())
+    if known_by == "SCM":
+        inspection = replace(inspection, withdrawn={stored.serial: Cause.REVOKED})
+    if known_by == "replacement":
+        rows.append(row(serial="D0", previous_serial=stored.serial, causes=(Cause.REVOKED,)))
+    found = replace(record(delegation=DELEGATION), inspection=inspection)
+
+    report = rao_report(found, judged(found, certificate), rows, month_named("2026-11"), NOW, proof=Proof(HEAD))
+
+    assert document(report)["revoked"] == [printed_serial(stored.serial)]
+    assert page(report).count("revoked in SCM") == page(report).count("révoqué dans SCM") == 2
+    body = report_mail(report, mail_language("en"), "Us").body
+    assert body.count(", revoked in SCM") == body.count("is revoked in SCM") == 1
+    assert "revoked in SCM" not in page(of(row(serial=stored.serial)))
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ def document(report: RaoReport) -> dict[str, Any]:
             {"order": row.key, "reason": row.reason, "acknowledged_at": row.at.isoformat()}
             for row in report.acknowledged
         ],
+        "revoked": sorted(map(printed_serial, report.revoked)),
         "asks": [finding_document(finding) for finding in report.asks],
         **foreign_documents(report.foreign),
         "audit_head": str(report.proof.head) if report.proof else None,
