@@ -20,7 +20,7 @@ from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with_inspection, foreseen_refusals
 from renewal.domain.run.payload import DelegationTask, Task
-from renewal.domain.setup.checks import refused_login, review, review_again, unreachable
+from renewal.domain.setup.checks import explained, refused_login, review, review_again, unreachable
 from renewal.domain.setup.finding import Finding, finding_from, sorted_and_capped
 from renewal.domain.setup.foreign_orders import (
     ForeignOrderList,
@@ -130,11 +130,11 @@ class InspectDelegation:
                     reader.read()
                 if not reader.snapshot.late:
                     known = replace(known, record=self._controlled(record, scm))
-        except NeedsAttention as error:
+        except NeedsAttention as raised:
+            error = explained(raised, known.last.password_expires if known.last else None, known.now)
             snapshot = self._with_records(reader.snapshot, known) if reader else Snapshot()
-            interrupted = _interrupted(task.run_id, known, snapshot, error, self._unchanged(known))
-            self._record(record, interrupted, drift)
-            raise
+            self._record(record, _interrupted(task.run_id, known, snapshot, error, self._unchanged(known)), drift)
+            raise error from None
         except ScmUnavailable:
             # A broken egress path causes the same error. What SCM showed before is kept; the rest is of this run.
             self._record(record, known.last or Inspection("", known.now), drift, task.run_id)

@@ -144,6 +144,23 @@ def test_a_refused_login_forgets_neither_password_nor_withdrawal(system: System)
     assert (found.run_id, found.password_expires, found.withdrawn) == ("next", expires, {"ABC": Cause.REVOKED})
 
 
+@pytest.mark.parametrize(("days", "is_named"), [(-1, True), (0, True), (1, False)])
+def test_a_refused_login_names_a_password_that_has_expired(system: System, days: int, is_named: bool) -> None:
+    """The RAO's mail named it; the operator's alert, report and findings had a list of likely causes."""
+    system.scm.password = PasswordState("ALIVE", NOW.date() + timedelta(days=10 + days))
+    system.inspect(system.item())
+    system.clock.advance(days=10)
+    wrong_password(system)
+
+    with pytest.raises(CredentialRefused) as raised:
+        system.inspect(system.item(run_id="next"))
+
+    found = next(finding for finding in system.inspection().findings if finding.code == "CredentialRefused")
+    begins = f"The account's password expired on {NOW.date() + timedelta(days=10 + days)}, which is the likely cause: "
+    assert str(raised.value) == found.text
+    assert found.text.startswith(begins) is is_named
+
+
 def expired_password(system: System) -> None:
     system.scm.password = PasswordState("EXPIRED")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import (
@@ -108,6 +108,13 @@ def unreachable(error: NeedsAttention) -> tuple[CheckResult, ...]:
     reason = str(error) if isinstance(error, MandateEnded) else type(error).__name__
     results += [not_checked(step, reason) for step in SetupStep if step not in checked]
     return tuple(sorted(results, key=lambda result: result.step))
+
+
+def explained(error: NeedsAttention, expires: date | None, now: datetime) -> NeedsAttention:
+    """Return *error*; a refused login with the likely cause, if the password *expires* before *now*, as is known."""
+    if not isinstance(error, CredentialRefused) or expires is None or expires > now.date():
+        return error
+    return CredentialRefused(f"The account's password expired on {expires}, which is the likely cause: {error}")
 
 
 def refused_login(error: NeedsAttention) -> tuple[Finding, ...]:
