@@ -39,6 +39,14 @@ def test_a_first_credential_creates_its_secret(desk: Desk):
     assert "certmandate apply" in result.stdout
 
 
+def test_a_mistyped_name_is_noticed_when_its_credential_is_stored(desk: Desk):
+    """No view has a credential without a delegation: the password of a RAO's account would stay there unnoticed."""
+    typed = desk.run("credential", "univv", "--stdin", stdin=f"drao-univ\n{CANARY}\nnren-a\n").stdout
+
+    assert "The order book does not have univv; it has univ. If the name is mistyped, delete what was stored" in typed
+    assert "aws secretsmanager delete-secret --secret-id certmandate/univv --recovery-window-in-days 7" in typed
+
+
 def test_a_credential_of_an_earlier_version_is_protected(desk: Desk):
     """S8: it had neither; and after a rotation no one knows the password, to store it again."""
     client, name = desk.system.aws.client("secretsmanager"), "certmandate/univ"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
@@ -79,13 +80,26 @@ def credential_command(
         document = _entered(CLIENT_MEMBERS if oauth else PASSWORD_MEMBERS, stdin=stdin)
         deployment.recorder.announce(ActionKind.CREDENTIAL_STORED, delegation, reason=reason)
         done = _store(deployment, delegation, document, rotate_days)
-        known = delegation in deployment.book.delegations()
+        known = sorted(deployment.book.delegations())
     if as_json:
-        printing.print_json({"delegation": delegation, **done, "applied": known})
+        printing.print_json({"delegation": delegation, **done, "applied": delegation in known})
         return None
     printing.print_line(f"{done['secret']}: {done['did']} ({', '.join(document)}).\n{done['rotation_text']}")
-    apply_first = "" if known else "certmandate apply DIR, then "
-    return printing.print_line(f"Next: {apply_first}certmandate check {delegation}")
+    if delegation in known:
+        return printing.print_line(f"Next: certmandate check {delegation}")
+    _warn_of_unknown(delegation, done["secret"], known)
+    return printing.print_line(f"Next: certmandate apply DIR, then certmandate check {delegation}")
+
+
+def _warn_of_unknown(delegation: str, secret: str, known: Sequence[str]) -> None:
+    """No other view has a credential without a delegation, so a mistyped name must be found now."""
+    alike = get_close_matches(delegation, known, n=3)
+    also = f"; it has {', '.join(alike)}" if alike else ""
+    text = (
+        f"The order book does not have {delegation}{also}. If the name is mistyped, delete what was stored: "
+        f"aws secretsmanager delete-secret --secret-id {secret} --recovery-window-in-days 7"
+    )
+    printing.print_line(text, style="bold")
 
 
 def require_name(delegation: str) -> None:
