@@ -96,7 +96,7 @@ class Farm:
 
     def compared(self, contact: Contact, endpoint: Endpoint = HTTPS) -> Compared:
         leaf, former = Certificate(self.expected.leaf), Certificate(self.former.leaf).serial
-        expected = Expected(leaf.serial, leaf.key_fingerprint, lambda: {former})
+        expected = Expected(leaf.serial, leaf.key_fingerprint, lambda: {former: False})
         return compare(contact, endpoint.host, expected, trusted_roots(), NOW)
 
 

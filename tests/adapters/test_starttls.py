@@ -107,7 +107,7 @@ def test_tls_begins_with(
         (contact,) = prober.contacts([endpoint], deadline)[endpoint]
 
     leaf = Certificate(pair.leaf)
-    expected = Expected(leaf.serial, leaf.key_fingerprint, tuple)
+    expected = Expected(leaf.serial, leaf.key_fingerprint, dict)
     assert compare(contact, HOST, expected, trusted_roots(), leaf.not_before)[:2] == (EndpointState.SERVED, "")
 
 

@@ -176,7 +176,7 @@ class RunningServer:
         prober = TlsProber(permits_private=True, resolve=lambda _host, _port: [("127.0.0.1", self._port)])
         deadline = Deadline(now + timedelta(seconds=20), lambda: datetime.now(UTC))
         (contact,) = prober.contacts([endpoint], deadline)[endpoint]
-        expected = Expected(leaf.serial, leaf.key_fingerprint, tuple)
+        expected = Expected(leaf.serial, leaf.key_fingerprint, dict)
         return compare(contact, NAME, expected, trusted_roots(), now)[0]
 
     def _run(self, command: str) -> None:

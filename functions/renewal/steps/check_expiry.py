@@ -120,7 +120,7 @@ class CheckExpiry:
         self, run_id: str, request: RunRequest, served: Sequence[CertificatePath]
     ) -> Mapping[str, Any]:
         """Write whose endpoints are verified, if there is any; return it for the state machine's Map."""
-        tasks = VerificationTask.each(run_id, served, is_whole=request.is_for_everything)
+        tasks = VerificationTask.each(run_id, served, is_for_everything=request.is_for_everything)
         items: list[Mapping[str, Any]] = [task.payload() for task in tasks]
         bucket, key = self.archive.write_verification(run_id, items) if items else ("", "")
         return {"items": len(items), "bucket": bucket, "key": key, "results": f"runs/{run_id}/verification"}

@@ -25,7 +25,7 @@ from renewal.domain.judgement.delegation import problems_of, rule_problems
 from renewal.domain.judgement.outdated import without_resolved
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, StoredCertificate
-from renewal.domain.run.map_results import read_map_results
+from renewal.domain.run.map_results import read_map_results, read_verification
 from renewal.domain.run.outcome import (
     notes_of,
     outcome_of,
@@ -100,7 +100,7 @@ class Report:
         }
 
     def _verification(self, run_id: str, facts: PlanFacts) -> Verification:
-        return Verification.read(*self.archive.read_verification(run_id)) if facts.has_verification else Verification()
+        return read_verification(*self.archive.read_verification(run_id)) if facts.has_verification else Verification()
 
     def _report(self, run_id: str, facts: PlanFacts, verification: Verification, before: Collection[str]) -> RunReport:
         rules = self.book.replacement_rules()  # before the results, which may take all the time

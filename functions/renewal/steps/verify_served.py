@@ -96,7 +96,7 @@ class VerifyServed:
         """Return those that are verified now, since a run may have renewed them; the least recently verified first."""
         listing = self.book.load_certificates(CertificatePath(task.delegation, name) for name in task.certificates)
         declared = (each for each in listing if each.spec.served_at and expected_certificate(each))
-        chosen = (each for each in declared if task.is_whole or awaits_verification(each, self.clock()))
+        chosen = (each for each in declared if task.is_for_everything or awaits_verification(each, self.clock()))
         return sorted(chosen, key=_observed_at)
 
     def _verified(self, certificate: ManagedCertificate, contacts: Contacts) -> ManagedCertificate:

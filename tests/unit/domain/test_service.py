@@ -127,7 +127,7 @@ def test_a_record_leaves_room_in_the_item_of_its_certificate() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"text": "w" * 301}, {"serial": "F" * 41}])
-def test_no_observation_is_longer_than_the_item_has_room_for(changes: dict[str, str]) -> None:
+def test_no_observation_is_longer_than_the_item_has_room_for(changes: dict[str, Any]) -> None:
     """A stored one would keep every later order of its certificate from being recorded."""
     with pytest.raises(ValueError, match="a text of"):
         Observation("idp.univ.example:443", BROKEN, NOW, **changes)

@@ -27,12 +27,11 @@ from renewal.domain.judgement.problem import Problem
 from renewal.domain.limits import Limits
 from renewal.domain.order import MOST_POSTS, EnrollRequest
 from renewal.domain.replacement_rule import ReplacementRule
-from renewal.domain.run.map_results import child_output, read_map_results
+from renewal.domain.run.map_results import read_map_results, read_verification
 from renewal.domain.run.outcome import RESULT_MISSING
 from renewal.domain.run.payload import VerificationTask
 from renewal.domain.run.report import CertificateRow, RunOutcome, RunReport
 from renewal.domain.run.result import CertificateResult, ResultStatus
-from renewal.domain.run.verification import Verification
 from renewal.domain.setup.inspection import record_missing
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.fakes import ScmOrder
@@ -575,7 +574,9 @@ def test_a_delegation_that_failed_or_left_no_summary_is_not_taken_for_quiet() ->
 )
 def test_an_error_is_reported_in_its_own_words(error: dict[str, Any], text: str) -> None:
     """Lambda wraps them in a document with a stack trace, of no use to the operator."""
-    assert child_output({"Status": "FAILED", **error}) == Failure("AddressRefused", text)
+    assert read_verification([{"Status": "FAILED", "Input": verified("univ")["Input"], **error}]).failure == ": ".join(
+        filter(None, ("AddressRefused", "univ", text))
+    )
 
 
 def verified(delegation: str, *names: str, **output: Any) -> dict[str, Any]:
@@ -620,7 +621,7 @@ def test_a_run_without_declared_endpoints_verifies_nothing(system: System) -> No
 @pytest.mark.parametrize("child", [{}, {"Input": "{}"}, {**verified("univ", "idp"), "Output": '{"late": "x"}'}])
 def test_a_verification_that_cannot_be_read_is_named(child: dict[str, Any]) -> None:
     """A later version, or a hand, may have written it."""
-    total = Verification.read([child, verified("tib", "sp", verified=1)])
+    total = read_verification([child, verified("tib", "sp", verified=1)])
 
     assert (total.verified, total.failed) == (1, 1)
     assert total.not_verified.startswith("PlanUnreadable: ")

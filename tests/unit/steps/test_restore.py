@@ -104,7 +104,7 @@ def test_a_restored_book_orders_nothing_that_scm_has(state: str, hides_comments:
         assert len(system.scm.orders) == 3
         return
     assert len(system.scm.orders) == 2
-    assert error in {"", "OrderNotRecorded", "OrderConflict", "OrderUnconfirmed"}
+    assert error in {"", "OrderNotRecorded", "OrderConflict", "OrderUndecided"}
     assert (error == "") == (state.startswith("second") and not (hides_comments and state == "second intent"))
 
 

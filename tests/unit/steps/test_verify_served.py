@@ -31,6 +31,7 @@ from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.run import payload
+from renewal.domain.run.map_results import read_verification
 from renewal.domain.run.verification import Verification
 from renewal.domain.service.comparison import Compared, Contact
 from renewal.domain.service.state import service_state
@@ -100,7 +101,7 @@ class Servers:
         records_end = ample(clock).at_most(self.seconds)
         step = VerifyServed(book, self, self.prober, self, announcer, trusted_roots(), clock, ample(clock), records_end)
         items = self.items(**request)
-        return Verification.read(
+        return read_verification(
             {"Status": "SUCCEEDED", "Input": json.dumps(item), "Output": json.dumps(step(item))} for item in items
         )
 
@@ -262,7 +263,7 @@ def test_a_delegation_is_verified_by_itself_and_a_large_one_in_parts(
 
     items = verification.items()
 
-    assert [(item["delegation"], item["certificates"], item["whole"]) for item in items] == [
+    assert [(item["delegation"], item["certificates"], item["everything"]) for item in items] == [
         ("other", ["idp"], True), ("univ", ["idp", "sp"], True), ("univ", ["www"], True)
     ]  # fmt: skip
 

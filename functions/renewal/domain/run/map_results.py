@@ -1,4 +1,4 @@
-"""The results of a run, read from what the Distributed Map wrote to S3."""
+"""The results of a run, read from what its Distributed Maps wrote to S3."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from renewal import records
 from renewal.domain.errors import Failure, PlanUnreadable, shortened
 from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.run.outcome import RunResults
-from renewal.domain.run.payload import read_part
+from renewal.domain.run.payload import VerificationTask, read_part
 from renewal.domain.run.result import CertificateResult, ResultStatus
+from renewal.domain.run.verification import Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def read_map_results(children: Iterable[Mapping[str, Any]], unreadable: Iterable
     results, faults = RunResults(), list(unreadable)
     for child in children:
         try:
-            item = child_input(child)
+            item = _input(child)
             delegation = _named(item, "delegation")
         except PlanUnreadable as error:
             faults.append(error)
@@ -75,7 +76,7 @@ def _read_child(
     results: RunResults, failures: dict[str, Failure | None], delegation: str, child: Mapping[str, Any]
 ) -> None:
     """Add what *child* did to *results*, and to *failures* what stopped it as a whole."""
-    document = child_output(child)
+    document = _output(child)
     if isinstance(document, Failure):
         failures[delegation] = document
         return
@@ -93,12 +94,41 @@ def _read_child(
         results.add(path, _certificate(path, result))
 
 
-def child_input(child: Mapping[str, Any]) -> Any:
+def read_verification(children: Iterable[Mapping[str, Any]], unreadable: Iterable[PlanUnreadable] = ()) -> Verification:
+    """Add up the child executions that verified endpoints; *unreadable*: why some of them are not among *children*."""
+    return Verification.total([*map(_verification, children), *map(_unknown, unreadable)])
+
+
+def _verification(child: Mapping[str, Any]) -> Verification:
+    try:
+        task = VerificationTask.parse(_input(child))
+    except PlanUnreadable as error:
+        return _unknown(error)
+    try:
+        output = _output(child)
+        if isinstance(output, Failure):
+            return _not_verified(task, output)
+        return read_part(Verification, output, f"the verification of {task.delegation}")
+    except PlanUnreadable as error:
+        return _not_verified(task, _unreadable(error))
+
+
+def _not_verified(task: VerificationTask, failed: Failure) -> Verification:
+    text = ": ".join(filter(None, (failed.error, task.delegation, failed.text)))
+    return Verification(failed=len(task.certificates), failure=text)
+
+
+def _unknown(error: PlanUnreadable) -> Verification:
+    """How many certificates it is about cannot be known: one at least."""
+    return Verification(failed=1, failure=f"{type(error).__name__}: {error}")
+
+
+def _input(child: Mapping[str, Any]) -> Any:
     """Return the item that a child execution was started for. Raises PlanUnreadable."""
     return _json(child, "Input")
 
 
-def child_output(child: Mapping[str, Any]) -> Any:
+def _output(child: Mapping[str, Any]) -> Any:
     """Return the output of a child execution, or the Failure that ended it. Raises PlanUnreadable."""
     if child.get("Status") == "SUCCEEDED":
         return _json(child, "Output")

@@ -22,7 +22,7 @@ A collection item (one for each delegation with orders to be polled; by plan_col
 A verification item (input of verify_served; by check_expiry, for the third Map, one for each delegation with declared
 endpoints, or more where it has many certificates):
 
-    {"run_id", "delegation", "certificates": [name…], "whole"}
+    {"run_id", "delegation", "certificates": [name…], "everything"}
 """
 
 from __future__ import annotations
@@ -143,16 +143,16 @@ class VerificationTask(_Payload):
     run_id: str
     delegation: str
     certificates: tuple[str, ...]
-    is_whole: bool = field(default=False, metadata={"stored": "whole"})
+    is_for_everything: bool = field(default=False, metadata={"stored": "everything"})
     """Whether all are verified; otherwise those that are not served, and those that no run has verified for a day."""
 
     @classmethod
-    def each(cls, run_id: str, paths: Iterable[CertificatePath], *, is_whole: bool) -> Iterator[Self]:
+    def each(cls, run_id: str, paths: Iterable[CertificatePath], *, is_for_everything: bool) -> Iterator[Self]:
         """Yield the tasks of one run for the certificates *paths*."""
         for delegation, mine in groupby(sorted(paths), key=attrgetter("delegation")):
             names = [path.certificate for path in mine]
             for first in range(0, len(names), CERTIFICATES_EACH):
-                yield cls(run_id, delegation, tuple(names[first : first + CERTIFICATES_EACH]), is_whole)
+                yield cls(run_id, delegation, tuple(names[first : first + CERTIFICATES_EACH]), is_for_everything)
 
 
 def read_part(kind: type[T], document: Any, what: str, **given: Any) -> T:

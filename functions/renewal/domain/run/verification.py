@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 from renewal import records
-from renewal.domain.errors import Failure, PlanUnreadable
-from renewal.domain.run.map_results import child_input, child_output
-from renewal.domain.run.payload import VerificationTask, read_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +27,8 @@ class Verification:
     """The longest time from issued to served of those that are served for the first time; None without any."""
 
     @classmethod
-    def read(cls, children: Iterable[Mapping[str, Any]], faults: Iterable[PlanUnreadable] = ()) -> Self:
-        """Add up the child executions of a run; *faults*: why some of them cannot be read."""
-        parts = [*map(_of_child, children), *map(_unknown, faults)]
+    def total(cls, parts: Sequence[Self]) -> Self:
+        """Return the sum of *parts*, with the first failure and the longest time."""
         hours = [part.hours_to_served for part in parts if part.hours_to_served is not None]
         return cls(
             verified=sum(part.verified for part in parts),
@@ -63,26 +59,3 @@ class Verification:
             "CertificatesNotVerified": self.late + self.failed,
             **hours,
         }
-
-
-def _of_child(child: Mapping[str, Any]) -> Verification:
-    try:
-        task = VerificationTask.parse(child_input(child))
-    except PlanUnreadable as error:
-        return _unknown(error)
-    try:
-        output = child_output(child)
-        if isinstance(output, Failure):
-            return _failed(task, output.error, output.text)
-        return read_part(Verification, output, f"the verification of {task.delegation}")
-    except PlanUnreadable as error:
-        return _failed(task, type(error).__name__, str(error))
-
-
-def _failed(task: VerificationTask, error: str, text: str) -> Verification:
-    return Verification(failed=len(task.certificates), failure=": ".join(filter(None, (error, task.delegation, text))))
-
-
-def _unknown(error: PlanUnreadable) -> Verification:
-    """How many certificates it is about cannot be known: one at least."""
-    return Verification(failed=1, failure=f"{type(error).__name__}: {error}")
