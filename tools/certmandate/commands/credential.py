@@ -85,21 +85,20 @@ def credential_command(
         printing.print_json({"delegation": delegation, **done, "applied": delegation in known})
         return None
     printing.print_line(f"{done['secret']}: {done['did']} ({', '.join(document)}).\n{done['rotation_text']}")
+    return printing.print_line(_next(delegation, done["secret"], known))
+
+
+def _next(delegation: str, secret: str, known: Sequence[str]) -> str:
+    """Return what to do next. No other view has a credential without a delegation: a mistyped name is noticed here."""
     if delegation in known:
-        return printing.print_line(f"Next: certmandate check {delegation}")
-    _warn_of_unknown(delegation, done["secret"], known)
-    return printing.print_line(f"Next: certmandate apply DIR, then certmandate check {delegation}")
-
-
-def _warn_of_unknown(delegation: str, secret: str, known: Sequence[str]) -> None:
-    """No other view has a credential without a delegation, so a mistyped name must be found now."""
+        return f"Next: certmandate check {delegation}"
     alike = get_close_matches(delegation, known, n=3)
     also = f"; it has {', '.join(alike)}" if alike else ""
-    text = (
+    return (
         f"The order book does not have {delegation}{also}. If the name is mistyped, delete what was stored: "
-        f"aws secretsmanager delete-secret --secret-id {secret} --recovery-window-in-days 7"
+        f"aws secretsmanager delete-secret --secret-id {secret} --recovery-window-in-days 7\n"
+        f"Next: certmandate apply DIR, then certmandate check {delegation}"
     )
-    printing.print_line(text, style="bold")
 
 
 def require_name(delegation: str) -> None:
