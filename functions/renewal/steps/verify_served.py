@@ -132,11 +132,14 @@ class VerifyServed:
         """With whether each is revoked, or is to be at once, because its key is compromised."""
         rows, stored = list(self.book.history(*certificate.spec.record_key)), certificate.stored
         serials = {serial for row in rows for serial in (row.serial, row.previous_serial)}
-        inspections = [record.inspection for record in self.book.load_delegations([certificate.spec.delegation])]
-        revoked = {serial for inspection in inspections if inspection for serial in inspection.revoked}
+        revoked = self._shown_as_revoked(certificate.spec.delegation)
         revoked |= {row.previous_serial for row in rows if Cause.REVOKED in row.causes}
         revoked |= {request.serial for request in certificate.revocations if request.is_urgent}
         return {serial: serial in revoked for serial in {*serials, stored.serial if stored else ""} - {""}}
+
+    def _shown_as_revoked(self, delegation: str) -> set[str]:
+        records = self.book.load_delegations([delegation])
+        return {serial for record in records if record.inspection for serial in record.inspection.revoked}
 
 
 def _observed_at(certificate: ManagedCertificate) -> tuple[bool, float]:
