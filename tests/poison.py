@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from functools import reduce
 from operator import getitem
 from typing import Any
 
 NEWER = "word-of-the-next-version"
 _KEYS = {"delegation", "item"}
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(T[\d:.]+Z)?")
 _INDEXED = {"action", "next_action_at"}  # DynamoDB refuses another type
 
 
@@ -24,6 +27,17 @@ def poisoned(item: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"{_text(path)} retyped", _damaged(item, path, _of_another_type(value))
         if isinstance(value, str):
             yield f"{_text(path)} newer", _damaged(item, path, NEWER)
+
+
+def with_extremes(item: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the item with each number and each time as large as it can be, and each number negative."""
+    for path in _paths(item):
+        value: Any = reduce(getitem, path, item)
+        extremes: tuple[Any, ...] = (Decimal(10**12), Decimal(-1)) if isinstance(value, Decimal) else ()
+        if isinstance(value, str) and _TIME.fullmatch(value):
+            extremes = (f"9999-12-31{value[10:]}", f"1970-01-01{value[10:]}")
+        for extreme in extremes:
+            yield f"{_text(path)} {extreme}", _damaged(item, path, extreme)
 
 
 def _of_another_type(value: Any) -> Any:

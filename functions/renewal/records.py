@@ -29,8 +29,8 @@ from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_h
 
 T = TypeVar("T")
 
-FIRST_TIME = datetime(1970, 1, 1, tzinfo=UTC)
-"""No record has an earlier time."""
+FIRST_TIME, LAST_TIME = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""No record has an earlier time. A later one is read as the last: certificates without an end have the year 9999."""
 
 REQUIRED: Mapping[str, Any] = MappingProxyType({"required": True})
 """Metadata of a field that has a default for new records, and that no stored record lacks."""
@@ -228,9 +228,9 @@ def _whole(value: Any) -> int:
 
 def _time(text: str) -> datetime:
     time = datetime.fromisoformat(text).astimezone(UTC)
-    if time < FIRST_TIME:  # the days before the year 1 are an OverflowError wherever they are counted
+    if time < FIRST_TIME:  # the days before the year 1, and after 9999, are an OverflowError wherever they are counted
         raise ValueError
-    return time
+    return min(time, LAST_TIME)
 
 
 _SCALARS: dict[Any, Callable[[Any], Any]] = {

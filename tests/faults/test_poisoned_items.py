@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -10,12 +11,14 @@ import pytest
 
 from certmandate.files.operator_records import retired_from
 from renewal.adapters.order_book import schema
-from renewal.domain.errors import RecordUnreadable
+from renewal.domain.errors import RecordUnreadable, every_error
 from renewal.domain.order import FinishedOrder
 from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.run.report import RunReport
 from renewal.ports.order_book import Listing
 from tests.adapters.aws.test_golden_items import golden
-from tests.poison import NEWER, poisoned
+from tests.poison import NEWER, poisoned, with_extremes
+from tests.unit.system import NOW, System
 
 READ: Mapping[str, Callable[[Any], Any]] = {
     "delegation": schema.delegation_record,
@@ -30,6 +33,7 @@ READ: Mapping[str, Callable[[Any], Any]] = {
 
 REWRITTEN = ("inspection", "refusal", "search_proof")
 """Members of a delegation that runs write again; without its proof, a search that finds nothing proves nothing."""
+NAMES = {error.__name__ for error in every_error()}
 FIRST: Mapping[str, str] = {"replacement": "with a deadline"}
 
 
@@ -94,6 +98,40 @@ def test_a_policy_of_absurd_numbers_is_unreadable(policy: dict[str, Decimal]) ->
 
     with pytest.raises(RecordUnreadable, match="'spec': 'policy' has a number out of its range"):
         schema.managed_certificate({**item, "spec": spec}, None)
+
+
+@pytest.mark.parametrize("kind", ["delegation", "certificate", "order"])
+def test_a_run_reports_what_extreme_values_lead_to(kind: str) -> None:
+    """A certificate without an end is valid until 9999; what is added to such a time was an OverflowError for all."""
+    items = {each: golden(each, "all members") for each in ("delegation", "certificate", "order")}
+    if kind != "order":
+        items["order"] = {}
+    played = 0
+
+    for how, damaged in with_extremes(golden(kind, "all members")):
+        try:
+            report = _daily_run(**items | {kind: damaged})
+        except RecordUnreadable:
+            continue
+        played += 1
+        assert {row.error for row in report.certificates} <= {"", *NAMES}, how
+
+    assert played > 20
+
+
+def _daily_run(delegation: Any, certificate: Any, order: Any) -> RunReport:
+    """Return the report of a run, half a year after NOW, over records as these items have them."""
+    system, record = System(), schema.delegation_record(delegation)
+    managed = schema.managed_certificate(certificate, order)
+    path = record.delegation.name, managed.spec.name
+    system.clock.advance(days=200)
+    system.book.records[path[0]] = record
+    spec = replace(managed.spec, delegation=path[0])
+    system.book.managed[path] = replace(managed, spec=spec, order=None)
+    system.book.next_actions[path] = NOW
+    if managed.order:
+        system.book.orders[path] = managed.order
+    return system.daily_run()
 
 
 @pytest.mark.parametrize("how", ["spec.stores.0 newer", "spec.stores.0 removed", "spec.names.0 removed"])

@@ -231,7 +231,7 @@ class Collect:
         if not error.ends_order:
             return
         now = self.clock()
-        hold = now + timedelta(days=min(2**certificate.failures, LONGEST_HOLD_DAYS))
+        hold = now + timedelta(days=min(2 ** min(certificate.failures, LONGEST_HOLD_DAYS), LONGEST_HOLD_DAYS))
         self.transitions.fail(order, type(error).__name__, str(error), now, hold_until=hold, last_read=certificate)
 
     def _mark_renewed(

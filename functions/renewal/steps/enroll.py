@@ -263,13 +263,15 @@ class Enroll:
 
         *is_permitted*: the operator has searched SCM and permits it.
         """
-        now, least = self.clock(), self.quiet_period
-        doubt = "" if is_permitted else proof.doubt(order, self._unknown(result.candidates, order))
-        quiet = least if is_permitted else proof.quiet_period(least) * order.posts
-        if not doubt and order.may_be_posted_again(now, quiet):
-            return
-        self.transitions.note_unconfirmed(order, searched_at=now)
-        raise undecided(order, doubt) if doubt else unconfirmed(order, quiet)
+        now, quiet = self.clock(), self.quiet_period
+        if not is_permitted:
+            if doubt := proof.doubt(order, self._unknown(result.candidates, order)):
+                self.transitions.note_unconfirmed(order, searched_at=now)
+                raise undecided(order, doubt)
+            quiet = proof.quiet_period(quiet) * order.posts
+        if not order.may_be_posted_again(now, quiet):
+            self.transitions.note_unconfirmed(order, searched_at=now)
+            raise unconfirmed(order, quiet)
 
     def _unknown(self, candidates: tuple[int, ...], order: Order) -> tuple[int, ...]:
         """Return those of *candidates* that belong to no other order of the order book."""

@@ -285,7 +285,10 @@ def begun_orders(item: Item) -> tuple[BegunOrder, ...]:
 
 def open_order(item: Item) -> Order:
     """Read an open order."""
-    return read(Order, item, item, certificate=path_in(item).certificate)
+    order = read(Order, item, item, certificate=path_in(item).certificate)
+    if not 0 < order.term_days <= _MOST_DAYS:
+        raise _unreadable(item, "'term_days' is out of its range")
+    return order
 
 
 def read(kind: type[T], item: Item, stored: Item, **given: Any) -> T:
