@@ -18,6 +18,7 @@ from renewal.domain.setup.inspection import Inspection
 from scm_simulator.in_process import InProcess
 from scm_simulator.replay import Replay
 from scm_simulator.simulator import Simulator
+from scm_simulator.world.fault import Fault
 from tests.adapters.scm.stage import (
     BASE_URL,
     NOW,
@@ -112,6 +113,51 @@ def test_a_replayed_recording_is_inspected_like_the_original(credential: Mapping
 
 DOMAINS = {403: "portal.example.edu", 402: "*.service.example.edu", 401: "service.example.edu"}
 PROFILES = {3001: "OV single and multi domain", 3002: "OV RSA only", 3003: "Short-lived"}
+
+
+TROUBLES: Mapping[str, Mapping[str, Any]] = {
+    "validations have expired": {"dcv": "EXPIRED", "organisation_validation": "EXPIRED"},
+    "other spellings": {"enum_dialect": "labels", "date_format": "EU_HMS", "serial_format": "stripped"},
+    "names in capitals": {"common_name_form": "upper-case", "report_names": "dnsname", "cn_in_names": True},
+    "comments are hidden": {"hidden_comments": True, "missing_values": "null", "extra_members": True},
+    "a mandatory field": {"mandatory_custom_field": "Numéro de Mme Canari"},
+    "outages": {
+        "faults": [
+            Fault("unavailable", "POST /api/report/v1/ssl-certificates", times=0),
+            Fault("bad_gateway", "GET /api/domain/v1/403", times=0),
+            Fault("truncated", "GET /api/ssl/v1/customFields", times=0),
+            Fault("refused", "GET /api/admin/v1/password", times=0),
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_a_troubled_scm_is_found_as_troubled_in_its_recording(trouble: str):
+    """The recordings that are worth most are of an SCM that is not as documented."""
+    simulator = Simulator(clock=HandClock(NOW))
+    ordered(simulator, SIMULATED_LOGIN)
+    for dial, value in TROUBLES[trouble].items():
+        setattr(simulator.dials, dial, value)
+    original, recording = inspect(InProcess(simulator), SIMULATED_LOGIN, "portal.example.edu", "Example University")
+    (name,) = [row["name"] for row in answer(recording, "/domain/v1") if row["id"] == 403]
+    organisation = answer(recording, "/organization/v1/2001")["parentName"]
+
+    login = {**SIMULATED_LOGIN, "login": "login-1"}
+    replayed, _ = inspect(InProcess(Replay(recording)), login, name, organisation)
+
+    assert original
+    assert replayed
+    assert judged(replayed) == judged(original)
+    text = json.dumps(recording, ensure_ascii=False).casefold()
+    assert not [each for each in ("portal", "example.edu", "university", "drao-example", "canari") if each in text]
+
+
+def judged(inspection: Inspection) -> Any:
+    """Return what the inspection found, without the names in it."""
+    findings = [(each.code, each.severity, each.actor, each.due, each.is_security) for each in inspection.findings]
+    checks = [(each.step, each.status, each.code, each.due) for each in inspection.check_results]
+    return findings, checks, inspection.password_expires, len(inspection.unrecorded), len(inspection.adoptable)
 
 
 @pytest.mark.parametrize("file", sorted(RECORDINGS.glob("*.json")), ids=lambda file: file.stem)
