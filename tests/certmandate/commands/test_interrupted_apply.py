@@ -117,6 +117,40 @@ def test_a_removal_that_was_interrupted_hides_no_loss(
     assert ("univ", "RecordUnreadable") in [(row.delegation, row.error) for row in report.delegations]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [(("retire", "univ"), "retired"), (("apply", "{folder}", "--prune"), "removed")],
+    ids=["retire", "prune"],
+)
+def test_an_interrupted_removal_keeps_what_was_asked_of_the_rao(
+    sit: Sit, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], kind: str
+):
+    """The request to revoke a compromised key was deleted with its certificate, before the delegation's mark had it."""
+    desk = sit("idp:20")
+    assert desk.system.run().status == "SUCCEEDED"
+    assert desk.run("revoke", "univ/idp", "--reason-code", "keyCompromise", "--no-replacement", "--yes").exit_code == 1
+    serial = desk.stored("idp").serial
+    desk.rewrite("delegation: univ", "delegation: other")
+    command = (*(each.format(folder=desk.folder) for each in arguments), "--yes")
+    monkeypatch.setattr(spec_writer, "MOST_ACTIONS", 2)
+    transact, key = Table.transact, {"delegation": {"S": "univ"}, "item": {"S": "delegation"}}
+
+    def killed(table: Table, *writes: Any) -> None:
+        if key in [write["Delete"]["Key"] for write in writes if "Delete" in write]:
+            raise KeyboardInterrupt
+        transact(table, *writes)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Table, "transact", killed)
+        desk.run(*command)
+    assert not [path for path in desk.book.every_certificate() if path.delegation == "univ"]
+    desk.run(*command)
+
+    (ended,) = getattr(desk.book, kind)()
+    assert [request.serial for request in ended.revocations] == [serial]
+    assert desk.book.actions("univ", "idp")[-1].action == kind
+
+
 def test_an_interrupted_apply_is_completed_by_the_next(sit: Sit, monkeypatch: pytest.MonkeyPatch):
     """Several transactions are not atomic, so the order book records that work remains."""
     monkeypatch.setattr(spec_writer, "MOST_ACTIONS", 2)

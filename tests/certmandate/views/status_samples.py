@@ -108,6 +108,7 @@ def every_case(organisation: str = DELEGATION.organisation, text: str = "") -> s
         "replacements": (rule,),
         "progress": {rule: late(rule)},
         "retired": (Retired("former", text or "École", 3, NOW - timedelta(days=9), (still,)),),
+        "removed": (Retired("pruned", text or "École", 4, NOW - timedelta(days=9), (still,)),),
         "unreadable": (damaged,),
         "unfinished_apply": NOW - timedelta(hours=1),
         "runs": [{"run_id": "daily-1", "status": "FAILED", "started_at": NOW - timedelta(hours=2), "stopped_at": NOW}],

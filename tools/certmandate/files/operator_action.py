@@ -25,6 +25,8 @@ class ActionKind(StrEnum):
     """What was done; the values are stored."""
 
     APPLIED = "applied"
+    REMOVED = "removed"
+    """With `apply --prune`."""
     RETIRED = "retired"
     REINSTATED = "reinstated"
     RUN_STARTED = "run-started"

@@ -32,7 +32,7 @@ from renewal.records import timestamp
 
 MOST_ACTIONS = 100  # in a transaction (AWS: amazondynamodb/latest/developerguide/transaction-apis.html)
 _EXISTS = "attribute_exists(#item)"
-_LIFE = frozenset({ActionKind.APPLIED, ActionKind.RETIRED, ActionKind.REINSTATED})
+_LIFE = frozenset({ActionKind.APPLIED, ActionKind.REMOVED, ActionKind.RETIRED, ActionKind.REINSTATED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,10 @@ class SpecWriter:
 
         def write_missing() -> None:
             self._require_idle(change.removed)
-            self._transact(list(_batches(self._actions(change, now))), now)
+            batches = list(_batches(self._actions(change, now)))
+            if len(batches) > 1:
+                self._keep_revocations(change)
+            self._transact(batches, now)
 
         retried(write_missing, "the order book")
 
@@ -164,8 +167,10 @@ class SpecWriter:
             if path in stored:
                 removed[path.delegation].append(path.certificate)
         changed = {delegation.name for delegation in self._changed(change.delegations)}
-        for name in sorted({*changed, *names, *removed, *change.removed_delegations}):
-            action = ActionKind.RETIRED if name in change.removed_delegations else ActionKind.APPLIED
+        ends = dict.fromkeys(change.removed_delegations, ActionKind.REMOVED)
+        ends |= dict.fromkeys((retired.delegation for retired in change.retired), ActionKind.RETIRED)
+        for name in sorted({*changed, *names, *removed, *ends}):
+            action = ends.get(name, ActionKind.APPLIED)
             yield OperatorAction(name, action, now, tuple(names[name]), tuple(removed[name]), reason=change.reason)
 
     def _changed(self, delegations: Sequence[Delegation]) -> Iterator[Delegation]:
@@ -179,7 +184,8 @@ class SpecWriter:
         self, change: EstateChange, stored: Mapping[CertificatePath, ManagedCertificate], now: datetime
     ) -> Iterator[tuple[Request, ...]]:
         """Before what they get from the certificates is removed."""
-        kept = self._kept_revocations(change, stored)
+        remaining = [path for path in change.removed if path.delegation not in change.removed_delegations]
+        kept = self._kept_revocations(remaining, stored)
         names = [delegation.name for delegation in change.delegations]
         restored = self._table.read(key_of(name) for name in names for key_of in (reinstated_key, schema.removed_key))
         for delegation in change.delegations:
@@ -190,15 +196,21 @@ class SpecWriter:
             marks = [deleted(key)] if key in restored else []
             yield _delegation_updated(delegation, now, requests), _not_removed(delegation.name), *marks
         for name, requests in kept.items():
-            yield (updated(schema.delegation_key(name), "SET #revocations = :kept", {"kept": requests}),)
+            yield (_revocations_kept(name, requests),)
+
+    def _keep_revocations(self, change: EstateChange) -> None:
+        """Where a delegation is removed in several transactions, an interrupted one must not lose what was asked."""
+        removed = [path for path in change.removed if path.delegation in change.removed_delegations]
+        for name, requests in self._kept_revocations(removed, self._stored(removed)).items():
+            self._table.transact(_revocations_kept(name, requests))
 
     def _kept_revocations(
-        self, change: EstateChange, stored: Mapping[CertificatePath, ManagedCertificate]
+        self, removed: Iterable[CertificatePath], stored: Mapping[CertificatePath, ManagedCertificate]
     ) -> dict[str, list[Item]]:
         """What was asked of the RAO for certificates that are removed, by delegation: it is open until SCM shows it."""
         kept: dict[str, dict[str, Item]] = {}
-        for path in change.removed:
-            if path in stored and stored[path].revocations and path.delegation not in change.removed_delegations:
+        for path in removed:
+            if path in stored and stored[path].revocations:
                 requests = {each.serial: records.to_item(each) for each in stored[path].revocations}
                 kept.setdefault(path.delegation, {}).update(requests)
         for (name, _), item in self._table.read(map(schema.delegation_key, kept)).items():
@@ -254,6 +266,10 @@ def _delegation_updated(delegation: Delegation, now: datetime, revocations: list
     if revocations:
         write, values = f"{write}, #revocations = :kept", values | {"kept": revocations}
     return updated(schema.delegation_key(delegation.name), write, values)
+
+
+def _revocations_kept(delegation: str, requests: list[Item]) -> Request:
+    return updated(schema.delegation_key(delegation), "SET #revocations = :kept", {"kept": requests})
 
 
 def _removed(delegation: str, left: Item | None, now: datetime) -> Request:

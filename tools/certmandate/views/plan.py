@@ -87,7 +87,7 @@ def _lines(changes: list[Change]) -> Iterator[Text]:
 
 def _expiry(state: Judgement) -> str:
     stored = state.certificate.stored
-    return f"{printing.day(stored.not_after)} ({state.days_left} days)" if stored else "never stored"
+    return f"{printing.day(stored.not_after)} ({state.days_left} days)" if stored else "none stored"
 
 
 def question(plan: Plan, to_do: list[Change], *, prune: bool) -> str:

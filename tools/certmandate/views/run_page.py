@@ -122,7 +122,7 @@ def _row(row: CertificateRow, report: RunReport) -> tuple[str | Text, ...]:
         Text(row.outcome.replace("-", " "), style=_COLOURS.get(row.outcome, "")),
         row.error or row.reason,
         str(row.ssl_id or ""),
-        printing.day(row.not_after) or "never stored",
+        printing.day(row.not_after) or "none stored",
         "" if left is None else str(left),
     )
 

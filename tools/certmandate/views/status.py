@@ -99,7 +99,7 @@ def _row(state: Judgement) -> printing.Row:
     return (
         state.path,
         printing.state_text(state.state.label, state.severity),
-        printing.day(stored.not_after) if stored else "never stored",
+        printing.day(stored.not_after) if stored else "none stored",
         "" if state.days_left is None else str(state.days_left),
         next_step(state),
     )
@@ -122,7 +122,8 @@ def _notes(estate: EstateStatus) -> Iterator[str]:
     for removed in estate.removed:
         name, day = removed.delegation, printing.day(removed.retired_at)
         what = f"{name} was removed from the order book on {day}, and not retired: no run renews or inspects it"
-        yield f"{what}; {_left(removed)}. Apply its file again, or `certmandate retire {name}`"
+        act = f"Apply its file again, or run `certmandate retire {name}`, which deletes its credential, too"
+        yield f"{what}; {_left(removed)}. {act}"
 
 
 def _left(ended: Retired) -> str:
