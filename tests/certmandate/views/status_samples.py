@@ -102,13 +102,12 @@ def every_case(organisation: str = DELEGATION.organisation, text: str = "") -> s
         certificate("ending", age=100, delegation="lycee"),
     ]  # fmt: skip
     damaged = RecordUnreadable(f"item 'certificate#x' cannot be read {text}", delegation="univ", certificate="x")
-    still = StillValid("www", 9, "AB", NOW + timedelta(days=9))
+    still, ended = StillValid("www", 9, "AB", NOW + timedelta(days=9)), NOW - timedelta(days=9)
     rule = ReplacementRule(NOW - timedelta(days=9), text or "Old CA", text or "incident 12")
     changes = {
         "replacements": (rule,),
         "progress": {rule: late(rule)},
-        "retired": (Retired("former", text or "École", 3, NOW - timedelta(days=9), (still,)),),
-        "removed": (Retired("pruned", text or "École", 4, NOW - timedelta(days=9), (still,)),),
+        **{kind: (Retired(kind, text or "École", 3, ended, (still,)),) for kind in ("retired", "removed")},
         "unreadable": (damaged,),
         "unfinished_apply": NOW - timedelta(hours=1),
         "runs": [{"run_id": "daily-1", "status": "FAILED", "started_at": NOW - timedelta(hours=2), "stopped_at": NOW}],
