@@ -137,6 +137,7 @@ def test_throttled_invocations_are_waited_out(harness: Harness, tries: int) -> N
     [
         in_variant("each answer at the last second"),
         in_variant("330 other domains"),
+        in_variant("GET /api/ssl/v1/types stalls", is_renewal=True),
         in_variant("GET /api/admin/v1/password is refused"),
         in_variant("replaced in the portal", is_renewal=True),
         in_variant("deleted in the portal"),
@@ -149,6 +150,13 @@ def test_a_variant_without_a_fault_violates_nothing(harness: Harness, play: Play
     outcome = play(harness)
 
     assert (outcome.mode, outcome.violations) == (NO_FAULT, ())
+
+
+def test_an_order_is_not_lost_for_weeks_where_no_search_is_answered(harness: Harness) -> None:
+    """An outage that can wait fails no run, and this one asked for nothing until the certificate nearly expired."""
+    outcome = in_variant("no filter, and a report that stalls", is_renewal=True, mode=Mode.ANSWERS_LOST)(harness)
+
+    assert (outcome.was_reached, outcome.violations) == (True, ())
 
 
 def test_every_request_of_a_run_is_refused_in_a_variant(harness: Harness) -> None:

@@ -34,8 +34,8 @@ class PostAgain(Enroll):
 class BelieveSilence(Enroll):
     """Believes that an order that SCM does not list does not exist (O1)."""
 
-    def _unexplained(self, *_: Any) -> str:
-        return ""
+    def _require_absent(self, *found: Any, is_permitted: bool) -> None:  # noqa: ARG002
+        Enroll._require_absent(self, *found, is_permitted=True)  # noqa: SLF001
 
 
 @dataclass(frozen=True, slots=True)

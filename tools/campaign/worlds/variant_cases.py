@@ -21,6 +21,7 @@ from campaign.run import Run
 from campaign.scenarios import DELEGATION, ENROLL, NAME
 from campaign.worlds.variants import ScmVariant
 from renewal.domain.errors import OrderUndecided, OrderUnknown
+from renewal.domain.judgement.problem import OUTAGES
 
 DAYS_OF_VARIANT = 2
 """Daily runs while SCM still differs."""
@@ -83,8 +84,10 @@ class VariantCase(NamedCase):
 
     def _unexplained(self, harness: Harness) -> Iterator[str]:
         """Yield a wait that no one is notified of, and failures without a fault that the variant does not explain."""
-        last = harness.played.runs[-1]
-        if last.status == "SUCCEEDED" and not _is_at_rest(harness):
+        last, order = harness.played.runs[-1], harness.reader.certificate(DELEGATION, NAME).order
+        is_lost = order is not None and order.ssl_id is None
+        may_wait = OUTAGES & _errors(last) and not is_lost  # an alert has named it, and the day by which it is urgent
+        if last.status == "SUCCEEDED" and not _is_at_rest(harness) and not may_wait:
             yield f"what_needs_attention_is_reported: {last.run_id} succeeded, and the estate is not at rest"
         for run in harness.played.runs if self.mode is None else ():
             for error in _errors(run) - self.surroundings.variant.explains:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -151,6 +152,16 @@ def _refusing() -> Iterator[ScmVariant]:
         yield ScmVariant(f"{operation} is refused", refused, explained, is_permanent=False)
 
 
+def _stalling() -> Iterator[ScmVariant]:
+    """Each request without an answer, alone and for ever."""
+    stalls = {operation: {re.sub(r"{\w+}", "<id>", operation): 900.0} for operation in OPERATIONS}
+    for operation, seconds in stalls.items():
+        explained = frozenset({"ScmUnavailable"} if OPERATIONS[operation] else ())
+        yield ScmVariant(f"{operation} stalls", explains=explained, is_permanent=False, seconds=seconds)
+    report = stalls["POST /api/report/v1/ssl-certificates"]
+    yield ScmVariant("no filter, and a report that stalls", {"name_filter": "none"}, is_permanent=False, seconds=report)
+
+
 def _slow() -> Iterator[ScmVariant]:
     """Every answer comes just before the caller gives up; and lists without end."""
     yield ScmVariant("each answer at the last second", seconds={"POST /api/ssl/v1/enroll": 59.0, "*": 19.0})
@@ -180,4 +191,4 @@ def _in_the_portal() -> Iterator[ScmVariant]:
     yield ScmVariant("an open order deleted", NEXT_DAY, unknown, is_permanent=False, portal=delete_newest)
 
 
-VARIANTS: tuple[ScmVariant, ...] = (*_lying(), *_refusing(), *_slow(), *_ended(), *_in_the_portal())
+VARIANTS: tuple[ScmVariant, ...] = (*_lying(), *_refusing(), *_stalling(), *_slow(), *_ended(), *_in_the_portal())
