@@ -16,15 +16,17 @@ export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/build/sam
 
 # `make test` is to end in about two minutes on two idle cores. These tests take longest for what they show.
-LONG := tests/alarms/test_played_estate.py tests/browser tests/campaign tests/certmandate/commands/test_local.py \
-    tests/certmandate/documents tests/certmandate/replacement/test_model.py tests/certmandate/test_hostile_texts.py \
+LONG := tests/alarms/test_played_estate.py tests/browser tests/campaign tests/certmandate/commands/test_attention.py \
+    tests/certmandate/commands/test_local.py tests/certmandate/documents tests/certmandate/replacement/test_model.py \
+    tests/certmandate/test_hostile_texts.py tests/certmandate/test_monitoring.py tests/certmandate/test_next_plan.py \
     tests/faults tests/fetch/test_java.py tests/fetch/test_kills.py tests/fetch/test_python39.py \
     tests/fetch/test_recipes.py tests/gate/test_template_lint.py \
     tests/local/test_functions.py tests/model tests/rotation/test_kills.py tests/secrecy tests/silence \
     tests/stack/test_command_times.py tests/stack/test_daily_run.py tests/stack/test_exercised.py \
     tests/stack/test_one_renewal.py tests/stack/test_picture.py tests/stack/test_side_by_side.py \
     tests/stack/test_verification.py tests/template/test_writable.py tests/workflow/test_agreement.py \
-    tests/workflow/test_campus.py tests/workflow/test_more_agreement.py tests/workflow/test_troubled.py
+    tests/workflow/test_campus.py tests/workflow/test_more_agreement.py tests/workflow/test_replaced_arn.py \
+    tests/workflow/test_troubled.py
 
 # When it is set, each process compiles all modules again: a tenth of the time of `make test`.
 export PYTHONDONTWRITEBYTECODE :=

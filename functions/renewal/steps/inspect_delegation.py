@@ -288,7 +288,7 @@ def _complete(
         *foreseen_refusals(certificates, record, inspection),
         *(finding_from(error, error.certificate) for error in certificates.unreadable),
         *withdrawal_findings(certificates, snapshot, withdrawn, now),
-        *foreign_findings(foreign, known.foreign),
+        *foreign_findings(record.delegation.name, foreign, known.foreign),
         *hidden_sections(snapshot, certificates, now),
         *unfound_orders(record),
         *undelivered_mail(record),
@@ -318,7 +318,7 @@ def _interrupted(
     is_empty = snapshot == Snapshot()
     checks = unreachable(error) if is_empty else review(record.delegation, known.specs, snapshot, now)
     others = (finding for check in checks for finding in check.findings() if finding.code != type(error).__name__)
-    theirs = foreign_findings(foreign, known.foreign)
+    theirs = foreign_findings(record.delegation.name, foreign, known.foreign)
     inspection = Inspection.of(run_id, now, snapshot, checks)
     inspection = replace(
         inspection,

@@ -109,7 +109,7 @@ def test_whether_a_foreign_order_is_issued_is_scms_status(status: str, *, is_iss
     """It was recognised by the sentence: a requester called `, issued: ` made any order a valid certificate."""
     order = ForeignOrder("9", 9, ("a.example",), status, "Ann, issued: x", NOW - timedelta(days=1))
     foreign = ForeignOrders(NOW, (order,), 1)
-    inspection = Inspection("run", NOW, (PROFILE,), tuple(foreign_findings(foreign, foreign)), foreign=foreign)
+    inspection = Inspection("run", NOW, (PROFILE,), tuple(foreign_findings("univ", foreign, foreign)), foreign=foreign)
 
     judged = judged_estate({"univ": DelegationRecord(DELEGATION, inspection)}, [], NOW, ActingTimes())
 

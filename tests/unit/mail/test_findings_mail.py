@@ -95,7 +95,7 @@ def test_an_order_that_is_not_ours_is_described_in_words(code: str, detail: str)
     order = ForeignOrder(
         "9", 9, ("a.example",), "ISSUED", "Ann Other", datetime(2026, 11, 28, tzinfo=UTC), more_names=7
     )
-    finding = next(foreign_findings(ForeignOrders(NOW, (order,), 1), None))
+    finding = next(foreign_findings("univ", ForeignOrders(NOW, (order,), 1), None))
 
     _, body = mail(code, finding)
     assert f": {detail}\n" in body
@@ -111,7 +111,7 @@ def test_orders_without_a_finding_of_their_own_are_listed_by_number(code: str, m
 
     for listed_by, listed in (("run", f"; {of_all}"), ("", "")):
         found = ForeignOrders(NOW, (order,), 56, keys, listed_by=listed_by)
-        finding = list(foreign_findings(found, None))[1]
+        finding = list(foreign_findings("univ", found, None))[1]
         assert f": SSL ID {', '.join(keys[1:51])}{more}{listed}\n" in mail(code, finding)[1]
 
 

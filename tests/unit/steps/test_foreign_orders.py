@@ -143,7 +143,7 @@ def test_a_thousand_foreign_orders_fit_the_item(begun: System) -> None:
     assert len(found) == MOST_NAMED + 2
     assert " and 980 more. " in of_all.text
     assert others.text.startswith("more orders that are not ours (980): SSL ID 980, 979, ")
-    assert " 931 and 930 more; `certmandate findings DELEGATION` lists each with names, requester " in others.text
+    assert " 931 and 930 more; `certmandate findings univ` lists each with names, requester " in others.text
     assert max(len(finding.text) for finding in found) <= LONGEST
     assert len(str(to_json(begun.inspection()))) < 90_000
 

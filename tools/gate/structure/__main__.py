@@ -12,7 +12,10 @@ from gate.structure import complexity, layout, reach, vocabulary
 FOLDERS = ("functions", "tools", "tests")
 DISTRIBUTIONS = {
     "renewal": Path("functions"),
-    **{name: Path("tools", name) for name in ("campaign", "certmandate", "gate", "local", "scm_simulator", "stack")},
+    **{
+        name: Path("tools", name)
+        for name in ("campaign", "certmandate", "certmandate_fetch", "gate", "local", "scm_simulator", "stack")
+    },
 }
 
 

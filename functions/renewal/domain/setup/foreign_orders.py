@@ -200,17 +200,18 @@ def began_at(certificates: Iterable[ManagedCertificate], history: Iterable[Finis
     return min([*times, now])
 
 
-def foreign_findings(found: ForeignOrders | None, before: ForeignOrders | None) -> Iterator[Finding]:
+def foreign_findings(delegation: str, found: ForeignOrders | None, before: ForeignOrders | None) -> Iterator[Finding]:
     """Yield each order, or the number, for the RAO, who can say whose it is, and all of them for the operator.
 
-    *before*: the previous comparison; the first one alone reports what was ordered before the delegation began.
+    *delegation*: its name, for the commands. *before*: the previous comparison; the first one alone reports what was
+    ordered before the delegation began.
     """
     if found is None:
         return
     if before is None and found.before:
         text = (
             f"SCM lists {found.before} unexpired orders of before {found.since:%Y-%m-%d}, when the delegation began: "
-            "they are taken as the organisation's own, and are not reported again; `certmandate findings DELEGATION "
+            f"they are taken as the organisation's own, and are not reported again; `certmandate findings {delegation} "
             "--json` lists each (`orders_before`)"
         )
         yield Finding("OrdersBefore", "info", "operator", text)
@@ -220,12 +221,12 @@ def foreign_findings(found: ForeignOrders | None, before: ForeignOrders | None) 
     yield from (_finding(_described(order), "rao", order.certificate, order.key) for order in found.orders)
     listed = ", ".join(str(order.ssl_id) for order in found.orders)
     if left := found.count - len(found.orders):
-        yield _finding(_described_together(found, left), "rao", about=f"among {found.found}")
+        yield _finding(_described_together(delegation, found, left), "rao", about=f"among {found.found}")
         listed += f" and {left} more"
     text = (
-        f"SCM has orders that the order book does not have: SSL ID {listed}. Ask the RAO whose they are. If the "
-        "organisation made them: `certmandate acknowledge DELEGATION SSL_ID --reason …`; otherwise the credential may "
-        f"be stolen (runbook: {ORDER_NOT_OURS})"
+        f"SCM has orders that the order book does not have: SSL ID {listed}. Ask the RAO whose they are. For each that "
+        f"the organisation made: `certmandate acknowledge {delegation} {found.orders[0].ssl_id} --reason …`; otherwise "
+        f"the credential may be stolen (runbook: {ORDER_NOT_OURS})"
     )
     yield _finding(text, "operator")
 
@@ -244,7 +245,7 @@ def _described(order: ForeignOrder) -> str:
     return f"order {details}: {', '.join(order.names)}{more}{renewal if order.certificate else ''}"
 
 
-def _described_together(found: ForeignOrders, left: int) -> str:
+def _described_together(delegation: str, found: ForeignOrders, left: int) -> str:
     """Return the number and the first SSL IDs of those without a finding of their own, as the RAO's mail has them."""
     own = {order.key for order in found.orders}
     others = [str(ssl_id_of(key)) for key in found.noticed if key not in own][:MOST_LISTED]
@@ -252,7 +253,7 @@ def _described_together(found: ForeignOrders, left: int) -> str:
     which = f"more orders that are not ours ({left}): SSL ID {', '.join(others)}{more}"
     if not found.listed_by:
         return f"{which}; S3 did not take the list of all, which the next inspection writes again; SCM has them"
-    return f"{which}; `certmandate findings DELEGATION` lists each with names, requester and day"
+    return f"{which}; `certmandate findings {delegation}` lists each with names, requester and day"
 
 
 def ssl_id_of(key: str) -> int:
