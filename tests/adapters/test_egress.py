@@ -36,6 +36,8 @@ def test_an_answer_without_end_is_not_an_address() -> None:
         httpx.Response(200, text="192.0.2.300"),
         httpx.Response(503, text="192.0.2.7"),
         httpx.Response(302, text="192.0.2.7"),
+        httpx.Response(200, headers={"Content-Type": "text/plain; charset=base64"}, content=b"192.0.2.7 is no base64"),
+        httpx.Response(200, headers={"Content-Type": "text/plain; charset=rot13"}, content=b"192.0.2."),
         httpx.ConnectError("refused"),
     ],
     ids=str,

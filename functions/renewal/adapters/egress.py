@@ -27,6 +27,6 @@ class EchoedAddress:
         extensions = {"deadline": self._deadline.at_most(LONGEST_SECONDS)}
         try:
             answer = self._http.get(self._url, extensions=extensions).raise_for_status()
-            return str(IPv4Address(answer.text.strip()))
+            return str(IPv4Address(answer.content.decode("ascii", "replace").strip()))
         except (httpx.HTTPError, httpx.InvalidURL, AddressValueError):
             return ""

@@ -168,7 +168,7 @@ def _same_page(answer: httpx.Response, _dice: random.Random) -> httpx.Response:
 
 def _other_text(answer: httpx.Response, dice: random.Random) -> httpx.Response:
     body = dice.choice([b"", b"\0", b"\xff\xfe", "\ud800".encode(errors="surrogatepass"), b"\x1b]0;x\a", b"<html>"])
-    charset = dice.choice(["utf-16", "utf-7", "idna", "unknown", "\x7f"])
+    charset = dice.choice(["utf-16", "utf-7", "idna", "base64", "rot13", "unknown", "\x7f"])
     return _with_body(answer, body * dice.randint(1, 1_000), **{"Content-Type": f"application/json; charset={charset}"})
 
 
