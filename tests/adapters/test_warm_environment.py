@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -19,7 +20,7 @@ from renewal.adapters.acm import Acm
 from renewal.adapters.aws import config_of
 from tests.adapters.aws.records import a_pair
 from tests.adapters.loopback import HEAD, Server
-from tests.call_depth import CONTEXT
+from tests.call_depth import CONTEXT, FUNCTIONS
 
 REGION, SECRET = "eu-west-3", "certmandate/univ"
 ARN = "arn:aws:acm:eu-west-3:123456789012:certificate/1"
@@ -95,6 +96,21 @@ def test_a_refusal_is_kept_in_the_order_book_and_nowhere_else(monkeypatch: pytes
     wiring._accounts(deadline).exclude_version("univ", "v1")
 
     assert not wiring._accounts(deadline).refused_versions("univ")
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("function", sorted(file.stem for file in Path(FUNCTIONS).glob("*.py")))
+def test_every_function_knows_how_much_time_it_has(function: str) -> None:
+    """Lambda kills a function that does not, with what it was about to record."""
+    asked: list[int] = []
+
+    def remaining() -> int:
+        asked.append(60_000)
+        return asked[-1]
+
+    getattr(wiring, function)(SimpleNamespace(get_remaining_time_in_millis=remaining))
+
+    assert asked
 
 
 def test_an_import_after_hours_in_the_freezer_reaches_acm_once() -> None:
