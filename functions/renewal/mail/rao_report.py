@@ -137,12 +137,8 @@ def rao_report(
 
 
 def _revoked(record: DelegationRecord, history: Iterable[FinishedOrder]) -> frozenset[str]:
-    """Those that were replaced for it, are to be replaced, and were revoked on request."""
-    replaced = {row.previous_serial for row in history if Cause.REVOKED in row.causes}
-    if record.inspection is None:
-        return frozenset(replaced)
-    withdrawn = {serial for serial, cause in record.inspection.withdrawn.items() if cause is Cause.REVOKED}
-    return frozenset({*replaced, *withdrawn, *record.inspection.revoked})
+    replaced = frozenset(row.previous_serial for row in history if Cause.REVOKED in row.causes)
+    return replaced | record.inspection.all_revoked if record.inspection else replaced
 
 
 def _nexts(judgements: Iterable[Judgement], today: date) -> tuple[NextOrder, ...]:

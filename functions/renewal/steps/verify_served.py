@@ -139,7 +139,7 @@ class VerifyServed:
 
     def _shown_as_revoked(self, delegation: str) -> set[str]:
         records = self.book.load_delegations([delegation])
-        return {serial for record in records if record.inspection for serial in record.inspection.revoked}
+        return {serial for record in records if record.inspection for serial in record.inspection.all_revoked}
 
 
 def _observed_at(certificate: ManagedCertificate) -> tuple[bool, float]:

@@ -181,7 +181,8 @@ def test_a_former_certificate_is_found_by_the_audit_trail(verification: Servers)
 
 
 @pytest.mark.parametrize(
-    ("known_by", "is_revoked"), [("cause", True), ("compromise", True), ("SCM", True), ("request", False)]
+    ("known_by", "is_revoked"),
+    [("cause", True), ("compromise", True), ("revoked", True), ("withdrawn", True), ("request", False)],
 )
 def test_a_server_that_presents_a_revoked_certificate_is_reported_at_once(
     verification: Servers, known_by: str, is_revoked: bool
@@ -199,8 +200,10 @@ def test_a_server_that_presents_a_revoked_certificate_is_reported_at_once(
     if known_by in {"compromise", "request"}:
         kept = request if known_by == "compromise" else replace(request, reason_code="superseded")
         book.managed[PATH] = replace(book.managed[PATH], revocations=(kept,))
-    if known_by == "SCM":
-        book.records["univ"] = replace(book.delegation("univ"), inspection=Inspection("run", NOW, revoked=(serial,)))
+    if known_by in {"revoked", "withdrawn"}:
+        shown: Any = (serial,) if known_by == "revoked" else {serial: Cause.REVOKED}
+        inspection = replace(Inspection("run", NOW), **{known_by: shown})
+        book.records["univ"] = replace(book.delegation("univ"), inspection=inspection)
     verification.prober.presented[WEB] = former
 
     found = verification.run()

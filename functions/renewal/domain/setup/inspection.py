@@ -67,6 +67,12 @@ class Inspection:
     """From which the run `address_run` reached other hosts; empty when not known."""
     address_run: str = ""  # later than run_id when SCM has not answered since
 
+    @property
+    def all_revoked(self) -> frozenset[str]:
+        """Serials of ours that SCM has shown as revoked: those that are stored, and those on request."""
+        withdrawn = (serial for serial, cause in self.withdrawn.items() if cause is Cause.REVOKED)
+        return frozenset((*withdrawn, *self.revoked))
+
     @classmethod
     def of(cls, run_id: str, at: datetime, snapshot: Snapshot, checks: tuple[CheckResult, ...]) -> Self:
         """Return what *snapshot* and its *checks* have; without findings."""
