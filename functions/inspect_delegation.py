@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from renewal import wiring
 from renewal.adapters.cause import BoundedCause
 from renewal.domain.run.payload import DelegationTask
+
+from aws_lambda_powertools import Logger
 
 logger = Logger()
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from renewal import wiring
+
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-
-from renewal import wiring
 
 logger = Logger()
 metrics = Metrics()

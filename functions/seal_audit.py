@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from renewal import wiring
+
+from aws_lambda_powertools import Logger
 
 logger = Logger()
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from renewal import wiring
 from renewal.adapters.cause import BoundedCause
+
+from aws_lambda_powertools import Logger
 
 logger = Logger()
 
