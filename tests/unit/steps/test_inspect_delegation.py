@@ -13,6 +13,7 @@ import pytest
 from renewal.domain.delegation import CustomField, Profile
 from renewal.domain.due import Cause
 from renewal.domain.errors import (
+    LONGEST_TEXT,
     AddressRefused,
     CredentialExpired,
     CredentialMissing,
@@ -159,6 +160,7 @@ def test_a_refused_login_names_a_password_that_has_expired(system: System, days:
     begins = f"The account's password expired on {NOW.date() + timedelta(days=10 + days)}, which is the likely cause: "
     assert str(raised.value) == found.text
     assert found.text.startswith(begins) is is_named
+    assert len(found.text) + 50 < LONGEST_TEXT, "a report would cut it, also with a long name of the delegation"
 
 
 def expired_password(system: System) -> None:

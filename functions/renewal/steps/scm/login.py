@@ -12,12 +12,12 @@ from renewal.ports.order_book import DelegationTransitions
 from renewal.ports.scm import Accounts, CertificateAuthority, SetupReader
 
 REFUSED = (
-    "SCM refused the credential of {delegation} (401) without a reason. Likely causes: the password "
-    "has expired or was changed (check its expiry date, and who used the portal); the account is locked (the RAO finds "
-    "this under Admins); our address is not on its access list (then SCM usually refuses every delegation); "
-    "the customerUri or the login is wrong (new delegations only). It is tried again by the next daily run, or by a "
-    "run that the operator starts"
+    "SCM refused the credential of {delegation} (401). Likely causes: the password has expired or was changed; the "
+    "account is locked (the RAO finds this under Admins); our address is not on its access list (then SCM usually "
+    "refuses every delegation); customerUri or login is wrong (new delegations only). It is tried again by the next "
+    "daily run, or by one that the operator starts"
 )
+"""With a long name, and what `explained` adds, no report cuts it: every view has the same text."""
 
 
 @dataclass(frozen=True, slots=True)
