@@ -65,7 +65,7 @@ class ReplacementRule:
         What is ordered after the rule was asked for is issued later.
         """
         in_scope = not self.delegations or certificate.spec.delegation in self.delegations
-        return self.covers(certificate) or (in_scope and certificate.order is not None)
+        return self.covers(certificate) or (in_scope and certificate.order is not None and self.may_cover_unissued)
 
     def covers(self, certificate: ManagedCertificate) -> bool:
         """Return whether what is stored of *certificate* is to be replaced: never what was issued for the rule."""
@@ -87,6 +87,11 @@ class ReplacementRule:
         if stored.not_before + timedelta(days=1) < self.issued_before:
             return True
         return max(stored.not_before, stored.ordered_at or stored.stored_at) < self.issued_before
+
+    @property
+    def may_cover_unissued(self) -> bool:
+        """Whether it may cover what was not stored when it was: not when each of its serials was stored then."""
+        return not self.serials or self.certificates is None or len(self.serials) > self.certificates
 
     @property
     def is_in_force(self) -> bool:

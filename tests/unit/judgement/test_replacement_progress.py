@@ -38,15 +38,30 @@ def after(hours: float, certificates: list[ManagedCertificate], rule: Replacemen
 
 def test_each_certificate_is_counted_once() -> None:
     """The numbers add up to what the rule covered."""
-    waiting, ordered, stuck, failing = left(4)
-    ordered = replace(ordered, order=an_order())
+    waiting, ordered, lost, stuck, failing = left(5)
+    ordered = replace(ordered, order=an_order(ssl_id=4711))
+    lost = replace(lost, order=an_order(ssl_id=None))
     stuck = replace(stuck, order=an_order(storing_error="KeyLost"))
     failing = replace(failing, failures=1)
 
-    found = after(1, [waiting, ordered, stuck, failing, replaced()])
+    found = after(1, [waiting, ordered, lost, stuck, failing, replaced()])
 
-    assert (found.done, found.in_flight, found.failed, found.waiting) == (96, 1, 2, 1)
-    assert found.left == 4
+    assert (found.done, found.in_flight, found.unconfirmed, found.failed, found.waiting) == (95, 1, 1, 2, 1)
+    assert found.left == 5
+
+
+@pytest.mark.parametrize(("unknown", "earlier"), [(frozenset(), 0), (frozenset({"0BAD"}), 1)], ids=["known", "unknown"])
+def test_a_rule_by_serials_counts_no_other_orders_as_its_own(unknown: frozenset[str], earlier: int) -> None:
+    """Ordinary renewals were in flight; one matters while a serial is unknown: its certificate may have it."""
+    covered, other = left(2)
+    other = replace(other, stored=replace(stored_by(IDP, age=20), serial="0FF"), order=an_order(ssl_id=4711))
+    assert covered.stored
+    rule = replace(RULE, serials=unknown | {covered.stored.serial}, certificates=1)
+
+    found = after(1, [covered, other], rule)
+
+    assert (found.in_flight, found.earlier_orders, found.waiting) == (0, earlier, 1)
+    assert rule.may_cover(other) is bool(earlier)
 
 
 def test_what_is_stored_and_not_served_is_not_complete() -> None:

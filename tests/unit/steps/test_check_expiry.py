@@ -191,7 +191,7 @@ def test_what_was_in_flight_when_a_rule_was_stored_is_replaced() -> None:
 
     system.check_expiry()
     (progress,) = system.archive.read_facts("run").replacements
-    assert (progress.in_flight, progress.is_complete) == (1, False)
+    assert (progress.in_flight, progress.earlier_orders, progress.is_complete) == (0, 1, False)
 
     system.book.orders.clear()
     system.book.adopt(("univ", "idp"), stored_by(IDP, age=3), NOW)

@@ -33,7 +33,11 @@ class ReplacementProgress:
     done: int | None = None
     """How many of them are stored."""
     in_flight: int
-    """How many have an open order that has not failed; also one that began before the rule, whatever is stored."""
+    """How many of what it covers have an open order that SCM has."""
+    unconfirmed: int = 0
+    """How many have one of which it is not known whether SCM has it, because the answer was lost."""
+    earlier_orders: int = 0
+    """How many others have an order that began before the rule: it may cover what that leads to."""
     failed: int
     """How many have a failed order: held, or with a certificate that was not stored."""
     waiting: int
@@ -59,7 +63,7 @@ class ReplacementProgress:
     @property
     def left(self) -> int:
         """How many are not stored."""
-        return self.in_flight + self.failed + self.waiting
+        return self.in_flight + self.unconfirmed + self.earlier_orders + self.failed + self.waiting
 
     def paused_in(self, delegations: tuple[str, ...]) -> Self:
         """Return it with those of *delegations* that the rule covers, while work is left; SCM was not available."""
@@ -82,8 +86,10 @@ class ReplacementTally:
     """What is listed with the rule; what is not was issued after it. None: nothing is listed."""
     _covered: int = 0
     _in_flight: int = 0
+    _unconfirmed: int = 0
+    _earlier_orders: int = 0
     _failed: int = 0
-    _left: int = 0
+    _waiting: int = 0
     _not_served: int = 0
 
     def add(self, certificate: ManagedCertificate) -> None:
@@ -93,10 +99,20 @@ class ReplacementTally:
         is_covered = self.rule.covers(certificate)
         self._covered += is_covered
         self._not_served += _is_not_served(certificate, self.rule, self.now)
-        if is_covered or _is_undecided(certificate, self.rule):
-            self._left += 1
-            self._failed += has_failed(certificate)
-            self._in_flight += certificate.order is not None and not has_failed(certificate)
+        if is_covered:
+            self._count(certificate)
+        else:
+            self._earlier_orders += _is_undecided(certificate, self.rule)
+
+    def _count(self, certificate: ManagedCertificate) -> None:
+        if has_failed(certificate):
+            self._failed += 1
+        elif certificate.order is None:
+            self._waiting += 1
+        elif certificate.order.ssl_id is None:
+            self._unconfirmed += 1
+        else:
+            self._in_flight += 1
 
     def _is_mine(self, certificate: ManagedCertificate) -> bool:
         if self.listed is not None and certificate.spec.record_key not in self.listed:
@@ -107,7 +123,8 @@ class ReplacementTally:
         """Return how far the work has come."""
         rule, now = self.rule, self.now
         done = None if rule.certificates is None else max(rule.certificates - self._covered, 0)
-        rate, ends_at = _estimate(rule, done, self._left, now)
+        left = self._in_flight + self._unconfirmed + self._earlier_orders + self._failed + self._waiting
+        rate, ends_at = _estimate(rule, done, left, now)
         return ReplacementProgress(
             reason=rule.reason,
             issuer=rule.issuer,
@@ -118,14 +135,16 @@ class ReplacementTally:
             covered=rule.certificates,
             done=done,
             in_flight=self._in_flight,
+            unconfirmed=self._unconfirmed,
+            earlier_orders=self._earlier_orders,
             failed=self._failed,
-            waiting=self._left - self._in_flight - self._failed,
+            waiting=self._waiting,
             not_served=self._not_served,
             rate=rate,
             ends_at=ends_at,
             ended_at=rule.ended_at,
             is_listed=self.listed is not None,
-            is_late=_is_late(rule, self._left + self._not_served, rate, ends_at, now),
+            is_late=_is_late(rule, left + self._not_served, rate, ends_at, now),
         )
 
 
@@ -150,7 +169,7 @@ def progress_of(
 def _is_undecided(certificate: ManagedCertificate, rule: ReplacementRule) -> bool:
     """Return whether an order that began before the rule may lead to a certificate that it covers."""
     order = certificate.order
-    return order is not None and order.opened_at <= rule.began_at
+    return order is not None and order.opened_at <= rule.began_at and rule.may_cover_unissued
 
 
 def has_failed(certificate: ManagedCertificate) -> bool:

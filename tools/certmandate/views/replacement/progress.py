@@ -26,6 +26,11 @@ def page(rules: Iterable[ReplacementProgress]) -> list[RenderableType]:
             ("deadline", minute(rule.deadline)),
             ("done", "not known" if rule.done is None else f"{rule.done} of {rule.covered}"),
             ("in flight", str(rule.in_flight)),
+            ("unconfirmed", f"{rule.unconfirmed}: SCM may have the order" if rule.unconfirmed else ""),
+            (
+                "earlier orders",
+                f"{rule.earlier_orders}: what they lead to may be covered" if rule.earlier_orders else "",
+            ),
             ("failed", str(rule.failed)),
             ("not ordered", str(rule.waiting)),
             ("not served", str(rule.not_served)),
@@ -62,12 +67,20 @@ def lines(rules: Iterable[ReplacementProgress]) -> Iterator[str]:
             late = "; it will not make the deadline" if rule.is_late else ""
             ends = f", estimated end {minute(rule.ends_at)}" if rule.ends_at else ""
             deadline = f", deadline {minute(rule.deadline)}" if rule.deadline else ""
-            failed = f", {rule.failed} failed" if rule.failed else ""
-            not_served = f", {rule.not_served} not served" if rule.not_served else ""
             yield (
-                f"{rule.reason}: {counted(rule.left, 'certificate')} left, {rule.in_flight} in flight{failed}"
-                f"{not_served}{ends}{deadline}{late}{_paused(rule)}"
+                f"{rule.reason}: {counted(rule.left, 'certificate')} left, {rule.in_flight} in flight{_others(rule)}"
+                f"{ends}{deadline}{late}{_paused(rule)}"
             )
+
+
+def _others(rule: ReplacementProgress) -> str:
+    numbers = {
+        "unconfirmed": rule.unconfirmed,
+        "with an earlier order": rule.earlier_orders,
+        "failed": rule.failed,
+        "not served": rule.not_served,
+    }
+    return "".join(f", {number} {what}" for what, number in numbers.items() if number)
 
 
 def _paused(rule: ReplacementProgress) -> str:
