@@ -209,6 +209,34 @@ def test_the_operator_ends_each_stop_by_adopting_what_is_stored(state: str, keep
     assert system.stored().serial == second
 
 
+@pytest.mark.parametrize("is_in_book", [False, True], ids=["lost", "open"])
+@pytest.mark.parametrize("status", ["APPLIED", "REQUESTED"])
+def test_a_pending_order_that_is_declined_after_a_restore_is_renewed_once(status: str, *, is_in_book: bool) -> None:
+    """The order stops every other while SCM may issue it; once it is declined, nothing else renews the certificate."""
+    system = System()
+    system.add(IDP)
+    system.renew()
+    system.clock.advance(days=150)
+    system.scm.polls, before = 1_000, copied(system.book)
+    second = system.enroll(system.task(causes=("age",))).ssl_id
+    after = copied(system.book)
+    system.clock.advance(hours=1)
+    system.scm.orders[second].status = status
+    system.book = after if is_in_book else before
+
+    assert error_of(system) == ("" if is_in_book else OrderNotRecorded.__name__)
+    assert len(system.scm.orders) == 2
+
+    system.scm.orders[second].status, system.scm.polls = "DECLINED", 0
+    for _ in range(6):
+        system.daily_run()
+        system.clock.advance(days=1)
+
+    assert sorted(system.scm.orders) == [5001, second, second + 1]
+    assert system.stored().ssl_id == second + 1
+    assert error_of(system) == ""
+
+
 @pytest.mark.parametrize("stores", [("s3",), ("acm:eu-west-3",)])
 def test_an_order_that_a_later_one_has_replaced_is_not_stored_again(stores: tuple[str, ...]) -> None:
     """ACM would get the older certificate in place of the newer one, though it may have been revoked."""
