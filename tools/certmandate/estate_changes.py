@@ -107,13 +107,16 @@ def _removals(loaded: Loaded, stored: Stored) -> list[Change]:
     return [Change("remove", path) for path in sorted(removed)]
 
 
-def estate_change(loaded: Loaded, to_do: Iterable[Change]) -> EstateChange:
-    """Return what is to be written and removed for *to_do*."""
+def estate_change(loaded: Loaded, to_do: Iterable[Change], *, all_again: bool = False) -> EstateChange:
+    """Return what is to be written and removed for *to_do*.
+
+    *all_again*: every delegation is written, so that one gets back what an interrupted removal has kept of it.
+    """
     kinds = {change.path: change.kind for change in to_do}
     removed = [path for path, kind in kinds.items() if kind == "remove"]
     everything = EstateChange.of(*map(itemgetter(0), loaded))
     return EstateChange(
-        delegations=tuple(delegation for delegation in everything.delegations if delegation.name in kinds),
+        delegations=tuple(delegation for delegation in everything.delegations if all_again or delegation.name in kinds),
         certificates=tuple(spec for spec in everything.certificates if spec.path in kinds),
         removed=tuple(CertificatePath.parse(path) for path in removed if "/" in path),
         removed_delegations=tuple(path for path in removed if "/" not in path),

@@ -66,6 +66,11 @@ def _undone(desk: Desk) -> tuple[object, ...]:
     return "retire", "univ", "--undo", "--yes", *WHY
 
 
+def _pruned(desk: Desk) -> tuple[object, ...]:
+    desk.rewrite("delegation: univ", "delegation: other")
+    return "apply", desk.folder, "--prune", "--yes", *WHY
+
+
 def _cancelled(desk: Desk) -> tuple[object, ...]:
     desk.run(*RULE)
     return "replace", "--cancel", "--yes", "--reason", "incident"
@@ -82,6 +87,7 @@ CHANGES: dict[str, tuple[str, tuple[object, ...] | Begin]] = {
     "acknowledge": ("acknowledged", _acknowledged),
     "adopt": ("adopted", _adopted),
     "apply": ("applied", _applied),
+    "apply --prune": ("removed", _pruned),
     "check": ("run-started", ("check", "univ")),
     "check --from-here": ("login-tested", ("check", "univ", "--from-here", "--yes")),
     "close-order": ("failed", ("close-order", "univ/idp", "--reason", "declined", "--yes")),

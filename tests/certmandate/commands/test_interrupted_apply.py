@@ -117,38 +117,61 @@ def test_a_removal_that_was_interrupted_hides_no_loss(
     assert ("univ", "RecordUnreadable") in [(row.delegation, row.error) for row in report.delegations]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "kind"),
-    [(("retire", "univ"), "retired"), (("apply", "{folder}", "--prune"), "removed")],
-    ids=["retire", "prune"],
-)
-def test_an_interrupted_removal_keeps_what_was_asked_of_the_rao(
-    sit: Sit, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], kind: str
-):
-    """The request to revoke a compromised key was deleted with its certificate, before the delegation's mark had it."""
-    desk = sit("idp:20")
-    assert desk.system.run().status == "SUCCEEDED"
-    assert desk.run("revoke", "univ/idp", "--reason-code", "keyCompromise", "--no-replacement", "--yes").exit_code == 1
-    serial = desk.stored("idp").serial
+def removing(desk: Desk, monkeypatch: pytest.MonkeyPatch, arguments: tuple[Any, ...], times: int) -> set[str]:
+    """Kill the removal of a delegation *times* after it has deleted a certificate; return the serials to be revoked."""
+    for name in ("idp", "www"):
+        desk.document("revoke", f"univ/{name}", "--reason-code", "cessationOfOperation", "--yes")
+    serials = {desk.stored(name).serial for name in ("idp", "www")}
     desk.rewrite("delegation: univ", "delegation: other")
-    command = (*(each.format(folder=desk.folder) for each in arguments), "--yes")
     monkeypatch.setattr(spec_writer, "MOST_ACTIONS", 2)
-    transact, key = Table.transact, {"delegation": {"S": "univ"}, "item": {"S": "delegation"}}
+    transact = Table.transact
 
     def killed(table: Table, *writes: Any) -> None:
-        if key in [write["Delete"]["Key"] for write in writes if "Delete" in write]:
-            raise KeyboardInterrupt
         transact(table, *writes)
+        if "certificate#" in str([write.get("Delete") for write in writes]):
+            raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
         patched.setattr(Table, "transact", killed)
-        desk.run(*command)
-    assert not [path for path in desk.book.every_certificate() if path.delegation == "univ"]
-    desk.run(*command)
+        assert 0 not in [desk.run(*arguments, "--yes").exit_code for _ in range(times)]
+    return serials
 
-    (ended,) = getattr(desk.book, kind)()
-    assert [request.serial for request in ended.revocations] == [serial]
+
+@pytest.mark.parametrize("kind", ["retired", "removed"])
+def test_a_removal_keeps_what_is_left_however_often_it_is_interrupted(
+    sit: Sit, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    """A repetition finds only the certificates that are not deleted: the RAO was never asked again to revoke a key."""
+    desk = sit("idp:20", "www:20")
+    arguments = ("retire", "univ") if kind == "retired" else ("apply", desk.folder, "--prune")
+    serials = removing(desk, monkeypatch, arguments, times=2)
+
+    assert desk.run(*arguments, "--yes").exit_code == 0
+
+    (ended,) = (*desk.book.retired(), *desk.book.removed())
+    assert {each.serial for each in ended.revocations} == serials
+    assert {each.certificate for each in ended.certificates} == {"idp", "www"}
     assert desk.book.actions("univ", "idp")[-1].action == kind
+
+
+@pytest.mark.parametrize("kind", ["retired", "removed"])
+def test_a_removal_that_was_interrupted_is_put_back_with_what_the_rao_owes(
+    sit: Sit, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    """The file was moved by mistake: applying it again is the correction, and must not forget a key that leaked."""
+    desk = sit("idp:20", "www:20")
+    file = desk.file.read_text(encoding="utf-8")
+    arguments = ("retire", "univ") if kind == "retired" else ("apply", desk.folder, "--prune")
+    serials = removing(desk, monkeypatch, arguments, times=1)
+    desk.file.write_text(file, encoding="utf-8")
+    if kind == "retired":
+        desk.run("retire", "univ", "--undo", "--yes")
+
+    assert desk.run("apply", desk.folder, "--yes").exit_code == 0
+
+    revocations = [*desk.book.delegation("univ").revocations]
+    revocations += [each for certificate in desk.book.certificates("univ") for each in certificate.revocations]
+    assert {each.serial for each in revocations} == serials
 
 
 def test_an_interrupted_apply_is_completed_by_the_next(sit: Sit, monkeypatch: pytest.MonkeyPatch):

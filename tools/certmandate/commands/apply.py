@@ -71,7 +71,8 @@ def apply_command(
         if not as_json:
             printing.show(printer(), *plan_view.page(plan, prune=prune))
         to_do = plan.edits + (plan.removals if prune else [])
-        change = replace(estate_change(plan.loaded, to_do), pruned=plan.pruned if prune else (), reason=reason)
+        pruned, all_again = plan.pruned if prune else (), plan.unfinished is not None
+        change = replace(estate_change(plan.loaded, to_do, all_again=all_again), pruned=pruned, reason=reason)
         if to_do:
             require_no_open_order(deployment, change.removed)
             confirm(plan_view.question(plan, to_do, prune=prune), yes=yes)
@@ -101,7 +102,7 @@ def make_plan(deployment: Deployment, folder: Path, now: datetime, *, prune: boo
     if faults:
         raise FilesInvalid(faults)
     after = _after(deployment, loaded, stored, now, prune=prune)
-    pruned = tuple(_pruned(loaded, stored, now))
+    pruned = tuple(_pruned(deployment, loaded, stored, now))
     return Plan(
         loaded=loaded,
         changes=estate_changes.changes(loaded, stored),
@@ -128,15 +129,16 @@ def _unwatched(deployment: Deployment, loaded: Loaded, stored: Stored) -> Iterab
         yield f"{use}. It is removed, so that no run renews or watches it"
 
 
-def _pruned(loaded: Loaded, stored: Stored, now: datetime) -> Iterable[Retired]:
+def _pruned(deployment: Deployment, loaded: Loaded, stored: Stored, now: datetime) -> Iterable[Retired]:
     """What is left of each delegation that is in no file."""
     from certmandate.files.operator_records import retirement
 
     in_files = {specification.delegation.name for specification, _ in loaded}
-    for name, record in stored.delegations.items():
-        if name not in in_files:
-            of_it = (each for each in stored.certificates.values() if each.spec.delegation == name)
-            yield retirement(record, of_it, now)
+    ended = [name for name in stored.delegations if name not in in_files]
+    begun = deployment.book.begun_removals(ended)
+    for name in ended:
+        of_it = (each for each in stored.certificates.values() if each.spec.delegation == name)
+        yield retirement(stored.delegations[name], of_it, now, begun)
 
 
 def _open_revocations(pruned: Iterable[Retired]) -> Iterable[str]:

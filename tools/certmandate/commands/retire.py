@@ -100,7 +100,7 @@ def _retirement(deployment: Deployment, name: str, now: datetime) -> tuple[Deleg
             raise
         requested = deployment.spec_writer.reinstated(name).revocations
         return None, earlier or Retired(name, "", 0, now, still_valid(certificates, now), requested)
-    return record.delegation, retirement(record, certificates, now)
+    return record.delegation, retirement(record, certificates, now, deployment.book.begun_removals([name]))
 
 
 def _is_known(deployment: Deployment, name: str) -> bool:

@@ -9,9 +9,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
+from typing import Self
 
 from certmandate.files.operator_action import ActionKind, OperatorAction
 from renewal.adapters.order_book import schema
@@ -64,6 +65,16 @@ class Retired:
         """When the last of its certificates expires; without a certificate, when it was retired."""
         return max((certificate.not_after for certificate in self.certificates), default=self.retired_at)
 
+    def joined_with(self, earlier: Self, judged: Collection[str]) -> Self:
+        """Return it with what *earlier* has besides, but for the revocations of the serials *judged*."""
+        serials = {each.serial for each in self.certificates}
+        others = (
+            each for each in earlier.certificates if each.serial not in serials and each.not_after > self.retired_at
+        )
+        known = {*judged, *(each.serial for each in self.revocations)}
+        owed = (each for each in earlier.revocations if each.serial not in known)
+        return replace(self, certificates=(*self.certificates, *others), revocations=(*self.revocations, *owed))
+
     @property
     def record(self) -> DelegationRecord:
         """What is left of the delegation, as its report needs it."""
@@ -89,20 +100,28 @@ def reinstated_key(delegation: str) -> Key:
     return schema.ESTATE, f"{schema.REINSTATED_PREFIX}{delegation}"
 
 
-def retirement(record: DelegationRecord, certificates: Iterable[ManagedCertificate], now: datetime) -> Retired:
-    """Return what is kept of a delegation: certificates that are valid after *now*, and revocations that are open."""
+def retirement(
+    record: DelegationRecord, certificates: Iterable[ManagedCertificate], now: datetime, begun: Iterable[Retired] = ()
+) -> Retired:
+    """Return what is kept of a delegation: certificates that are valid after *now*, and revocations that are open.
+
+    *begun*: what interrupted removals have kept, also of certificates whose records they deleted.
+    """
     delegation, listed = record.delegation, tuple(certificates)
     is_open = {finding.about for finding in open_revocations(record, listed, now)}
-    requests = chain(record.revocations, chain.from_iterable(each.revocations for each in listed))
-    revocations = {each.serial: each for each in requests if each.serial in is_open}
-    return Retired(
+    requests = {each.serial: each for each in chain(record.revocations, *(each.revocations for each in listed))}
+    kept = Retired(
         delegation.name,
         delegation.organisation,
         delegation.department_id,
         now,
         still_valid(listed, now),
-        tuple(revocations.values()),
+        tuple(each for each in requests.values() if each.serial in is_open),
     )
+    for earlier in begun:
+        if earlier.delegation == kept.delegation:
+            kept = kept.joined_with(earlier, requests)
+    return kept
 
 
 def still_valid(certificates: Iterable[ManagedCertificate], now: datetime) -> tuple[StillValid, ...]:
@@ -170,12 +189,18 @@ class OperatorReader(DynamoDbOrderReader):
 
     def removed(self) -> Listing[Retired]:
         """The delegations that `apply --prune` has removed, and that are neither retired nor applied again, by name."""
-        marks = [item for item in self._table.query(schema.ESTATE, schema.REMOVED_PREFIX) if "retired" in item]
+        marks = self._table.query(schema.ESTATE, schema.REMOVED_PREFIX)
         ended = {retired.delegation for retired in self.retired()}
-        listed = Listing.of(marks, retired_from)
+        listed = Listing.of((mark for mark in marks if schema.is_removed(mark) and "retired" in mark), retired_from)
         chosen = Listing(each for each in listed if each.delegation not in ended)
         chosen.unreadable = listed.unreadable
         return chosen
+
+    def begun_removals(self, delegations: Iterable[str]) -> tuple[Retired, ...]:
+        """What interrupted removals of *delegations*, which have their items, have kept. Raises RecordUnreadable."""
+        keys = [key_of(name) for name in delegations for key_of in (schema.removed_key, schema.retired_key)]
+        items = self._table.read(keys)
+        return Listing.of((item for item in items.values() if "retired" in item), retired_from).complete()
 
     def actions(self, delegation: str, certificate: str) -> Listing[OperatorAction]:
         """What operators have done to a certificate, its delegation, or all delegations, by time."""

@@ -22,7 +22,7 @@ from certmandate.files.specification import Specification
 from renewal import records
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
-from renewal.adapters.order_book.table import Item, OrderTables, Request, assigned, deleted, updated
+from renewal.adapters.order_book.table import Item, Key, OrderTables, Request, assigned, deleted, updated
 from renewal.domain.audit.hash_chain import number_of
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
 from renewal.domain.due import next_action
@@ -71,16 +71,14 @@ class SpecWriter:
     def write(self, change: EstateChange, now: datetime) -> None:
         """Write *change*; status is not touched. Raises OrderConflict while a removed certificate has an open order.
 
-        More than one transaction writes a mark first, which the last one deletes. While the mark is there,
+        More than one transaction writes a mark first, which the last one deletes, and with it what will be left of the
+        delegations that are removed, because their certificates are deleted before them. While the mark is there,
         `certmandate status` reports that `apply` has to be repeated; that writes what is missing.
         """
 
         def write_missing() -> None:
             self._require_idle(change.removed)
-            batches = list(_batches(self._actions(change, now)))
-            if len(batches) > 1:
-                self._keep_revocations(change)
-            self._transact(batches, now)
+            self._transact(list(_batches(self._actions(change, now))), change.pruned, now)
 
         retried(write_missing, "the order book")
 
@@ -139,8 +137,7 @@ class SpecWriter:
         for action in self._operator_actions(change, written, stored, now):
             yield tuple(self._recorder.row(action))
         for retired in change.retired:
-            values = {"map": records.to_item(retired, without=("delegation",))}
-            yield (updated(schema.retired_key(retired.delegation), "SET #retired = :map", values),)
+            yield (_left_written(schema.retired_key(retired.delegation), retired),)
         yield from self._of_delegations(change, stored, now)
         for spec in written:
             yield (_spec_updated(spec, stored.get(spec.record_key), now, self._operator),)
@@ -168,7 +165,7 @@ class SpecWriter:
                 removed[path.delegation].append(path.certificate)
         changed = {delegation.name for delegation in self._changed(change.delegations)}
         ends = dict.fromkeys(change.removed_delegations, ActionKind.REMOVED)
-        ends |= dict.fromkeys((retired.delegation for retired in change.retired), ActionKind.RETIRED)
+        ends |= {retired.delegation: ActionKind.RETIRED for retired in change.retired}
         for name in sorted({*changed, *names, *removed, *ends}):
             action = ends.get(name, ActionKind.APPLIED)
             yield OperatorAction(name, action, now, tuple(names[name]), tuple(removed[name]), reason=change.reason)
@@ -184,8 +181,7 @@ class SpecWriter:
         self, change: EstateChange, stored: Mapping[CertificatePath, ManagedCertificate], now: datetime
     ) -> Iterator[tuple[Request, ...]]:
         """Before what they get from the certificates is removed."""
-        remaining = [path for path in change.removed if path.delegation not in change.removed_delegations]
-        kept = self._kept_revocations(remaining, stored)
+        kept = self._kept_revocations(change, stored)
         names = [delegation.name for delegation in change.delegations]
         restored = self._table.read(key_of(name) for name in names for key_of in (reinstated_key, schema.removed_key))
         for delegation in change.delegations:
@@ -196,21 +192,15 @@ class SpecWriter:
             marks = [deleted(key)] if key in restored else []
             yield _delegation_updated(delegation, now, requests), _not_removed(delegation.name), *marks
         for name, requests in kept.items():
-            yield (_revocations_kept(name, requests),)
-
-    def _keep_revocations(self, change: EstateChange) -> None:
-        """Where a delegation is removed in several transactions, an interrupted one must not lose what was asked."""
-        removed = [path for path in change.removed if path.delegation in change.removed_delegations]
-        for name, requests in self._kept_revocations(removed, self._stored(removed)).items():
-            self._table.transact(_revocations_kept(name, requests))
+            yield (updated(schema.delegation_key(name), "SET #revocations = :kept", {"kept": requests}),)
 
     def _kept_revocations(
-        self, removed: Iterable[CertificatePath], stored: Mapping[CertificatePath, ManagedCertificate]
+        self, change: EstateChange, stored: Mapping[CertificatePath, ManagedCertificate]
     ) -> dict[str, list[Item]]:
         """What was asked of the RAO for certificates that are removed, by delegation: it is open until SCM shows it."""
         kept: dict[str, dict[str, Item]] = {}
-        for path in removed:
-            if path in stored and stored[path].revocations:
+        for path in change.removed:
+            if path in stored and stored[path].revocations and path.delegation not in change.removed_delegations:
                 requests = {each.serial: records.to_item(each) for each in stored[path].revocations}
                 kept.setdefault(path.delegation, {}).update(requests)
         for (name, _), item in self._table.read(map(schema.delegation_key, kept)).items():
@@ -222,12 +212,11 @@ class SpecWriter:
             certificate.spec.record_key: certificate for certificate in self._reader.load_certificates(paths).complete()
         }
 
-    def _transact(self, batches: Sequence[Sequence[Request]], now: datetime) -> None:
+    def _transact(self, batches: Sequence[Sequence[Request]], pruned: Iterable[Retired], now: datetime) -> None:
         begun = {"now": timestamp(now)}
         mark = updated(UNFINISHED_APPLY, "SET #begun_at = if_not_exists(#begun_at, :now)", begun)
-        if len(batches) > 1:
-            self._table.transact(mark)
-        for batch in batches:
+        first = [(mark,), *((_left_written(schema.removed_key(each.delegation), each),) for each in pruned)]
+        for batch in (*(_batches(first) if len(batches) > 1 else ()), *batches):
             self._table.transact(*batch)
         if self._reader.unfinished_apply() is not None:
             self._table.transact(deleted(UNFINISHED_APPLY, condition=_EXISTS))
@@ -268,8 +257,8 @@ def _delegation_updated(delegation: Delegation, now: datetime, revocations: list
     return updated(schema.delegation_key(delegation.name), write, values)
 
 
-def _revocations_kept(delegation: str, requests: list[Item]) -> Request:
-    return updated(schema.delegation_key(delegation), "SET #revocations = :kept", {"kept": requests})
+def _left_written(key: Key, left: Retired) -> Request:
+    return updated(key, "SET #retired = :map", {"map": records.to_item(left, without=("delegation",))})
 
 
 def _removed(delegation: str, left: Item | None, now: datetime) -> Request:

@@ -20,6 +20,7 @@ from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.order_wait import failure_text
 from renewal.domain.order import CLOSED, FinishedOrder, ManagedCertificate
 from renewal.domain.service.state import current_service
+from renewal.domain.setup.domain_checks import some
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports.order_book import Listing
 from renewal.records import to_json
@@ -172,7 +173,8 @@ def _failure(order: FinishedOrder) -> str:
 
 def _action_line(action: OperatorAction) -> str:
     """`2026-11-30 09:12Z: run-started (dry_run), run check-univ-…, by arn:aws:…: laptop stolen`."""
-    details = f" ({', '.join(action.details)})" if action.details else ""
+    removed = [f"removed {some(action.removed)}"] if action.removed else []
+    details = f" ({', '.join((*action.details, *removed))})" if action.details or removed else ""
     run = f", run {action.run_id}" if action.run_id else ""
     why = f": {action.reason}" if action.reason else ""
     return f"{printing.minute(action.at)}: {action.action}{details}{run}, by {action.identity or 'unknown'}{why}"

@@ -66,7 +66,7 @@ class DynamoDbOrderReader:
 
     def removed_among(self, delegations: Collection[str]) -> Collection[str]:
         items = self._table.read(map(schema.removed_key, delegations))
-        return {name for name in delegations if schema.removed_key(name) in items}
+        return {name for name in delegations if schema.is_removed(items.get(schema.removed_key(name), {}))}
 
     def undone_retirements(self) -> Collection[str]:
         marks = self._table.query(schema.ESTATE, schema.REINSTATED_PREFIX)

@@ -96,8 +96,16 @@ def delegation_key(name: str) -> Key:
 
 
 def removed_key(delegation: str) -> Key:
-    """Key of the mark that tells a removed delegation from a lost one; written with the deletion of its item."""
+    """Key of the mark that tells a removed delegation from a lost one; see `is_removed`."""
     return ESTATE, f"{REMOVED_PREFIX}{delegation}"
+
+
+def is_removed(mark: Item) -> bool:
+    """Whether the item of the delegation was deleted: `removed_at` is written with that deletion.
+
+    What will be left of the delegation is in the mark earlier, when the removal takes more than one transaction.
+    """
+    return "removed_at" in mark
 
 
 def retired_key(delegation: str) -> Key:
