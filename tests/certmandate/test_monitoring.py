@@ -56,7 +56,7 @@ def samples(text: str) -> dict[str, list[Any]]:
 def metrics_of(*certificates: ManagedCertificate) -> str:
     """Return the document about *certificates*."""
     judged = [judge(each, DelegationRecord(DELEGATION), NOW, ActingTimes()) for each in certificates]
-    return "".join(f"{line}\n" for line in openmetrics.lines(judged, 0, NOW))
+    return "".join(f"{line}\n" for line in openmetrics.lines(judged, (), 0, NOW))
 
 
 def leaf_of(desk: Desk, name: str) -> Certificate:

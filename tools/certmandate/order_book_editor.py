@@ -115,24 +115,28 @@ class OrderBookEditor:
     def adopt(self, delegation: str, certificate: str, stored: StoredCertificate, reason: str = "") -> None:
         """Take over a certificate that the stores hold already. Harmless when repeated.
 
-        It replaces only an older certificate, which a restored table has. Raises UnknownDelegation, and OrderConflict
-        when one has been stored since the caller read the order book.
+        It replaces only an older certificate, which a restored table has, or corrects the SSL ID of the same. Raises
+        UnknownDelegation, and OrderConflict when one has been stored since the caller read the order book.
         """
+        former = self._reader.certificate(delegation, certificate).stored
 
         def take_over() -> Request | None:
             before = self._reader.certificate(delegation, certificate)
             if before.stored == stored:
                 return None
-            if before.stored is not None and stored.not_before <= before.stored.not_before:
+            is_same = before.stored is not None and replace(before.stored, ssl_id=stored.ssl_id) == stored
+            if before.stored is not None and not is_same and stored.not_before <= before.stored.not_before:
                 msg = (
                     f"{before.spec.path} was stored meanwhile with serial {printed_serial(before.stored.serial)}; "
                     f"nothing was adopted. `certmandate show {before.spec.path}` has what is stored"
                 )
                 raise OrderConflict(msg)
             self._list_with_rules(adopted := replace(before, stored=stored))  # also when this stops after the change
-            return status_updated(before, adopted, stored.stored_at)
+            return status_updated(before, adopted, self._clock())
 
         what = f"serial {printed_serial(stored.serial)}, SSL ID {stored.ssl_id or 'unknown'}"
+        if former and former.serial == stored.serial:
+            what += f" in place of {former.ssl_id or 'unknown'}"
         why = f"{what}: {reason}" if reason else what
         self._change(delegation, ActionKind.ADOPTED, (certificate,), take_over, reason=why)
         self._list_with_rules(self._reader.certificate(delegation, certificate))  # rules that were added meanwhile

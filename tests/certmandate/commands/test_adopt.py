@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from renewal.domain.keypair import KeyPair
 from tests.certmandate.desk import Desk
 from tests.throwaway_ca import hierarchy, pem
 
-ESTATE = ("idp:20", "other:30", "www", "new", "early:20", "kept:20")
+ESTATE = ("idp:20", "other:30", "www", "new", "early:20", "kept:20", "unsure:20", "wrong:20")
 """The records lose their stored certificates, as if another program had stored them."""
 
 
@@ -120,3 +121,25 @@ def test_what_is_stored_already_is_refused_before_the_question(desk: Desk):
 
     assert "can be adopted only where none is stored" in refused
     assert "Adopt it as" not in refused
+
+
+@pytest.mark.parametrize(("name", "is_verified"), [("unsure", False), ("wrong", True)])
+def test_a_wrong_ssl_id_is_corrected(desk: Desk, name: str, *, is_verified: bool):
+    """A mistyped number was accepted where nothing had the serial, and its correction was refused."""
+    before, path = desk.forget(name), f"univ/{name}"
+    desk.run("adopt", path, "--ssl-id", "99999", "--yes")
+    adopted = desk.stored(name)
+    if is_verified:
+        desk.run("check", "univ")
+        assert f"as SSL ID {before.ssl_id}, not 88888" in desk.refused("adopt", path, "--ssl-id", "88888")
+
+    asked = " ".join(desk.refused("adopt", path, "--ssl-id", before.ssl_id).split())
+    result = desk.run("adopt", path, "--ssl-id", before.ssl_id, "--yes")
+
+    assert f"Correct the SSL ID of {path}" in asked
+    assert ("not verified" not in asked) is is_verified
+    assert (result.exit_code, f"changed from 99999 to {before.ssl_id}, and nothing else" in result.stdout) == (0, True)
+    assert desk.stored(name) == replace(adopted, ssl_id=before.ssl_id)
+    assert f"SSL ID {before.ssl_id} in place of 99999" in desk.book.actions("univ", name)[-1].reason
+    assert "stored already" in desk.refused("adopt", path, "--ssl-id", before.ssl_id, "--yes")
+    assert "stored already" in desk.refused("adopt", path, "--yes")

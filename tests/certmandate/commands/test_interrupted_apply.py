@@ -57,6 +57,7 @@ def test_a_delegation_that_prune_removes_is_not_reported_as_lost(sit: Sit):
     """Each daily run failed for it from then on; then nothing said that its certificate is still valid."""
     desk = sit("idp:20")
     assert desk.system.run().status == "SUCCEEDED"
+    keys = desk.run("export", "--public-keys").stdout
     desk.rewrite("delegation: univ", "delegation: other")
     assert "1 delegation with 1 valid certificate" in desk.run("apply", desk.folder, "--prune", stdin="n\n").stderr
 
@@ -68,6 +69,10 @@ def test_a_delegation_that_prune_removes_is_not_reported_as_lost(sit: Sit):
     assert [row.delegation for row in report.delegations] == ["other"]
     listed = desk.document("status")
     assert (listed["unreadable"], [each["delegation"] for each in listed["removed"]]) == ([], ["univ"])
+    exported = desk.run("export", "--openmetrics").stdout
+    assert 'certificate_not_after_timestamp_seconds{delegation="univ",certificate="univ/idp"}' in exported
+    assert desk.run("export", "--public-keys").stdout == keys
+    assert "univ/idp expires" in desk.run("calendar", "--ics").stdout
     assert [each["certificate"] for each in desk.document("retire", "univ", "--yes")["still_valid"]] == ["idp"]
     listed = desk.document("status")
     assert ([each["delegation"] for each in listed["retired"]], listed["removed"]) == (["univ"], [])

@@ -178,7 +178,8 @@ def test_the_page_shows_a_replacement_against_its_deadline() -> None:
     page = section(samples.every_case(), "en")
 
     for text in (
-        "replaced: 120; left: 380, 31 of them ordered and 2 failed; replaced and not served: 15",
+        "replaced: 120; left: 380, 31 of them ordered, 0 unconfirmed, 0 with an earlier order and 2 failed;",
+        "replaced and not served: 15",
         "13 an hour",
         "estimated end: 24 November 2026, 14:00",
         "deadline: 24 November 2026, 04:00",

@@ -12,6 +12,8 @@ import pytest
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import OrderConflict, OrderNotRecorded, PermissionMissing, RenewalError, ScmUnavailable
 from renewal.domain.run.report import Outcome
+from renewal.domain.setup.finding import ORDER_NOT_OURS, Finding
+from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.unrecorded import ReportedOrder, require_recorded
 from tests.fakes import FakeOrderBook, interrupted
 from tests.unit.orders import an_order
@@ -300,6 +302,30 @@ def test_the_operator_may_order_again_instead() -> None:
     assert row.outcome is Outcome.RENEWED
     assert error_of(system) == ""
     assert len(system.scm.orders) == 3
+
+
+def test_a_lost_order_is_acknowledged_before_the_rao_is_notified() -> None:
+    """The runbook's way: the RAO would suspend the account for an order of ours. No second order is placed."""
+    system = System()
+    system.add(IDP)
+    system.renew()
+    system.clock.advance(days=150)
+    system.scm.polls, before = 1_000, copied(system.book)
+    lost = system.enroll(system.task(causes=("age",))).ssl_id
+    system.book = before
+
+    assert {finding.actor for finding in not_ours(system)} == {"rao", "operator"}
+    system.book.acknowledged.append(Acknowledgement("univ", str(lost), "ours; open at the restore", system.clock()))
+
+    assert [each.error for each in system.daily_run().certificates] == [OrderNotRecorded.__name__]
+    assert not not_ours(system)
+    assert len(system.scm.orders) == 2
+
+
+def not_ours(system: System) -> list[Finding]:
+    """Inspect; return the findings about orders that are not ours."""
+    system.inspect(system.item(run_id="check"))
+    return [finding for finding in system.inspection().findings if finding.code == ORDER_NOT_OURS]
 
 
 def test_an_order_that_a_fast_clock_has_dated_ahead_may_have_ended() -> None:

@@ -15,6 +15,7 @@ from campaign.harness import Harness
 from campaign.interception.calls import Invocation, Killed
 from campaign.run import Run
 from campaign.scenarios import credential
+from certmandate.adoption.candidate import Candidate, candidate_from_stores
 from certmandate.commands import adopt
 from certmandate.exit import Refused
 from certmandate.stored_credential.rotation import withdraw_pending
@@ -113,15 +114,15 @@ class Operator:
         ssl_id, spec = int(match[1]) if match else 0, self._reader.certificate(failure.delegation, failure.name).spec
         for held in self._held(spec):
             if held.leaf.x509.serial_number == self._serial(ssl_id):
-                stored = adopt._stored(held, spec, ssl_id, self._harness.time())  # noqa: SLF001 - as below
+                stored = adopt._stored(held, spec, ssl_id, self._harness.time())  # noqa: SLF001 - as the command does
                 with contextlib.suppress(OrderConflict):  # the order book has a newer one
                     return self._harness.editor.adopt(failure.delegation, failure.name, stored)
         self._harness.order_again(failure.delegation, failure.name)
         return self._revoke(ssl_id)
 
-    def _held(self, spec: Any) -> Iterator[adopt.Candidate]:
+    def _held(self, spec: Any) -> Iterator[Candidate]:
         with contextlib.suppress(Refused):  # the command asks on the terminal; this is what it does then
-            yield adopt._from_stores(self._deployment, spec)  # noqa: SLF001
+            yield candidate_from_stores(self._deployment, spec)
 
     def _serial(self, ssl_id: int) -> int | None:
         orders = self._harness.played.simulator.orders

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
+from certmandate.adoption.candidate import Candidate, candidate_from_file, candidate_from_stores
 from certmandate.deployment import Deployment, read_stored, to_change
 from certmandate.exit import Refused
-from certmandate.files.certificate_files import certificates_in
 from certmandate.options import ActionReasonOption, CertificateArgument, JsonOption, YesOption, confirm, split
 from certmandate.views import printing
 from certmandate.views.printing import printer
 from certmandate.views.problems import next_step
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import CertificateSpec
-from renewal.domain.errors import RenewalError, StoreNotOurs
+from renewal.domain.errors import StoreNotOurs
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.names import without_added
 from renewal.domain.order import ManagedCertificate, StoredCertificate
@@ -30,17 +29,6 @@ from renewal.domain.setup.inspection import DelegationRecord
 
 if TYPE_CHECKING:
     from renewal.domain.certificate.facts import Certificate
-
-_LONGEST_FILE = 1_000_000  # bytes
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """The certificate in use, and the stores that hold it."""
-
-    leaf: Certificate
-    stores: tuple[str, ...]
-    arns: Mapping[str, str]
 
 
 def adopt_command(
@@ -71,23 +59,23 @@ def adopt_command(
             msg = f"{certificate} has an open order: its certificate is stored when SCM issues it, nothing is adopted"
             raise Refused(msg)
         others = [each for each in read_stored(deployment).certificates.values() if each.spec.path != certificate]
-        candidate = _from_file(pem, managed.spec) if pem else _from_stores(deployment, managed.spec)
-        _require_newer(managed, candidate.leaf)
+        candidate = candidate_from_file(pem, managed.spec) if pem else candidate_from_stores(deployment, managed.spec)
         ssl_id = _confirmed_ssl_id(deployment, delegation, candidate.leaf.serial, ssl_id)
+        corrected = _corrected(managed, candidate.leaf, ssl_id)
         _require_unowned(deployment, managed.spec, candidate, ssl_id, others)
         former = former_arns(managed.stored, candidate.arns.values(), now)
-        stored = replace(_stored(candidate, managed.spec, ssl_id, now), former_arns=former)
+        stored = corrected or replace(_stored(candidate, managed.spec, ssl_id, now), former_arns=former)
         record = deployment.book.delegation(delegation)
         after = judge(replace(managed, stored=stored), record, now, deployment.acting_times)
         doubts = [] if not ssl_id or _is_reported(record, managed.spec, stored) else [_unverified_note(record, ssl_id)]
-        notes = [*_notes(candidate, stored, after, from_file=pem is not None), *doubts]
+        changes = [_correction_note(managed, ssl_id)] if corrected else _notes(candidate, stored, after)
+        notes = [*changes, *doubts]
         printing.show(printer(to_stderr=as_json), *_page(certificate, stored, after, notes))
-        confirm(f"Adopt it as {certificate}{', with an SSL ID that is not verified' if doubts else ''}?", yes=yes)
+        question = f"Correct the SSL ID of {certificate}" if corrected else f"Adopt it as {certificate}"
+        confirm(f"{question}{', with an SSL ID that is not verified' if doubts else ''}?", yes=yes)
         deployment.editor.adopt(delegation, name, stored, reason)
-    if as_json:
-        printing.print_json(_document(stored, after, notes))
-    else:
-        printing.print_line(f"Adopted: {next_step(after)}.")
+    text = f"{'Corrected' if corrected else 'Adopted'}: {next_step(after)}."
+    printing.print_result(_document(stored, after, notes), text, as_json=as_json)
 
 
 def _stored(candidate: Candidate, spec: CertificateSpec, ssl_id: int, now: datetime) -> StoredCertificate:
@@ -121,14 +109,26 @@ def _stored(candidate: Candidate, spec: CertificateSpec, ssl_id: int, now: datet
     )
 
 
-def _require_newer(managed: ManagedCertificate, leaf: Certificate) -> None:
-    """Raise Refused unless the order book has no certificate, or an older one, as after a restore."""
-    if managed.stored and leaf.not_before <= managed.stored.not_before:
+def _corrected(managed: ManagedCertificate, leaf: Certificate, ssl_id: int) -> StoredCertificate | None:
+    """Return what is stored with *ssl_id*, if only that differs.
+
+    Otherwise None. Raises Refused unless the order book has no certificate, or an older one, as after a restore.
+    """
+    stored = managed.stored
+    if stored and stored.serial == leaf.serial and ssl_id not in {0, stored.ssl_id}:
+        return replace(stored, ssl_id=ssl_id)
+    if stored and leaf.not_before <= stored.not_before:
         msg = (
-            f"{managed.spec.path} has serial {printed_serial(managed.stored.serial)} stored already; a certificate can "
-            "be adopted only where none is stored, or where an older one is"
+            f"{managed.spec.path} has serial {printed_serial(stored.serial)} stored already; a certificate can be "
+            "adopted only where none is stored, or where an older one is; to correct its SSL ID, pass --ssl-id"
         )
         raise Refused(msg)
+    return None
+
+
+def _correction_note(managed: ManagedCertificate, ssl_id: int) -> str:
+    before = managed.stored.ssl_id if managed.stored else 0
+    return f"its SSL ID is changed from {before or 'unknown'} to {ssl_id}, and nothing else"
 
 
 def _confirmed_ssl_id(deployment: Deployment, delegation: str, serial: str, ssl_id: int) -> int:
@@ -188,132 +188,17 @@ def _unverified_note(record: DelegationRecord, ssl_id: int) -> str:
     inspection, check = record.inspection, f"`certmandate check {record.delegation.name}`"
     why, then = "no inspection has SCM's report of it", f"{check} makes one, if it is run before the adoption"
     if inspection and inspection.run_id and not inspection.unread and inspection.full_at:
-        why = f"SCM's last SSL report ({printing.minute(inspection.at)}) does not list it among what is not stored"
+        why = f"SCM's last SSL report ({printing.minute(inspection.at)}) does not list it among what can be adopted"
         then = f"if the delegation file was applied since, run {check} and adopt again"
     return f"SSL ID {ssl_id} is not verified: {why}; {then}"
-
-
-# ---- Reading it ------------------------------------------------------------------------------------------------------
-
-
-def _from_file(path: Path, spec: CertificateSpec) -> Candidate:
-    """Record the stores as if they held it, so that nothing is ordered before it is due; `_notes` prints that.
-
-    No ARN is recorded: what ACM holds under those of the file has still to be compared, before the next import.
-    """
-    try:
-        content = path.read_bytes()[: _LONGEST_FILE + 1]
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}"
-        raise Refused(msg) from None
-    return Candidate(_leaf(content, str(path)), spec.stores, {})
-
-
-def _leaf(content: bytes, where: str) -> Certificate:
-    """Return the first certificate with a DNS name. Raises Refused."""
-    from renewal.domain.certificate.facts import Certificate
-
-    try:
-        certificates = certificates_in(content)
-    except ValueError as error:
-        msg = f"{where} {error}"
-        raise Refused(msg) from None
-    leaves = [certificate for certificate in map(Certificate, certificates) if _has_names(certificate)]
-    if not leaves:
-        msg = f"{where} has no server certificate: none of its {len(certificates)} certificates has a readable DNS name"
-        raise Refused(msg)
-    return leaves[0]
-
-
-def _has_names(certificate: Certificate) -> bool:
-    """Whether it has DNS names. Old roots that are no valid DER lie beside good certificates in one file."""
-    try:
-        return bool(certificate.names)
-    except (ValueError, RenewalError):
-        return False
-
-
-def _from_stores(deployment: Deployment, spec: CertificateSpec) -> Candidate:
-    """Raises Refused when no store holds it, or when two hold different ones."""
-    held = {store: certificate for store in spec.stores if (certificate := _held(deployment, spec, store))}
-    if not held:
-        msg = (
-            f"no store of {spec.path} holds a certificate ({', '.join(spec.stores)}): write its ARN to `arns` in the "
-            "delegation file, or pass the certificate with --pem"
-        )
-        raise Refused(msg)
-    serials = {leaf.serial for leaf, _ in held.values()}
-    if len(serials) > 1:
-        listed = "; ".join(
-            f"{store} serial {printed_serial(leaf.serial)}, until {printing.day(leaf.not_after)}"
-            for store, (leaf, _) in held.items()
-        )
-        msg = f"the stores hold different certificates ({listed}): import one of them everywhere, or pass it with --pem"
-        raise Refused(msg)
-    arns = {store.removeprefix("acm:"): arn for store, (_, arn) in held.items() if arn}
-    return Candidate(next(iter(held.values()))[0], tuple(held), arns)
-
-
-def _held(deployment: Deployment, spec: CertificateSpec, store: str) -> tuple[Certificate, str] | None:
-    if store == "s3":
-        return _in_s3(deployment, spec)
-    region = store.removeprefix("acm:")
-    arn = spec.arns.get(region) or _arn_by_names(deployment, spec, region)
-    if not arn:
-        return None
-    acm = deployment.client("acm", region)
-    try:
-        content = acm.get_certificate(CertificateArn=arn)["Certificate"]
-    except acm.exceptions.ResourceNotFoundException:
-        msg = f"{arn} does not exist in this account: correct the delegation file and apply it"
-        raise Refused(msg) from None
-    return _leaf(content.encode(), arn), arn
-
-
-def _arn_by_names(deployment: Deployment, spec: CertificateSpec, region: str) -> str | None:
-    """Return the only imported certificate with these names, besides what the CA added. Raises Refused for several."""
-    from renewal.adapters.acm import EVERY_KEY_TYPE
-
-    acm = deployment.client("acm", region)
-    pages = acm.get_paginator("list_certificates").paginate(Includes={"keyTypes": list(EVERY_KEY_TYPE)})
-    matching = []
-    for summary in chain.from_iterable(page["CertificateSummaryList"] for page in pages):
-        if summary.get("DomainName", "").lower() not in spec.names:
-            continue
-        described = acm.describe_certificate(CertificateArn=summary["CertificateArn"])["Certificate"]
-        names = {name.lower() for name in described.get("SubjectAlternativeNames", [])}
-        if described.get("Type") == "IMPORTED" and set(without_added(names, spec.names)) == set(spec.names):
-            matching.append(summary["CertificateArn"])
-    if len(matching) > 1:
-        msg = f"ACM in {region} has several for these names; write one ARN to `arns`: {', '.join(sorted(matching))}"
-        raise Refused(msg)
-    return matching[0] if matching else None
-
-
-def _in_s3(deployment: Deployment, spec: CertificateSpec) -> tuple[Certificate, str] | None:
-    import json
-
-    from renewal.adapters.objects import MOST_BYTES
-
-    s3, bucket = deployment.client("s3"), deployment.fact("StoreBucket")
-    folder = f"certificates/{spec.delegation}/{spec.name}"
-    try:
-        pointer = json.loads(s3.get_object(Bucket=bucket, Key=f"{folder}/current.json")["Body"].read(MOST_BYTES))
-        key = f"{folder}/{pointer['serial']}/cert.pem"
-        return _leaf(s3.get_object(Bucket=bucket, Key=key)["Body"].read(MOST_BYTES), f"s3://{bucket}/{key}"), ""
-    except s3.exceptions.NoSuchKey:
-        return None
-    except (ValueError, TypeError, KeyError, RecursionError):
-        msg = f"s3://{bucket}/{folder}/current.json is malformed; restore its previous version"
-        raise Refused(msg) from None
 
 
 # ---- Printing --------------------------------------------------------------------------------------------------------
 
 
-def _notes(candidate: Candidate, stored: StoredCertificate, after: Judgement, *, from_file: bool) -> Iterator[str]:
+def _notes(candidate: Candidate, stored: StoredCertificate, after: Judgement) -> Iterator[str]:
     spec = after.certificate.spec
-    if from_file:
+    if candidate.is_of_file:
         yield f"the stores ({', '.join(spec.stores)}) do not hold it; they get the next certificate when it is renewed"
     elif missing := [store for store in spec.stores if store not in candidate.stores]:
         yield f"{', '.join(missing)} does not hold it, so the next daily run orders a certificate for every store"

@@ -67,9 +67,10 @@ def _print_ics(context: typer.Context, now: datetime) -> None:
         estate = [
             (record, certificates, rotation(record.delegation.name)) for record, certificates in stored.by_delegation()
         ]
-        stack = deployment.fact("StateMachineArn")
-    printing.print_left_out(stored.unreadable)
-    printing.print_crlf(icalendar.lines(icalendar.events(estate, now), stack, now))
+        stack, removed = deployment.fact("StateMachineArn"), deployment.book.removed()
+    printing.print_left_out((*stored.unreadable, *removed.unreadable))
+    events = (*icalendar.events(estate, now), *icalendar.removed_events(removed, now))
+    printing.print_crlf(icalendar.lines(events, stack, now))
 
 
 def _estate(context: typer.Context, folder: Path | None, now: datetime) -> tuple[list[Start], Known, tuple[str, ...]]:

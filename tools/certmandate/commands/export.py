@@ -56,15 +56,19 @@ def _openmetrics(deployment: Deployment, now: datetime) -> Iterator[str]:
     judged = judged_order_book(deployment, stored, replacements, now, stored)
     print_left_out(unreadable)
     _print_unknown(openmetrics.without_fingerprint(stored.certificates.values()), "certificate fingerprint")
-    return openmetrics.lines(judged.certificates, len(unreadable), now)
+    removed = deployment.book.removed()
+    print_left_out(removed.unreadable)
+    return openmetrics.lines(judged.certificates, removed, len(unreadable) + len(removed.unreadable), now)
 
 
 def _public_keys(deployment: Deployment, now: datetime) -> Iterable[str]:
-    stored, retired = read_stored(deployment), deployment.book.retired()
+    stored, retired, removed = read_stored(deployment), deployment.book.retired(), deployment.book.removed()
     names = {*stored.delegations, *(error.delegation for error in stored.unreadable)}
-    histories = [deployment.book.history(name, "") for name in {*names, *(each.delegation for each in retired)}]
+    ended = {each.delegation for each in (*retired, *removed)}
+    histories = [deployment.book.history(name, "") for name in names | ended]
     keys = OrderedKeys.of(stored.certificates.values(), (row for history in histories for row in history), now)
-    print_left_out((*stored.unreadable, *retired.unreadable, *(e for history in histories for e in history.unreadable)))
+    print_left_out((*stored.unreadable, *retired.unreadable, *removed.unreadable))
+    print_left_out(error for history in histories for error in history.unreadable)
     _print_unknown(keys.unknown, "public key")
     return keys.fingerprints
 

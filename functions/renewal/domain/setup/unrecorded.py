@@ -41,7 +41,10 @@ class ReportedOrder:
 
 @dataclass(frozen=True, slots=True)
 class AdoptableCertificate:
-    """A valid certificate of the SSL report for the names of *certificate*, which the order book does not have."""
+    """A valid certificate of the SSL report that the order book does not have, or that was adopted.
+
+    It has the names, or the serial, of *certificate*.
+    """
 
     certificate: str
     ssl_id: int
@@ -52,13 +55,13 @@ def adoptable_certificates(
     certificates: Iterable[ManagedCertificate], reported: Iterable[ReportedCertificate], now: datetime
 ) -> tuple[AdoptableCertificate, ...]:
     """Return what `certmandate adopt` can compare an SSL ID with."""
-    wanted = [(frozenset(each.spec.names), each.spec.name) for each in certificates if each.stored is None]
+    wanted = [each for each in certificates if each.stored is None or not each.stored.token]
     rows = [row for row in reported if row.serial and _is_alive(row, now)] if wanted else []
     adoptable = (
-        AdoptableCertificate(name, row.ssl_id, row.serial)
-        for names, name in wanted
+        AdoptableCertificate(each.spec.name, row.ssl_id, row.serial)
+        for each in sorted(wanted, key=lambda each: each.stored is not None)
         for row in rows
-        if frozenset(row.names) == names
+        if (row.serial == each.stored.serial if each.stored else set(row.names) == set(each.spec.names))
     )
     return tuple(adoptable)[:MOST]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from uuid import NAMESPACE_URL, uuid5
 
+from certmandate.files.operator_records import Retired
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.inspection import DelegationRecord
@@ -37,6 +38,15 @@ def events(
                 yield Event("expiry", path, stored.not_after.astimezone(UTC).date(), f"{path} expires")
             if planned := NextRenewal.of(certificate, record, now).renew_at:
                 yield Event("renewal", path, planned.astimezone(UTC).date(), f"{path} is due for renewal")
+
+
+def removed_events(removed: Iterable[Retired], now: datetime) -> Iterator[Event]:
+    """Yield when the certificates of the delegations that `apply --prune` removed expire."""
+    for each in removed:
+        for left in each.certificates:
+            path, day = f"{each.delegation}/{left.certificate}", left.not_after.astimezone(UTC).date()
+            if left.not_after > now:
+                yield Event("expiry", path, day, f"{path} expires; it was removed, and no run renews it")
 
 
 def _of_delegation(record: DelegationRecord, rotation: date | None) -> Iterator[Event]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
+from certmandate.files.operator_records import Retired
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.service.state import expected_certificate, expected_since
@@ -16,12 +17,15 @@ from renewal.domain.service.state import expected_certificate, expected_since
 Sample = tuple[Mapping[str, str], float]
 
 EXPECTED = "certmandate_expected_certificate_timestamp_seconds"
+NOT_AFTER = "certmandate_certificate_not_after_timestamp_seconds"
 _HELP = {
     EXPECTED: (
         "Time from which clients that connect to the name must meet the certificate with this fingerprint: when it was "
         "stored, plus grace_hours."
     ),
-    "certmandate_certificate_not_after_timestamp_seconds": "Time at which the certificate in the stores expires.",
+    NOT_AFTER: (
+        "Time at which the certificate in the stores expires; also of what apply --prune removed, which no run renews."
+    ),
     "certmandate_certificate_state": "1 for the state of the certificate, as in certmandate status.",
     "certmandate_certificate_needs_attention": "Whether the operator or the RAO must act on the certificate now.",
     "certmandate_unreadable_items": "Items of the order book that cannot be read; their certificates are not here.",
@@ -29,12 +33,17 @@ _HELP = {
 }
 
 
-def lines(judgements: Iterable[Judgement], unreadable: int, now: datetime) -> Iterator[str]:
-    """Yield the lines of the document; *unreadable*: the number of items of the order book that cannot be read."""
+def lines(judgements: Iterable[Judgement], removed: Iterable[Retired], unreadable: int, now: datetime) -> Iterator[str]:
+    """Yield the lines of the document.
+
+    *removed*: the delegations that `apply --prune` removed. *unreadable*: the number of items of the order book that
+    cannot be read.
+    """
     samples: dict[str, list[Sample]] = {name: [] for name in _HELP}
     for judgement in judgements:
         for name, sample in _samples(judgement, now):
             samples[name].append(sample)
+    samples[NOT_AFTER] += _expiries(removed, now)
     samples["certmandate_unreadable_items"].append(({}, unreadable))
     samples["certmandate_export_timestamp_seconds"].append(({}, now.timestamp()))
     for name, text in _HELP.items():
@@ -67,9 +76,17 @@ def _samples(judgement: Judgement, now: datetime) -> Iterator[tuple[str, Sample]
         for name in dict.fromkeys((*spec.names, *hosts)):
             yield EXPECTED, ({**labels, "name": name, **identity}, deadline)
     if stored:
-        yield "certmandate_certificate_not_after_timestamp_seconds", (labels, stored.not_after.timestamp())
+        yield NOT_AFTER, (labels, stored.not_after.timestamp())
     yield "certmandate_certificate_state", ({**labels, "state": judgement.state.label}, 1)
     yield "certmandate_certificate_needs_attention", (labels, judgement.needs_attention)
+
+
+def _expiries(removed: Iterable[Retired], now: datetime) -> Iterator[Sample]:
+    for each in removed:
+        for left in each.certificates:
+            if left.not_after > now:
+                path = f"{each.delegation}/{left.certificate}"
+                yield {"delegation": each.delegation, "certificate": path}, left.not_after.timestamp()
 
 
 def _labelled(labels: Mapping[str, str]) -> str:

@@ -1,0 +1,1 @@
+"""What `certmandate adopt` takes over."""
