@@ -27,7 +27,7 @@ _ANSWERS = {
 }
 _REFUSED = {
     "acknowledge": "does not report SSL ID 4711",
-    "adopt": "a certificate can be adopted only where none is stored",
+    "adopt": "the audit trail has serial",
     "close-order": "univ/idp has no open order",
     "credential": "there is no terminal to type the credential into|Rotate the password of univ now",
     "onboard": "Pass them, or run the command at a terminal, where it asks|--pdf needs WeasyPrint",
