@@ -80,6 +80,36 @@ def test_names_are_required_and_are_dns_names(host: Host):
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("folder = {0}/loop/idp", "folder: {0}/loop: Too many levels of symbolic links"),
+        ("folder = {0}/file/idp", "folder: {0}/file/idp: Not a directory"),
+        ("folder = {0}/" + 300 * "a", "File name too long"),
+        ("password_file = {0}/loop", "password_file: {0}/loop: Too many levels of symbolic links"),
+        ("password_file = {0}", "password_file: {0} is not a file"),
+    ],
+)
+def test_a_path_that_cannot_be_examined_is_a_fault(host: Host, line: str, fault: str):
+    """Also one whose folder the user may not enter: pathlib raises errors for all of these."""
+    (host.folder / "loop").symlink_to("loop")
+    (host.folder / "file").touch()
+    text = host.configuration.read_text()
+    declared = [each for each in text.splitlines() if not each.startswith("folder")]
+    host.configuration.write_text("\n".join([*declared, f"keystore = {host.folder}/key.p12", line.format(host.folder)]))
+
+    found = faults(host)
+
+    assert any(each.startswith(f"{len(declared) + 2}: ") and fault.format(host.folder) in each for each in found), found
+
+
+def test_a_mark_of_the_byte_order_is_no_fault(host: Host):
+    """Editors on Windows write one, and it cannot be read on a screen."""
+    host.configuration.write_text(host.configuration.read_text(), encoding="utf-8-sig")
+
+    assert host.declaration.names == (NAME,)
+
+
 def test_a_missing_file_is_reported_without_a_line(host: Host):
     """It has no lines."""
     host.configuration.unlink()

@@ -141,18 +141,24 @@ def _certificate(section: Section) -> Declaration:
 def _folder(section: Section, default: str) -> Path:
     """Keys are written there by root: no one else may put a link in place of a folder on the way."""
     folder = section.path("folder", default)
-    for each in sorted({folder, *folder.parents, folder.resolve(), *folder.resolve().parents}):
-        if each.exists() and _is_changed_by_others(each.stat()):
-            section.fault("folder", f"others than root can change {each}: choose a folder below those of root")
-            break
+    target = Path(os.path.realpath(folder))  # Path.resolve has an error of its own for a loop, before Python 3.13
+    with section.examined("folder"):
+        for each in sorted({folder, *folder.parents, target, *target.parents}):
+            if _is_changed_by_others(each):
+                section.fault("folder", f"others than root can change {each}: choose a folder below those of root")
+                break
     return folder
 
 
-def _is_changed_by_others(folder: os.stat_result) -> bool:
-    is_foreign = folder.st_uid not in {0, os.geteuid()}
-    is_of_group = bool(folder.st_mode & stat.S_IWGRP) and folder.st_gid not in {0, os.getegid()}
-    is_shared = bool(folder.st_mode & stat.S_IWOTH) or is_of_group
-    return is_foreign or (is_shared and not folder.st_mode & stat.S_ISVTX)
+def _is_changed_by_others(folder: Path) -> bool:
+    try:
+        status = folder.stat()
+    except FileNotFoundError:  # the client makes it
+        return False
+    is_foreign = status.st_uid not in {0, os.geteuid()}
+    is_of_group = bool(status.st_mode & stat.S_IWGRP) and status.st_gid not in {0, os.getegid()}
+    is_shared = bool(status.st_mode & stat.S_IWOTH) or is_of_group
+    return is_foreign or (is_shared and not status.st_mode & stat.S_ISVTX)
 
 
 def _id(section: Section, key: str) -> int:
@@ -169,8 +175,9 @@ def _keystore(section: Section) -> Keystore | None:
     if "keystore" not in section:
         return None
     path = section.path("keystore")
-    if not path.parent.is_dir():
-        section.fault("keystore", f"there is no folder {path.parent}")
+    with section.examined("keystore"):
+        if not path.parent.is_dir():
+            section.fault("keystore", f"there is no folder {path.parent}")
     return Keystore(path, section.text("alias", "certmandate"), section.path("password_file", is_file=True))
 
 
@@ -202,7 +209,7 @@ def _require_separate(sections: Sequence[Section], certificates: Sequence[Declar
     titled = [each for each in sections if each.title.startswith("certificate ")]
     for section, declared in zip(titled, certificates):  # `strict` is of Python 3.10
         keystore = (declared.keystore.path,) if declared.keystore else ()
-        for place in (section.title, *(str(path.resolve()) for path in (declared.folder, *keystore))):
+        for place in (section.title, *(os.path.realpath(path) for path in (declared.folder, *keystore))):
             if place in taken:
                 faults.add(section.line, f"{place}: as in the section of line {taken[place]}")
             taken.setdefault(place, section.line)

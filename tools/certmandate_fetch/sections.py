@@ -6,7 +6,9 @@ configparser, of the standard library, drops the numbers of the lines.
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from certmandate_fetch.errors import ConfigurationInvalid
@@ -75,15 +77,25 @@ class Section:
         found = Path(self.text(key, default))
         if key in self._values and not found.is_absolute():
             self.fault(key, f"'{found}' is not an absolute path")
-        elif key in self._values and is_file and not found.is_file():
-            self.fault(key, f"there is no file {found}")
+        elif key in self._values and is_file:
+            with self.examined(key):
+                if not stat.S_ISREG(found.stat().st_mode):
+                    self.fault(key, f"{found} is not a file")
         return found
+
+    @contextmanager
+    def examined(self, key: str) -> Iterator[None]:
+        """Add a fault of the key's line where the system refuses to examine a path: rights, a loop of links."""
+        try:
+            yield
+        except OSError as error:
+            self.fault(key, f"{error.filename}: {error.strerror}")
 
 
 def read_sections(path: Path, titles: Mapping[str, str], faults: Faults) -> Iterator[Section]:
     """Yield the sections. *titles*: pattern of each title, and what it is called. Raises ConfigurationInvalid."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{path}: cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}"
         raise ConfigurationInvalid(msg) from None
