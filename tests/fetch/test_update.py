@@ -394,10 +394,11 @@ def test_java_reads_the_keystore(host: Host):
     assert re.search(r"Alias name: idp\n.*\nEntry type: PrivateKeyEntry\nCertificate chain length: 2\n", done.stdout)
 
 
-def test_a_keystore_needs_a_password(host: Host):
-    """Java's servers refuse a keystore without one."""
+@pytest.mark.parametrize("password", ["", "Schlüssel"])
+def test_a_keystore_needs_a_password_that_java_accepts(host: Host, password: str):
+    """Java's servers refuse a keystore without one, and cannot open one whose password is not ASCII."""
     host.declare(*keystore_lines(host))
-    (host.folder / "password").write_text("\n")
+    (host.folder / "password").write_text(f"{password}\n", encoding="utf-8")
     host.publish()
 
     assert error_of(host) == "KeystorePasswordMissing"

@@ -40,13 +40,13 @@ def _keystore(declared: Keystore, downloaded: Mapping[str, bytes]) -> bytes:
 
 
 def _password(path: Path) -> bytes:
-    """The first line of the file."""
+    """The first line of the file, in ASCII: Java opens no keystore with another password."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror}"
         raise KeystorePasswordMissing(msg) from None
-    if not lines or not lines[0]:
-        msg = f"{path}: the first line must be the keystore's password"
+    if not lines or not lines[0] or not lines[0].isascii():
+        msg = f"{path}: the first line must be the keystore's password, in ASCII"
         raise KeystorePasswordMissing(msg)
     return lines[0]
