@@ -88,6 +88,8 @@ class Section:
         """Add a fault of the key's line where the system refuses to examine a path: rights, a loop of links."""
         try:
             yield
+        except FileNotFoundError as error:
+            self.fault(key, f"there is no file {error.filename}")
         except OSError as error:
             self.fault(key, f"{error.filename}: {error.strerror}")
 
